@@ -1,0 +1,198 @@
+package core
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+)
+
+// Framework is what a plugin serves: the one interface between the host and
+// whoever understands a kind of job. Describe and Plan are called in a plugin
+// process shared by all jobs of the kind; Run in a process of its own for each
+// attempt; Work in every executor.
+type Framework interface {
+	// Describe is pure and quick.
+	Describe() Description
+
+	// Plan answers what job would need. It has no effect, though it may look
+	// at the input's size. A fault of the spec is an *Error of kind Invalid
+	// with Diagnostics whose paths point into the document ("spec.input.path").
+	Plan(ctx context.Context, job *Job) (*Plan, error)
+
+	// Run coordinates one attempt and returns when it ended: nil if the result
+	// is committed. ctx ends when the attempt was fenced; a user's cancel
+	// arrives as an event first. Run may be called again for the same attempt
+	// after a crash, with Attempt.Saved set (law C4).
+	Run(ctx context.Context, a *Attempt, host Host) (Report, error)
+
+	// Work is the worker's side: it runs in every executor, until ctx ends or
+	// the coordinator releases the gang. An error or a panic loses the executor.
+	Work(ctx context.Context, env *Env) error
+}
+
+// Description is what a framework says of itself.
+type Description struct {
+	Kind    string          `json:"kind"` // "MapReduce"
+	Version string          `json:"version"`
+	Schema  json.RawMessage `json:"schema"`  // JSON Schema 2020-12 of the spec's body
+	Example string          `json:"example"` // a commented YAML document for `capstan init`
+	Summary string          `json:"summary"` // one line
+}
+
+// Plan is what a job would need.
+type Plan struct {
+	Gangs       []GangAsk    `json:"gangs"`
+	Stages      []PlanStage  `json:"stages,omitempty"`
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"` // warnings only
+}
+
+// PlanStage is a stage of a plan with its predicted input.
+type PlanStage struct {
+	Name  string `json:"name"`
+	Tasks int    `json:"tasks"`
+	Bytes int64  `json:"bytes"`
+}
+
+// GangAsk is a gang a framework wants.
+type GangAsk struct {
+	Name string `json:"name"` // within the job: "main"
+	Gang        // size, resources, placement, image
+	// Program is the binary that is each executor's init and worker: "" for
+	// the framework's own (the plugin's binary), else the SHA-256 of an
+	// artifact submitted with the job.
+	Program string `json:"program,omitempty"`
+	// Files are artifacts placed in each executor under Env.Files, read-only.
+	Files []File `json:"files,omitempty"`
+	// ReadOnly lists absolute host paths that executors see under the same
+	// path, read-only. A launcher on another machine refuses what is not there.
+	ReadOnly []string `json:"readOnly,omitempty"`
+	// Userland asks for the machine's own /usr, /bin, /lib when Image is "".
+	Userland bool `json:"userland,omitempty"`
+	// Store lists the S3 prefixes ("bucket/key/") the executors may use beside
+	// the job's own.
+	Store []StoreGrant `json:"store,omitempty"`
+}
+
+// File is an artifact and its name in the executor.
+type File struct {
+	Name   string `json:"name"` // base name; no separators
+	SHA256 string `json:"sha256"`
+	Mode   uint32 `json:"mode"` // 0444 or 0555
+}
+
+// StoreGrant lets the executors use one prefix of the store.
+type StoreGrant struct {
+	Prefix string `json:"prefix"` // "bucket/" or "bucket/key/prefix"
+	Write  bool   `json:"write,omitempty"`
+}
+
+// Attempt is what a coordinator is told at its start.
+type Attempt struct {
+	Job        *Job
+	Epoch      Epoch
+	Generation int64       // of the coordinator within the attempt, from 1
+	Saved      []byte      // what the last generation saved; nil at first
+	Store      StoreAccess // the coordinator's own access, limited to the job
+	Scratch    string      // a private directory on the host, emptied at the end
+	Log        *slog.Logger
+}
+
+// Host is a coordinator's view of the host. Its methods may be called from
+// any goroutine.
+type Host interface {
+	// Events delivers what happens to the attempt, in order. It is closed when
+	// the attempt is over. The receiver must keep up: events are buffered
+	// without bound only for as long as the gang's size bounds them.
+	Events() <-chan Event
+	// WantGang asks for a gang; GangUp answers. Asking for a gang that is
+	// already up (after a restart) answers with GangUp{Resumed: true}.
+	WantGang(GangAsk) error
+	// ReleaseGang ends the gang's executors. Running work is lost.
+	ReleaseGang(name string) error
+	// Send queues msg for a rank's worker; in order per rank. Messages to a
+	// lost rank vanish. The host owns msg afterwards.
+	Send(gang string, rank int, msg []byte) error
+	// Report replaces the attempt's progress. Cheap; call it as often as twice a second.
+	Report(Progress)
+	// Save makes state durable and returns when it is: the next generation
+	// gets it as Attempt.Saved.
+	Save(ctx context.Context, state []byte) error
+}
+
+// Event is what happens to an attempt: one of the types below.
+type Event interface{ event() }
+
+// GangUp says that every executor of a gang has joined and its worker runs.
+type GangUp struct {
+	Gang    string
+	Size    int
+	Nodes   []NodeID // by rank
+	Resumed bool     // it was up before this coordinator's generation
+	Lost    []int    // ranks lost meanwhile, when Resumed
+}
+
+// Message is a worker's message. The receiver owns Data.
+type Message struct {
+	Gang string
+	Rank int
+	Data []byte
+}
+
+// ExecutorLost says that a rank is gone and fenced; it will not come back
+// under this number unless Replaced follows.
+type ExecutorLost struct {
+	Gang   string
+	Rank   int
+	Reason string // "killed by signal 9 (137)", "out of memory", "no heartbeat for 8s"
+}
+
+// ExecutorReplaced says that a new, empty executor took a lost rank's place.
+type ExecutorReplaced struct {
+	Gang string
+	Rank int
+}
+
+// CancelAsked says that a user cancelled the job: end soon and return.
+type CancelAsked struct{ Reason string }
+
+func (GangUp) event()           {}
+func (Message) event()          {}
+func (ExecutorLost) event()     {}
+func (ExecutorReplaced) event() {}
+func (CancelAsked) event()      {}
+
+// StoreAccess is how to reach the object store, and as whom.
+type StoreAccess struct {
+	// Endpoint is "unix:///path/to/socket" or "http(s)://host:port".
+	Endpoint  string `json:"endpoint"`
+	Region    string `json:"region"`
+	AccessKey string `json:"accessKey"`
+	SecretKey string `json:"secretKey"`
+	// Prefix is the attempt's own place, "capstan/jobs/<id>/<epoch>/": bucket,
+	// slash, key prefix. What is under it is deleted when the job ends.
+	Prefix string `json:"prefix"`
+	// Root, when set, is a directory where the store's objects can be read
+	// as plain files <Root>/<bucket>/<key>. Executors in containers have none.
+	Root string `json:"root,omitempty"`
+}
+
+// Env is a worker's surroundings.
+type Env struct {
+	Rank    Rank
+	Size    int
+	Spec    Spec
+	CPU     MilliCPU
+	Memory  Bytes  // the executor's limit; stay below
+	Shared  string // directory all ranks of the gang on this host share; on disk
+	Scratch string // private directory of this executor
+	Files   string // directory of GangAsk.Files
+	Store   StoreAccess
+	Log     *slog.Logger // goes to the job's log under this rank
+
+	// Inbox delivers the coordinator's messages in order. Closed at the end.
+	Inbox <-chan []byte
+	// Send queues a message for the coordinator, in order. It blocks while the
+	// queue (1 MiB) is full. Messages to an older generation of the
+	// coordinator vanish (law C4).
+	Send func(ctx context.Context, msg []byte) error
+}

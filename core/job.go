@@ -1,0 +1,173 @@
+package core
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// JobID names a job for ever: [a-z0-9-], at most 63 bytes, unique on a host.
+type JobID string
+
+// Epoch numbers the attempts of a job from 1. It fences (law C1).
+type Epoch int64
+
+// Spec is a submitted document, checked and with its defaults filled in.
+type Spec struct {
+	APIVersion string   `json:"apiVersion"` // "capstan/v1"
+	Kind       string   `json:"kind"`
+	Metadata   Metadata `json:"metadata"`
+	Gang       Gang     `json:"gang"`
+	// Body is the framework's own part, `spec:` in the document, as JSON. It
+	// satisfies the framework's JSON Schema.
+	Body json.RawMessage `json:"spec"`
+}
+
+// Metadata is what every kind of job has.
+type Metadata struct {
+	Name     string            `json:"name"`
+	Queue    string            `json:"queue,omitempty"`    // default "default"
+	Priority int               `json:"priority,omitempty"` // 0..100, default 50; higher runs first
+	Walltime Duration          `json:"walltime,omitempty"` // 0: no limit
+	Retries  int               `json:"retries,omitempty"`  // further attempts after the first failed one
+	Labels   map[string]string `json:"labels,omitempty"`
+}
+
+// Gang is the shape the user asks for.
+type Gang struct {
+	Size      int          `json:"size,omitempty"`   // executors; default 2
+	CPU       MilliCPU     `json:"cpu,omitempty"`    // of each executor; default 1000m
+	Memory    Bytes        `json:"memory,omitempty"` // of each executor; default 512Mi
+	Placement PlacementAsk `json:"placement,omitzero"`
+	// Image is the container image of the executors. "" is the built-in image,
+	// which holds only Capstan; "host" is the built-in image plus the machine's
+	// own /usr, /bin and /lib, read-only.
+	Image string `json:"image,omitempty"`
+	// Network asks for a network of the gang's own. Default: none at all.
+	Network      bool     `json:"network,omitempty"`
+	StartTimeout Duration `json:"startTimeout,omitempty"` // all up within this, else released and requeued; default 60s
+}
+
+// PlacementAsk says how the ranks should lie in the topology. At most one of
+// Pack and Spread names a level: "host", "rack", "zone".
+type PlacementAsk struct {
+	Pack   string `json:"pack,omitempty"`
+	Spread string `json:"spread,omitempty"`
+}
+
+// Job is one submitted spec and what became of it.
+type Job struct {
+	ID        JobID     `json:"id"`
+	Spec      Spec      `json:"spec"`
+	State     State     `json:"state"`
+	Epoch     Epoch     `json:"epoch"` // current or last attempt; 0 before the first
+	Submitted time.Time `json:"submitted"`
+	Started   time.Time `json:"started,omitzero"` // first gang up
+	Ended     time.Time `json:"ended,omitzero"`
+	Progress  Progress  `json:"progress,omitzero"`
+	Outcome   *Outcome  `json:"outcome,omitempty"` // set once State is final
+}
+
+// State is where a job is in its life.
+//
+//	Queued ─→ Starting ─→ Running ─→ Succeeded
+//	   ↑         │           ├─────→ Failed
+//	   └─────────┴───────────┤       TimedOut
+//	       requeued          └─────→ Cancelled
+type State string
+
+const (
+	Queued    State = "queued"
+	Starting  State = "starting"
+	Running   State = "running"
+	Succeeded State = "succeeded"
+	FailedJob State = "failed"
+	Canceled  State = "cancelled"
+	Expired   State = "timed-out"
+)
+
+// Final reports whether a job in s will never change again.
+func (s State) Final() bool {
+	switch s {
+	case Succeeded, FailedJob, Canceled, Expired:
+		return true
+	}
+	return false
+}
+
+// Outcome is how a job ended.
+type Outcome struct {
+	Kind   ErrKind `json:"kind,omitempty"` // "" for success
+	What   string  `json:"what,omitempty"` // why it failed
+	Where  string  `json:"where,omitempty"`
+	Remedy string  `json:"remedy,omitempty"`
+	Detail string  `json:"detail,omitempty"`
+	Report Report  `json:"report,omitzero"`
+}
+
+// OutcomeOf turns what a coordinator returned into an outcome.
+func OutcomeOf(err error, report Report) *Outcome {
+	if err == nil {
+		return &Outcome{Report: report}
+	}
+	e := AsError(err)
+	what := e.What
+	if e.Err != nil {
+		if what != "" {
+			what += ": "
+		}
+		what += e.Err.Error()
+	}
+	return &Outcome{Kind: e.Kind, What: what, Where: e.Where, Remedy: e.Remedy, Detail: e.Detail, Report: report}
+}
+
+// Err is the outcome as an error, nil for success.
+func (o *Outcome) Err() error {
+	if o == nil || o.Kind == "" {
+		return nil
+	}
+	return &Error{Kind: o.Kind, What: o.What, Where: o.Where, Remedy: o.Remedy, Detail: o.Detail}
+}
+
+// Report is what a job tells the user at its end: where the result lies, what
+// it cost, and a look at it.
+type Report struct {
+	Output      string           `json:"output,omitempty"`  // URL of the result
+	BytesIn     int64            `json:"bytesIn,omitempty"` // input bytes as stored
+	RecordsIn   int64            `json:"recordsIn,omitempty"`
+	RecordsOut  int64            `json:"recordsOut,omitempty"`
+	BytesOut    int64            `json:"bytesOut,omitempty"`
+	Shuffled    int64            `json:"shuffled,omitempty"`   // bytes through the exchange
+	CPUSeconds  float64          `json:"cpuSeconds,omitempty"` // of all executors
+	Seconds     float64          `json:"seconds,omitempty"`    // wall time of the attempt
+	Cores       float64          `json:"cores,omitempty"`      // cores the gang was given
+	Counters    map[string]int64 `json:"counters,omitempty"`   // "group/name" → value
+	DeadLetters int64            `json:"deadLetters,omitempty"`
+	Preview     *Table           `json:"preview,omitempty"`
+	Notes       []string         `json:"notes,omitempty"` // lines the user should read
+}
+
+// Table is a small table to show: every row has as many cells as Columns.
+type Table struct {
+	Title   string     `json:"title,omitempty"`
+	Columns []string   `json:"columns"`
+	Rows    [][]string `json:"rows"`
+}
+
+// Progress is a snapshot of a running attempt.
+type Progress struct {
+	Stages   []Stage          `json:"stages,omitempty"`
+	Counters map[string]int64 `json:"counters,omitempty"`
+	Note     string           `json:"note,omitempty"` // one line: "rank 3 died (OOM); map 7 runs again on rank 1"
+}
+
+// Stage is one stage of a job's progress. Bytes are input bytes of the stage.
+type Stage struct {
+	Name       string `json:"name"`
+	Tasks      int    `json:"tasks"`
+	Running    int    `json:"running"`
+	Done       int    `json:"done"`
+	Failed     int    `json:"failed"` // failed task attempts
+	BytesTotal int64  `json:"bytesTotal"`
+	BytesDone  int64  `json:"bytesDone"`
+	Records    int64  `json:"records"`
+}

@@ -1,0 +1,125 @@
+// Package launch starts, watches, stops and lists executors. One interface,
+// [Launcher]; a package beside it for each engine; and a conformance suite,
+// launchtest, that each of them passes.
+//
+// # Model
+//
+// An executor is one container (or process) running an init binary with a
+// bootstrap file. Everything a launcher makes carries labels, so that a host
+// that comes back after a crash finds its own by List, and nothing is ever an
+// orphan: what List shows and the journal does not know is stopped.
+//
+// # Laws
+//
+//	L1  Start returns only when the engine has accepted every executor, or none
+//	    is left: a failure stops those already started.
+//	L2  An executor outlives the host process. Only Stop, its own end, or its
+//	    own lease (no host for Executor.OrphanAfter) ends it.
+//	L3  Exits delivers each end at most once, and within a second of it.
+//	L4  Stop is idempotent; after it returns nothing of the executor is left:
+//	    no container, process, network or mount.
+//	L5  Nothing assumes one disk. Paths in an Executor are the launcher's to
+//	    realise: on this machine by bind mounts; elsewhere see the table.
+//
+// How each call maps to other engines:
+//
+//	           Docker, process          Swarm                        Kubernetes
+//	Nodes      engine info              node ls                      nodes, allocatable
+//	Start      create+start, parallel   one service per rank,        one pod per rank with nodeName,
+//	                                    constraint node.id==         volumes from a CSI or emptyDir
+//	Shared     bind mount               volume per node              emptyDir of a node-local set
+//	Address    unix socket in Shared    tcp, the advertised address  tcp, a Service
+//	Files      bind mount               config, or fetched on start  fetched by the init container
+//	Exits      events + wait            task events                  watch pods
+//	List       label filter             label filter                 label selector
+package launch
+
+import (
+	"context"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// Launcher runs executors on one engine. Methods are safe for concurrent use.
+type Launcher interface {
+	// Name is "docker" or "process".
+	Name() string
+	// Nodes lists the machines and what they can hold.
+	Nodes(ctx context.Context) ([]core.Node, error)
+	// Start starts all of set in parallel, or none (law L1). Errors are
+	// *core.Error and name the executor, the node and the remedy.
+	Start(ctx context.Context, set []Executor) error
+	// Stop ends executors at once (kill, not ask) and removes what they left.
+	// Unknown ids are no error.
+	Stop(ctx context.Context, ids ...string) error
+	// List shows every executor of this host's instance, running or ended.
+	List(ctx context.Context) ([]Status, error)
+	// Exits delivers ends as they happen. The channel lives as long as the
+	// launcher; ends that happened while no host ran are found by List.
+	Exits() <-chan Exit
+	// Tail returns the last output (stderr and stdout) of an executor, at most
+	// 16 KiB, also after it ended and before Stop.
+	Tail(ctx context.Context, id string) string
+	// Close releases the launcher. It stops no executor.
+	Close() error
+}
+
+// Executor is what to start.
+type Executor struct {
+	ID     string // unique on the host for ever; safe as a container name
+	Node   core.NodeID
+	Labels map[string]string // at least "job", "epoch", "gang", "rank" once known; kept by the engine
+	CPU    core.MilliCPU
+	Memory core.Bytes
+	PIDs   int64 // limit; default 512
+
+	Image    string // "" built-in, "host" built-in + userland, else a reference
+	Userland bool   // mount the machine's own /usr, /bin, /lib read-only
+	Network  string // "" none; else the name of a network of the gang's own, made on demand
+
+	Init []string // argv after the binary: {"executor"}
+	// Binary is the path on this machine of the init binary; "" is the running one.
+	Binary string
+	// Shared is a directory of this machine that all ranks of the gang see at
+	// SharedPath. It holds the bootstrap files, the sockets and local data.
+	Shared string
+	// Bootstrap is the name of this executor's bootstrap file within Shared.
+	// The init binary gets it as environment CAPSTAN_BOOTSTRAP, a full path.
+	Bootstrap string
+	// Files maps names under FilesPath to files of this machine, read-only.
+	Files map[string]string
+	// ReadOnly lists absolute paths shown under the same path, read-only.
+	ReadOnly []string
+	// OrphanAfter is how long the executor lives without its host; the init
+	// binary enforces it. Default 15 minutes.
+	OrphanAfter time.Duration
+}
+
+// Where things lie inside a container. The process launcher uses directories
+// of the machine instead and passes them as CAPSTAN_SHARED, CAPSTAN_SCRATCH,
+// CAPSTAN_FILES; so does Docker, with these values.
+const (
+	SharedPath  = "/capstan/gang"
+	ScratchPath = "/capstan/scratch"
+	FilesPath   = "/capstan/files"
+	BinaryPath  = "/capstan/init"
+)
+
+// Status is an executor as the engine sees it.
+type Status struct {
+	ID      string
+	Labels  map[string]string
+	Running bool
+	Exit    Exit // when not running
+	Started time.Time
+}
+
+// Exit is the end of an executor.
+type Exit struct {
+	ID string
+	// Code is the exit status; 128+n for signal n; -1 if unknown.
+	Code   int
+	OOM    bool
+	Reason string // "exit status 2", "killed by signal 9", "out of memory (limit 512Mi)"
+}
