@@ -37,6 +37,12 @@ type Description struct {
 	Schema  json.RawMessage `json:"schema"`  // JSON Schema 2020-12 of the spec's body
 	Example string          `json:"example"` // a commented YAML document for `capstan init`
 	Summary string          `json:"summary"` // one line
+	// Ships lists the places in the spec's body that may name a local file to
+	// ship with the job: dotted, * for each element ("map.program",
+	// "map.exec.0", "files.*"). Where such a string holds a slash and names a
+	// regular file of the submitter's, the client uploads it and puts
+	// "artifact:<sha256>/<base name>" in its place.
+	Ships []string `json:"ships,omitempty"`
 }
 
 // Plan is what a job would need.

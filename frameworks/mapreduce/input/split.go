@@ -1,0 +1,22 @@
+package input
+
+// File is one input file.
+type File struct {
+	URL  string // file:///… or s3://bucket/key
+	Size int64  // bytes as stored
+}
+
+// Range is a part of a file: the records that begin in [Offset, Offset+Length).
+// A range of a compressed file is always the whole file.
+type Range struct {
+	File
+	Offset int64
+	Length int64
+	Codec  string // "", "gzip", "zstd"
+}
+
+// Split is the input of one map task: ranges, read in order. Small files share one.
+type Split struct {
+	Ranges []Range
+	Bytes  int64 // sum of lengths
+}

@@ -1,0 +1,15 @@
+package spec
+
+import "encoding/json"
+
+// StringList is one string or a list of them.
+type StringList []string
+
+func (l *StringList) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*l = StringList{one}
+		return nil
+	}
+	return json.Unmarshal(b, (*[]string)(l))
+}
