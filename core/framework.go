@@ -3,8 +3,13 @@ package core
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 )
+
+// ErrPluginCrash is in the chain of what a plugin call returns when the
+// plugin's process died or hung, as against answering with an error.
+var ErrPluginCrash = errors.New("plugin crashed")
 
 // Framework is what a plugin serves: the one interface between the host and
 // whoever understands a kind of job. Describe and Plan are called in a plugin
