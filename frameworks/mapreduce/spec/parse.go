@@ -1,0 +1,153 @@
+package spec
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+//go:embed schema.json
+var schema []byte
+
+//go:embed example.yaml
+var example string
+
+// Schema is the JSON Schema (2020-12) of a [Body]. The caller owns the copy.
+func Schema() json.RawMessage { return bytes.Clone(schema) }
+
+// Example is a commented document for `capstan init`.
+func Example() string { return example }
+
+// Ships lists the places in a body that may name a local file to ship with the
+// job, in the form of core.Description.Ships.
+func Ships() []string {
+	return []string{
+		"map.exec.0", "combine.exec.0", "reduce.exec.0",
+		"map.program", "combine.program", "reduce.program",
+		"files.*",
+	}
+}
+
+// Defaults of a body's fields.
+const (
+	DefaultSplitSize = core.Bytes(64 << 20)
+	DefaultMaxRecord = core.Bytes(16 << 20)
+	DefaultAttempts  = 4
+	DefaultTimeout   = core.Duration(10 * time.Minute)
+	DefaultPreview   = 20
+)
+
+// Parse reads a body and fills in the defaults, but for those that depend on
+// the gang: see [Body.PartitionsOf] and [Body.SlotsOf]. An unknown field or a
+// wrong type is an *core.Error of kind Invalid.
+func Parse(body json.RawMessage) (*Body, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	b := new(Body)
+	if err := d.Decode(b); err != nil {
+		return nil, &core.Error{Kind: core.Invalid, What: "the spec is not a MapReduce body",
+			Where: "spec", Remedy: "compare it with `capstan schema MapReduce`", Err: err}
+	}
+	b.fill()
+	return b, nil
+}
+
+func (b *Body) fill() {
+	b.Input.fill()
+	for _, s := range b.Steps() {
+		s.Step.fill()
+	}
+	fill(&b.Shuffle.By, "hash")
+	fill(&b.Shuffle.Order, "ascending")
+	fill(&b.Shuffle.Durability, "disk")
+	fill(&b.Output.Format, "text")
+	fill(&b.Output.IfExists, "fail")
+	if b.Output.Compression == "" {
+		b.Output.Compression = "none"
+		if b.Output.Format == "parquet" {
+			b.Output.Compression = "zstd"
+		}
+	}
+	fill(&b.OnBadRecord, "fail")
+	if p := b.Preview; p != nil {
+		fill(&p.Limit, DefaultPreview)
+		fill(&p.By, "value")
+		fill(&p.Order, "descending")
+	}
+	fill(&b.Tasks.Attempts, DefaultAttempts)
+	fill(&b.Tasks.Timeout, DefaultTimeout)
+	if b.Tasks.Speculation == nil {
+		b.Tasks.Speculation = new(true)
+	}
+}
+
+func (i *Input) fill() {
+	fill(&i.Format, "text")
+	fill(&i.Encoding, "utf-8")
+	fill(&i.Delimiter, ",")
+	fill(&i.SplitSize, DefaultSplitSize)
+	fill(&i.MaxRecord, DefaultMaxRecord)
+	if i.Header == nil {
+		i.Header = new(true)
+	}
+}
+
+func (s *Step) fill() {
+	if len(s.Exec) == 0 {
+		return
+	}
+	fill(&s.As, "lines")
+	fill(&s.KeyFields, 1)
+	fill(&s.Separator, "\t")
+}
+
+func fill[T comparable](field *T, def T) {
+	var zero T
+	if *field == zero {
+		*field = def
+	}
+}
+
+// NamedStep is a step and its place in the body: "map", "combine", "reduce".
+type NamedStep struct {
+	Name string
+	*Step
+}
+
+// Steps lists the steps the body has, in their order of work.
+func (b *Body) Steps() []NamedStep {
+	steps := []NamedStep{{"map", &b.Map}}
+	if b.Combine != nil {
+		steps = append(steps, NamedStep{"combine", b.Combine})
+	}
+	if b.Reduce != nil {
+		steps = append(steps, NamedStep{"reduce", b.Reduce})
+	}
+	return steps
+}
+
+// SlotsOf is the number of tasks an executor with cpu runs at once, at least 1.
+func (b *Body) SlotsOf(cpu core.MilliCPU) int {
+	if b.Tasks.Slots > 0 {
+		return b.Tasks.Slots
+	}
+	return max(1, int((cpu+999)/1000))
+}
+
+// PartitionsOf is the number of reduce tasks in a gang of size executors with
+// cpu each: 0 for a map-only job.
+func (b *Body) PartitionsOf(size int, cpu core.MilliCPU) int {
+	switch {
+	case b.Reduce == nil:
+		return 0
+	case b.Shuffle.By == "first":
+		return 1
+	case b.Shuffle.Partitions > 0:
+		return b.Shuffle.Partitions
+	}
+	cores := (int64(size)*int64(cpu) + 999) / 1000
+	return max(size, int(2*cores), 1)
+}
