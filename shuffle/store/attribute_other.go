@@ -1,0 +1,7 @@
+//go:build !unix
+
+package store
+
+import "os"
+
+func attribute(*os.File, string) string { return "" }

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/unixsock"
+)
+
+// Config tunes a Client. The zero Config is the default.
+type Config struct {
+	// Budget is how long a call goes on trying while the store is away.
+	// Default 5 minutes; negative: one try.
+	Budget time.Duration
+	// Connections to keep open at most. Default 32.
+	Connections int
+	// Waiting is called before every pause of a call that waits for the store,
+	// at least every two seconds or so; Recovered once it has succeeded. Both
+	// from any goroutine; they must not block. Default: nothing.
+	Waiting, Recovered func(Wait)
+}
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Budget == 0 {
+		cfg.Budget = 5 * time.Minute
+	}
+	if cfg.Budget < 0 {
+		cfg.Budget = time.Nanosecond
+	}
+	if cfg.Connections <= 0 {
+		cfg.Connections = 32
+	}
+	if cfg.Waiting == nil {
+		cfg.Waiting = func(Wait) {}
+	}
+	if cfg.Recovered == nil {
+		cfg.Recovered = func(Wait) {}
+	}
+	return cfg
+}
+
+// Client is one identity at one store. Its methods may be called from any
+// goroutine.
+type Client struct {
+	access    core.StoreAccess
+	cfg       Config
+	core      minio.Core
+	transport *http.Transport
+}
+
+// Open returns a client for access with the default Config. It dials nothing.
+func Open(access core.StoreAccess) (*Client, error) { return Config{}.Open(access) }
+
+// Open returns a client for access. It dials nothing.
+func (cfg Config) Open(access core.StoreAccess) (*Client, error) {
+	cfg = cfg.withDefaults()
+	ep, err := parseEndpoint(access.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	t := &http.Transport{
+		DialContext:         ep.dial,
+		MaxIdleConnsPerHost: cfg.Connections,
+		IdleConnTimeout:     stall / 2,
+		TLSHandshakeTimeout: dialTimeout,
+		WriteBufferSize:     128 << 10,
+		ReadBufferSize:      128 << 10,
+		DisableCompression:  true,
+	}
+	region := access.Region
+	if region == "" {
+		region = "us-east-1"
+	}
+	mc, err := minio.NewCore(ep.host, &minio.Options{
+		Creds:           credentials.NewStaticV4(access.AccessKey, access.SecretKey, ""),
+		Secure:          ep.secure,
+		Transport:       t,
+		Region:          region,
+		BucketLookup:    minio.BucketLookupPath,
+		TrailingHeaders: true,
+		MaxRetries:      1, // the retries are ours: they know budget and body
+	})
+	if err != nil {
+		return nil, core.Errorf(core.Invalid, "%v", err).At(access.Endpoint).Do(endpointRemedy)
+	}
+	return &Client{access: access, cfg: cfg, core: *mc, transport: t}, nil
+}
+
+// Access returns what the client was opened with, secrets included.
+func (c *Client) Access() core.StoreAccess { return c.access }
+
+// Close drops the idle connections. Calls under way go on.
+func (c *Client) Close() error {
+	c.transport.CloseIdleConnections()
+	return nil
+}
+
+const (
+	dialTimeout = 5 * time.Second
+	// stall is how long a connection with a request on it may move no byte
+	// before the try counts as failed. A server that syncs a big object to a
+	// slow disk is silent for a while.
+	stall = 2 * time.Minute
+
+	endpointRemedy = `write "http://host:port", "https://host:port" or "unix:///path/to/socket"`
+)
+
+type endpoint struct {
+	host   string // what requests name; for a unix socket a placeholder
+	secure bool
+	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+func parseEndpoint(s string) (endpoint, error) {
+	if path, ok := strings.CutPrefix(s, "unix://"); ok && strings.HasPrefix(path, "/") {
+		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return guarded(unixsock.Dial(ctx, path))
+		}
+		return endpoint{host: "localhost", dial: dial}, nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return endpoint{}, core.Errorf(core.Invalid, "%q is no store endpoint", s).Do(endpointRemedy)
+	}
+	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		return guarded(d.DialContext(ctx, network, addr))
+	}
+	return endpoint{host: u.Host, secure: u.Scheme == "https", dial: dial}, nil
+}
+
+func guarded(c net.Conn, err error) (net.Conn, error) {
+	if err != nil {
+		return nil, err
+	}
+	return stallConn{c}, nil
+}
+
+// stallConn fails reads and writes once nothing has moved for stall: a store
+// that was frozen, or a network that went away without a word.
+type stallConn struct{ net.Conn }
+
+func (c stallConn) Read(p []byte) (int, error) {
+	c.SetReadDeadline(time.Now().Add(stall))
+	return c.Conn.Read(p)
+}
+
+func (c stallConn) Write(p []byte) (int, error) {
+	// A body going out is also progress for the read that waits for its answer.
+	c.SetDeadline(time.Now().Add(stall))
+	return c.Conn.Write(p)
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// Stat describes the object path.
+func (c *Client) Stat(ctx context.Context, path string) (Info, error) {
+	p, err := ParsePath(path)
+	if err != nil {
+		return Info{}, err
+	}
+	var obj minio.ObjectInfo
+	err = c.retry(ctx, "stat", path, func(ctx context.Context) error {
+		obj, err = c.core.StatObject(ctx, p.Bucket, p.Key, minio.StatObjectOptions{})
+		return err
+	})
+	return infoOf(p, obj), err
+}
+
+func infoOf(p Path, o minio.ObjectInfo) Info {
+	return Info{Path: p.String(), Size: o.Size, ETag: o.ETag, ContentType: o.ContentType, Modified: o.LastModified}
+}
+
+// Get opens length bytes of the object from off on; length -1 reads to its
+// end. Info.Size is the whole object's. A range that reaches beyond the end is
+// cut there; one that starts beyond it is of kind Invalid.
+//
+// The reader goes on after a lost connection from where it was, as long as the
+// object is still the same one; if it was replaced meanwhile, Read returns
+// ErrNotFound. ctx bounds the reading too.
+func (c *Client) Get(ctx context.Context, path string, off, length int64) (io.ReadCloser, Info, error) {
+	p, err := ParsePath(path)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	if off < 0 || length < -1 {
+		return nil, Info{}, core.Errorf(core.Invalid, "range %d+%d is none", off, length).At(path)
+	}
+	if r, info, ok := c.openLocal(p, off, length); ok {
+		return r, info, nil
+	}
+	if length == 0 {
+		info, err := c.Stat(ctx, path)
+		return io.NopCloser(eofReader{}), info, err
+	}
+	r := &objectReader{ctx: ctx, c: c, p: p, off: off, left: length}
+	if err := c.retry(ctx, "get", path, r.open); err != nil {
+		return nil, Info{}, err
+	}
+	return r, r.info, nil
+}
+
+type eofReader struct{}
+
+func (eofReader) Read([]byte) (int, error) { return 0, io.EOF }
+
+// objectReader reads a range of one version of an object over as many
+// connections as it takes.
+type objectReader struct {
+	ctx  context.Context // the reader's own life, as in http.Request
+	c    *Client
+	p    Path
+	off  int64
+	left int64 // -1 until the first answer tells the size
+	body io.ReadCloser
+	info Info
+	err  error
+}
+
+func (r *objectReader) open(ctx context.Context) error {
+	var o minio.GetObjectOptions
+	switch {
+	case r.left > 0:
+		o.SetRange(r.off, r.off+r.left-1)
+	case r.off > 0:
+		o.SetRange(r.off, 0)
+	}
+	if r.info.ETag != "" {
+		o.SetMatchETag(r.info.ETag)
+	}
+	body, obj, _, err := r.c.core.GetObject(ctx, r.p.Bucket, r.p.Key, o)
+	if err != nil {
+		return r.refused(ctx, err)
+	}
+	if r.info.Path == "" {
+		r.start(obj)
+	}
+	r.body = body
+	return nil
+}
+
+// start notes what the first answer says of the object. A ranged answer's
+// Content-Length is the range's, so the whole size comes from Content-Range.
+func (r *objectReader) start(obj minio.ObjectInfo) {
+	r.info = infoOf(r.p, obj)
+	part := obj.Size
+	if total, ok := totalOf(obj.Metadata.Get("Content-Range")); ok {
+		r.info.Size = total
+	}
+	r.left = part
+}
+
+func (r *objectReader) refused(ctx context.Context, err error) error {
+	resp := minio.ToErrorResponse(err)
+	switch {
+	case resp.StatusCode == 416 || resp.Code == "InvalidRange":
+		return core.Errorf(core.Invalid, "it has fewer than %d bytes", r.off+1).At(r.p.String())
+	case resp.StatusCode == 412:
+		return verdicts[ErrNotFound].error("get", r.p.String(), ErrNotFound, "the object was replaced while it was read")
+	}
+	return err
+}
+
+func (r *objectReader) Read(p []byte) (int, error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	if r.left == 0 || len(p) == 0 {
+		return 0, r.atEnd()
+	}
+	if int64(len(p)) > r.left {
+		p = p[:r.left]
+	}
+	n, err := r.body.Read(p)
+	r.off, r.left = r.off+int64(n), r.left-int64(n)
+	if err == nil || r.left == 0 {
+		return n, nil
+	}
+	r.body.Close()
+	r.err = r.c.retry(r.ctx, "get", r.p.String(), r.open)
+	return n, r.err
+}
+
+func (r *objectReader) atEnd() error {
+	if r.left == 0 {
+		return io.EOF
+	}
+	return nil
+}
+
+func (r *objectReader) Close() error {
+	if r.err == nil {
+		r.err = errors.New("read after close")
+	}
+	return r.body.Close()
+}
