@@ -1096,6 +1096,7 @@ func (x *KindsResponse) GetKinds() []*structpb.Struct {
 type PluginsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Verify        bool                   `protobuf:"varint,1,opt,name=verify,proto3" json:"verify,omitempty"`
+	Accept        string                 `protobuf:"bytes,2,opt,name=accept,proto3" json:"accept,omitempty"` // name of a plugin whose present binary is pinned from now on
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1135,6 +1136,13 @@ func (x *PluginsRequest) GetVerify() bool {
 		return x.Verify
 	}
 	return false
+}
+
+func (x *PluginsRequest) GetAccept() string {
+	if x != nil {
+		return x.Accept
+	}
+	return ""
 }
 
 type PluginsResponse struct {
@@ -1818,9 +1826,10 @@ const file_core_api_apipb_api_proto_rawDesc = "" +
 	"\x05epoch\x18\x04 \x01(\x03R\x05epoch\"\x0e\n" +
 	"\fKindsRequest\">\n" +
 	"\rKindsResponse\x12-\n" +
-	"\x05kinds\x18\x01 \x03(\v2\x17.google.protobuf.StructR\x05kinds\"(\n" +
+	"\x05kinds\x18\x01 \x03(\v2\x17.google.protobuf.StructR\x05kinds\"@\n" +
 	"\x0ePluginsRequest\x12\x16\n" +
-	"\x06verify\x18\x01 \x01(\bR\x06verify\"?\n" +
+	"\x06verify\x18\x01 \x01(\bR\x06verify\x12\x16\n" +
+	"\x06accept\x18\x02 \x01(\tR\x06accept\"?\n" +
 	"\x0fPluginsResponse\x12,\n" +
 	"\aplugins\x18\x01 \x03(\v2\x12.capstan.v1.PluginR\aplugins\"\xba\x01\n" +
 	"\x06Plugin\x12\x12\n" +

@@ -1,0 +1,407 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/gang"
+	"github.com/capstan-run/capstan/core/journal"
+	"github.com/capstan-run/capstan/core/unixsock"
+)
+
+// maxCrashes is how often an attempt's coordinator may crash.
+const maxCrashes = 3
+
+// attempt is one try at a job while it runs. It is the coordinator's core.Host.
+// Guarded by Host.mu but for what says otherwise.
+type attempt struct {
+	h      *Host
+	job    *job
+	epoch  core.Epoch
+	ctx    context.Context // ends when the attempt is fenced
+	cancel context.CancelCauseFunc
+
+	door     Door
+	doorSock net.Listener
+	gangs    map[string]*gangRun
+	events   *eventQueue // of the current generation of the coordinator
+	running  bool        // the coordinator's goroutine exists
+	resumed  bool        // the attempt was running before this host
+	losses   int         // executors lost in this attempt
+	cpuNanos int64       // of executors that ended
+}
+
+// newAttempt prepares an attempt without starting anything. h.mu is held.
+func (h *Host) newAttempt(j *job) *attempt {
+	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch, gangs: map[string]*gangRun{}, events: newEventQueue()}
+	a.ctx, a.cancel = context.WithCancelCause(h.ctx)
+	j.attempt = a
+	return a
+}
+
+// end ends the attempt with err as its outcome, wherever it is. h.mu is held.
+func (a *attempt) end(err error) {
+	a.cancel(err)
+	if !a.running {
+		a.running = true
+		a.h.goRun(func(context.Context) { a.finish(core.Report{}, err) })
+	}
+}
+
+// begin starts the coordinator. h.mu is held.
+func (a *attempt) begin() {
+	if a.running {
+		return
+	}
+	a.running = true
+	a.h.goRun(func(context.Context) { a.run() })
+}
+
+// run keeps a coordinator running until it answers.
+func (a *attempt) run() {
+	report, err := a.prepareDoor()
+	if err == nil {
+		report, err = a.coordinate()
+	}
+	if errors.Is(context.Cause(a.ctx), errHostStops) || a.h.ctx.Err() != nil {
+		return // the next host goes on
+	}
+	if cause := context.Cause(a.ctx); err != nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	a.finish(report, err)
+}
+
+func (a *attempt) coordinate() (core.Report, error) {
+	for {
+		a.h.mu.Lock()
+		rec := &a.job.rec
+		rec.Generation++
+		in := &core.Attempt{
+			Job: new(core.Job), Epoch: a.epoch, Generation: rec.Generation,
+			Store: a.coordinatorAccess(), Scratch: a.dir("scratch"),
+			Log: slog.New(&logHandler{log: a.job.log, epoch: a.epoch}),
+		}
+		*in.Job = rec.Job
+		a.events.close()
+		a.events = newEventQueue()
+		side := &coordinatorSide{a, a.events}
+		for _, g := range a.gangs {
+			g.setGeneration(rec.Generation)
+		}
+		gone := a.job.cancel
+		a.h.mu.Unlock()
+		if gone != nil {
+			a.events.push(core.CancelAsked{Reason: gone.What})
+		}
+		if err := os.MkdirAll(in.Scratch, 0o700); err != nil {
+			return core.Report{}, err
+		}
+		if in.Generation > 1 {
+			saved, err := a.h.journal.Saved(a.ctx, a.job.rec.Job.ID, a.epoch)
+			if err != nil && core.KindOf(err) != core.NotFound {
+				return core.Report{}, err
+			}
+			in.Saved = saved
+			if err := a.h.persist(a.job); err != nil {
+				return core.Report{}, err
+			}
+		}
+		began := time.Now()
+		report, err := a.h.cfg.Frameworks.Run(a.ctx, rec.Job.Spec.Kind, in, side)
+		report.Seconds = max(report.Seconds, time.Since(began).Seconds())
+		if !errors.Is(err, core.ErrPluginCrash) || a.ctx.Err() != nil {
+			return report, err
+		}
+		if err := a.crashed(err); err != nil {
+			return report, err
+		}
+	}
+}
+
+// crashed counts a crash of the coordinator and answers the error that ends
+// the attempt after too many.
+func (a *attempt) crashed(err error) error {
+	a.h.mu.Lock()
+	a.job.rec.Crashes++
+	n := a.job.rec.Crashes
+	a.h.mu.Unlock()
+	detail := core.AsError(err).Detail
+	text := fmt.Sprintf("the %s plugin crashed (%d of %d): %v", a.job.rec.Job.Spec.Kind, n, maxCrashes, err)
+	a.h.log.Warn("plugin crashed", "job", a.job.rec.Job.ID, "err", err)
+	if perr := a.h.persist(a.job, a.job.event("plugin-crashed", text)); perr != nil {
+		return perr
+	}
+	if n < maxCrashes {
+		return nil
+	}
+	return &core.Error{Kind: core.Failed, What: fmt.Sprintf("the %s plugin crashed %d times on this job, which is held: %v", a.job.rec.Job.Spec.Kind, n, err),
+		Remedy: "report the stack below to the framework's author; `capstan retry " + string(a.job.rec.Job.ID) + "` tries again", Detail: detail}
+}
+
+// prepareDoor opens the attempt's way into the store, for the coordinator too.
+func (a *attempt) prepareDoor() (core.Report, error) {
+	door, err := a.openDoor()
+	if err != nil {
+		return core.Report{}, err
+	}
+	if err := os.MkdirAll(a.dir(""), 0o700); err != nil {
+		return core.Report{}, err
+	}
+	l, err := unixsock.Listen(a.dir("store.sock"))
+	if err != nil {
+		return core.Report{}, err
+	}
+	door.Serve(l)
+	a.h.mu.Lock()
+	a.doorSock = l
+	a.h.mu.Unlock()
+	return core.Report{}, nil
+}
+
+// openDoor opens the door once; gangs and coordinator share it.
+func (a *attempt) openDoor() (Door, error) {
+	a.h.mu.Lock()
+	defer a.h.mu.Unlock()
+	if a.door != nil {
+		return a.door, nil
+	}
+	var grants []core.StoreGrant
+	for _, g := range a.job.rec.Plan.Gangs {
+		grants = append(grants, g.Store...)
+	}
+	door, err := a.h.cfg.Store.Door(a.ctx, a.prefix(), grants)
+	if err != nil {
+		return nil, err
+	}
+	a.door = door
+	return door, nil
+}
+
+func (a *attempt) prefix() string {
+	return fmt.Sprintf("capstan/jobs/%s/%d/", a.job.rec.Job.ID, a.epoch)
+}
+
+func (a *attempt) dir(name string) string {
+	return filepath.Join(a.h.cfg.StateDir, "jobs", string(a.job.rec.Job.ID), fmt.Sprint(a.epoch), name)
+}
+
+func (a *attempt) coordinatorAccess() core.StoreAccess {
+	acc := a.door.Access()
+	acc.Endpoint = "unix://" + a.dir("store.sock")
+	acc.Prefix = a.prefix()
+	acc.Root = a.h.cfg.Store.Admin().Root
+	return acc
+}
+
+// finish makes the attempt's outcome final, or starts the next attempt.
+func (a *attempt) finish(report core.Report, err error) {
+	h, j := a.h, a.job
+	h.mu.Lock()
+	if j.cancel != nil && err != nil {
+		err = j.cancel
+	}
+	kind := core.KindOf(err)
+	again := err != nil && j.cancel == nil && (kind == core.Failed || kind == core.Internal) &&
+		int(a.epoch) <= j.rec.Job.Spec.Metadata.Retries
+	door := a.door
+	h.mu.Unlock()
+	if door != nil {
+		door.Fence()
+	}
+	if again {
+		a.retry(err)
+		return
+	}
+	a.conclude(report, err)
+}
+
+// conclude journals the end of the job and then removes what it left.
+func (a *attempt) conclude(report core.Report, err error) {
+	h, j := a.h, a.job
+	h.mu.Lock()
+	j.rec.Job.Outcome = core.OutcomeOf(err, report)
+	j.rec.Job.Ended = now()
+	j.rec.Job.State = finalState(core.KindOf(err))
+	text := "succeeded"
+	if err != nil {
+		text = string(j.rec.Job.State) + ": " + err.Error()
+	}
+	a.events.close()
+	h.mu.Unlock()
+	for h.persist(j, j.event("ended", text)) != nil {
+		// A full disk must not make the outcome disappear: it is written once
+		// there is room again.
+		select {
+		case <-h.ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+	a.cleanUp()
+	j.log.close()
+	h.mu.Lock()
+	j.rec.Swept = true
+	j.attempt = nil
+	h.used = now()
+	h.mu.Unlock()
+	h.persist(j, j.event("swept", "nothing of the job is left but its result"))
+}
+
+func finalState(k core.ErrKind) core.State {
+	switch k {
+	case "":
+		return core.Succeeded
+	case core.Cancelled:
+		return core.Canceled
+	case core.TimedOut:
+		return core.Expired
+	}
+	return core.FailedJob
+}
+
+// retry clears this attempt away and queues the next.
+func (a *attempt) retry(err error) {
+	h, j := a.h, a.job
+	a.cleanUp()
+	h.mu.Lock()
+	j.rec.Job.Epoch++
+	j.rec.Job.State = core.Queued
+	j.rec.Generation, j.rec.Crashes = 0, 0
+	j.rec.Gangs = map[string]*gangState{}
+	next := h.newAttempt(j)
+	h.mu.Unlock()
+	text := fmt.Sprintf("attempt %d failed: %v; attempt %d begins", a.epoch, err, next.epoch)
+	if perr := h.persist(j, j.event("retried", text)); perr != nil {
+		a.conclude(core.Report{}, perr)
+		return
+	}
+	h.mu.Lock()
+	next.submitGangs()
+	h.mu.Unlock()
+}
+
+// submitGangs asks the scheduler for the plan's gangs. h.mu is held.
+func (a *attempt) submitGangs() {
+	for _, ask := range a.job.rec.Plan.Gangs {
+		a.addGang(ask)
+	}
+}
+
+// addGang queues one gang. h.mu is held.
+func (a *attempt) addGang(ask core.GangAsk) {
+	g := newGangRun(a, ask)
+	a.h.step(gang.Submit{Now: now().UnixMilli(), Request: g.request()})
+}
+
+// cleanUp removes everything the attempt has outside the journal.
+func (a *attempt) cleanUp() {
+	h := a.h
+	h.mu.Lock()
+	gangs := make([]*gangRun, 0, len(a.gangs))
+	for _, g := range a.gangs {
+		gangs = append(gangs, g)
+	}
+	sock := a.doorSock
+	h.mu.Unlock()
+	for _, g := range gangs {
+		g.tearDown("the job ended")
+	}
+	if sock != nil {
+		sock.Close()
+	}
+	h.mu.Lock()
+	for _, g := range gangs {
+		h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
+	}
+	h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 30*time.Second)
+	defer cancel()
+	if err := h.cfg.Store.Sweep(ctx, a.prefix()); err != nil {
+		h.log.Warn("sweep", "prefix", a.prefix(), "err", err)
+	}
+	if err := h.journal.DropSaved(ctx, a.job.rec.Job.ID, a.epoch); err != nil {
+		h.log.Warn("drop saved state", "job", a.job.rec.Job.ID, "err", err)
+	}
+	os.RemoveAll(a.dir(""))
+}
+
+var _ core.Host = (*coordinatorSide)(nil)
+
+// coordinatorSide is the attempt as one generation of its coordinator sees it.
+type coordinatorSide struct {
+	a      *attempt
+	events *eventQueue
+}
+
+func (c *coordinatorSide) Events() <-chan core.Event { return c.events.out }
+
+func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
+	h := c.a.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	g := c.a.gangs[ask.Name]
+	if g == nil {
+		c.a.addGang(ask)
+		g = c.a.gangs[ask.Name]
+	}
+	g.wanted = true
+	if g.state.Up {
+		c.events.push(g.upEvent(c.a.job.rec.Generation > 1))
+	}
+	return nil
+}
+
+func (c *coordinatorSide) ReleaseGang(name string) error {
+	h := c.a.h
+	h.mu.Lock()
+	g := c.a.gangs[name]
+	h.mu.Unlock()
+	if g == nil {
+		return core.Errorf(core.NotFound, "no gang %q", name)
+	}
+	h.goRun(func(context.Context) {
+		g.tearDown("released")
+		h.mu.Lock()
+		h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
+		h.mu.Unlock()
+	})
+	return nil
+}
+
+func (c *coordinatorSide) Send(name string, rank int, msg []byte) error {
+	h := c.a.h
+	h.mu.Lock()
+	g := c.a.gangs[name]
+	if g == nil || rank < 0 || rank >= len(g.members) {
+		h.mu.Unlock()
+		return core.Errorf(core.NotFound, "no rank %d in gang %q", rank, name)
+	}
+	m, gen := g.members[rank], c.a.job.rec.Generation
+	gone := m == nil || m.lost
+	h.mu.Unlock()
+	if gone {
+		return nil // messages to a lost rank vanish
+	}
+	return h.server.Send(m.id, gen, msg)
+}
+
+func (c *coordinatorSide) Report(p core.Progress) {
+	h := c.a.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.a.job.rec.Job.Progress = p
+	c.a.job.notify()
+}
+
+func (c *coordinatorSide) Save(ctx context.Context, state []byte) error {
+	j := c.a.job
+	return c.a.h.journal.Commit(ctx, journal.Tx{Saves: []journal.Save{{Job: j.rec.Job.ID, Epoch: c.a.epoch, State: state}}})
+}

@@ -1,0 +1,36 @@
+// Package host is the running loop: it turns submits into journalled jobs,
+// lets core/gang place them, has a launcher start their executors, runs their
+// coordinators through the plugin supervisor, and cleans up after them.
+//
+// # Model
+//
+//	            ┌──────────── Host ────────────┐
+//	API ──────→ │ jobs ─→ gang.Scheduler       │ ─→ launch.Launcher
+//	            │   │          │ actions       │
+//	            │ attempt ─ gangRun ─ member   │ ⇄ executor.Server ⇄ executors
+//	            │   │                          │
+//	            └───┼──────────────────────────┘
+//	                ├─→ Frameworks.Run (a plugin process)
+//	                └─→ journal (before any acknowledgement)
+//
+// One mutex guards the jobs and the scheduler; whatever blocks (journal,
+// launcher, plugins, store) runs outside it, in a goroutine of the job's or
+// the gang's own.
+//
+// # Laws
+//
+//	H1  Nothing is acknowledged before the journal has it.
+//	H2  A lease is granted by one journal commit for the whole gang, before any
+//	    executor starts.
+//	H3  Restarting the host kills no healthy executor: what the journal and the
+//	    launcher both know is adopted, what only the launcher knows is stopped,
+//	    and no executor is declared lost before it had time to dial in again.
+//	H4  When a job is final, its door to the store is fenced; executors, gang
+//	    directories, credentials and temporary objects go at once after, or at
+//	    the next start if the host dies in between.
+//
+// # Left out
+//
+// What a job computes (frameworks), where bytes lie (shuffle), how engines
+// work (launch), how commands look (cli).
+package host

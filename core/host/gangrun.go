@@ -1,0 +1,450 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/executor"
+	"github.com/capstan-run/capstan/core/executor/wirepb"
+	"github.com/capstan-run/capstan/core/gang"
+	"github.com/capstan-run/capstan/core/journal"
+	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/unixsock"
+)
+
+// Names within a gang's shared directory.
+const (
+	hostSock  = "host.sock"
+	storeSock = "store.sock"
+)
+
+// gangRun is a gang of a running attempt. Guarded by Host.mu.
+//
+//	waiting ─granted→ starting ─all joined→ up ─tearDown→ gone
+//	   ↑                 │
+//	   └────revoked──────┘
+type gangRun struct {
+	attempt *attempt
+	id      gang.ID
+	state   *gangState
+	members []*member // by rank; nil while waiting
+	wanted  bool      // the coordinator asked for it
+	gone    bool      // torn down: nothing of it may start any more
+	resumed bool      // it was up before this host
+	// failure is why the last start came to nothing, told when the scheduler
+	// gives the gang up.
+	failure   *core.Error
+	listeners []net.Listener
+}
+
+// member is one executor of a gang.
+type member struct {
+	gang   *gangRun
+	rank   int
+	id     string
+	node   core.NodeID
+	warm   bool // came from the pool
+	joined bool
+	lost   bool
+	fresh  bool // a replacement that has not joined yet
+	cpu    time.Duration
+}
+
+// newGangRun registers a gang with its attempt. h.mu is held.
+func newGangRun(a *attempt, ask core.GangAsk) *gangRun {
+	g := &gangRun{attempt: a, id: gang.IDOf(a.job.rec.Job.ID, ask.Name), state: &gangState{Ask: ask}}
+	a.gangs[ask.Name] = g
+	if a.job.rec.Gangs == nil {
+		a.job.rec.Gangs = map[string]*gangState{}
+	}
+	a.job.rec.Gangs[ask.Name] = g.state
+	return g
+}
+
+func (g *gangRun) request() gang.Request {
+	s, ask := g.attempt.job.rec.Job.Spec, g.state.Ask
+	return gang.Request{
+		Gang: g.id, Job: g.attempt.job.rec.Job.ID, Size: ask.Size,
+		Each:      core.Resources{CPU: ask.CPU, Memory: ask.Memory},
+		Placement: ask.Placement, Priority: s.Metadata.Priority, Queue: s.Metadata.Queue,
+		StartTimeout: time.Duration(ask.StartTimeout).Milliseconds(),
+		Walltime:     time.Duration(s.Metadata.Walltime).Milliseconds(),
+	}
+}
+
+// granted takes the scheduler's placement: names the members, then starts them
+// outside the lock. h.mu is held.
+func (g *gangRun) granted(act gang.Grant) {
+	a := g.attempt
+	if g.gone || a.ctx.Err() != nil {
+		return
+	}
+	g.state.Lease = act.Lease
+	g.state.Members = make([]memberState, len(act.Nodes))
+	g.members = make([]*member, len(act.Nodes))
+	for r, node := range act.Nodes {
+		g.members[r] = &member{gang: g, rank: r, node: node, id: g.executorID(r, 0)}
+	}
+	if a.job.rec.Job.State == core.Queued {
+		a.job.rec.Job.State = core.Starting
+	}
+	lease := act.Lease
+	a.h.goRun(func(context.Context) { g.start(lease) })
+	a.begin()
+}
+
+// executorID names the n-th executor of a rank under the present lease.
+func (g *gangRun) executorID(rank, n int) string {
+	a := g.attempt
+	id := core.Rank{Job: a.job.rec.Job.ID, Epoch: a.epoch, Gang: g.state.Ask.Name, Rank: rank}.String()
+	id = fmt.Sprintf("%s.%d", id, g.state.Lease)
+	if n > 0 {
+		id = fmt.Sprintf("%s.%d", id, n)
+	}
+	return id
+}
+
+// start brings the members of a lease up. It runs outside the lock.
+func (g *gangRun) start(lease uint64) {
+	h, a := g.attempt.h, g.attempt
+	err := g.claim()
+	if err == nil {
+		err = h.persist(a.job, g.event("granted", fmt.Sprintf("gang %s: %d executors granted", g.state.Ask.Name, len(g.members))))
+	}
+	if err == nil {
+		err = g.launch(g.coldMembers())
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if g.state.Lease != lease || g.gone {
+		return
+	}
+	if err != nil {
+		g.failed(err)
+	}
+}
+
+// claim gives the members a shared directory and sockets: a warm set's, if the
+// pool has one, else new ones.
+func (g *gangRun) claim() error {
+	h, a := g.attempt.h, g.attempt
+	door, err := a.openDoor()
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	if set := h.pool.take(g); set != nil {
+		h.mu.Unlock()
+		return g.serve(door)
+	}
+	g.state.Dir = h.newGangDir()
+	for r, m := range g.members {
+		g.state.Members[r] = memberState{ID: m.id, Node: m.node}
+		h.members[m.id] = m
+	}
+	dir := g.state.Dir
+	h.mu.Unlock()
+	if err := h.makeGangDir(dir); err != nil {
+		return err
+	}
+	return g.serve(door)
+}
+
+func (h *Host) newGangDir() string {
+	return filepath.Join(h.cfg.StateDir, "gangs", randomName(8))
+}
+
+// makeGangDir makes a gang's shared directory, owned by the executors' user.
+func (h *Host) makeGangDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return core.Errorf(core.Internal, "make the gang's directory: %v", err).At(dir)
+	}
+	return h.own(dir)
+}
+
+// own hands a path over to the executors' user.
+func (h *Host) own(path string) error {
+	if h.cfg.ExecutorUID < 0 {
+		return nil
+	}
+	return os.Lchown(path, h.cfg.ExecutorUID, h.cfg.ExecutorGID)
+}
+
+// serve opens the gang's two sockets: to the host and to the store.
+func (g *gangRun) serve(door Door) error {
+	h := g.attempt.h
+	control, err := h.listen(filepath.Join(g.state.Dir, hostSock))
+	if err != nil {
+		return err
+	}
+	data, err := h.listen(filepath.Join(g.state.Dir, storeSock))
+	if err != nil {
+		control.Close()
+		return err
+	}
+	h.mu.Lock()
+	g.listeners = append(g.listeners, control, data)
+	h.mu.Unlock()
+	h.goRun(func(context.Context) { h.server.Serve(control) })
+	door.Serve(data)
+	return nil
+}
+
+func (h *Host) listen(path string) (net.Listener, error) {
+	os.Remove(path)
+	l, err := unixsock.Listen(path)
+	if err != nil {
+		return nil, core.Errorf(core.Internal, "listen: %v", err).At(path)
+	}
+	if err := h.own(path); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, os.Chmod(path, 0o600)
+}
+
+// coldMembers are the members that no pool has started.
+func (g *gangRun) coldMembers() []*member {
+	g.attempt.h.mu.Lock()
+	defer g.attempt.h.mu.Unlock()
+	var out []*member
+	for _, m := range g.members {
+		if !m.warm {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// launch starts the executors of members.
+func (g *gangRun) launch(members []*member) error {
+	if len(members) == 0 {
+		return nil
+	}
+	h := g.attempt.h
+	set := make([]launch.Executor, len(members))
+	for i, m := range members {
+		token := executor.NewToken()
+		assignment := g.assignment(m.rank)
+		if err := h.server.Expect(m.id, token, assignment); err != nil {
+			return err
+		}
+		ex, err := h.executor(m.id, g.state.Ask, g.state.Dir, m.node, token)
+		if err != nil {
+			return err
+		}
+		ex.Labels = map[string]string{
+			"job": string(g.attempt.job.rec.Job.ID), "epoch": fmt.Sprint(g.attempt.epoch),
+			"gang": g.state.Ask.Name, "rank": fmt.Sprint(m.rank),
+		}
+		set[i] = ex
+	}
+	return h.cfg.Launcher.Start(g.attempt.ctx, set)
+}
+
+// executor describes one executor to the launcher and writes its bootstrap file.
+func (h *Host) executor(id string, ask core.GangAsk, dir string, node core.NodeID, token string) (launch.Executor, error) {
+	boot := "boot." + id
+	b := executor.Bootstrap{ID: id, Address: "unix:" + hostSock, CA: string(h.ca.CertPEM()), Token: token}
+	if err := b.Write(filepath.Join(dir, boot)); err != nil {
+		return launch.Executor{}, core.Errorf(core.Internal, "write bootstrap of %s: %v", id, err)
+	}
+	if err := h.own(filepath.Join(dir, boot)); err != nil {
+		return launch.Executor{}, err
+	}
+	ex := launch.Executor{
+		ID: id, Node: node, CPU: ask.CPU, Memory: ask.Memory, Image: ask.Image, Userland: ask.Userland,
+		Init: []string{"executor"}, Shared: dir, Bootstrap: boot, ReadOnly: ask.ReadOnly,
+		Files: map[string]string{},
+	}
+	if ask.Network {
+		ex.Network = "capstan-" + filepath.Base(dir)
+	}
+	if ask.Program != "" {
+		ex.Binary = h.artifact(ask.Program)
+	}
+	for _, f := range ask.Files {
+		ex.Files[f.Name] = h.artifact(f.SHA256)
+	}
+	return ex, nil
+}
+
+// assignment tells an executor its place.
+func (g *gangRun) assignment(rank int) *wirepb.Assignment {
+	a := g.attempt
+	spec, _ := json.Marshal(a.job.rec.Job.Spec)
+	acc := a.door.Access()
+	acc.Endpoint = "unix:" + storeSock
+	acc.Prefix = a.prefix()
+	acc.Root = ""
+	store, _ := json.Marshal(acc)
+	ask := g.state.Ask
+	return &wirepb.Assignment{
+		Job: string(a.job.rec.Job.ID), Epoch: int64(a.epoch), Gang: ask.Name,
+		Rank: int32(rank), Size: int32(ask.Size), Spec: spec, Cpu: int64(ask.CPU), Memory: int64(ask.Memory),
+		Store: store, Kind: a.job.rec.Job.Spec.Kind,
+	}
+}
+
+// failed tells the scheduler that the gang will not come up. h.mu is held.
+func (g *gangRun) failed(err error) {
+	g.failure = core.AsError(err)
+	switch g.failure.Kind {
+	case core.Invalid, core.NotFound, core.Denied:
+		g.attempt.end(g.failure) // another try cannot help
+		return
+	}
+	g.attempt.h.step(gang.StartFailed{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease, Reason: err.Error()})
+}
+
+// revoked releases everything the gang holds; it waits again. h.mu is held.
+func (g *gangRun) revoked(act gang.Revoke) {
+	h, a := g.attempt.h, g.attempt
+	old := &gangRun{attempt: a, id: g.id, state: &gangState{Ask: g.state.Ask, Dir: g.state.Dir}, members: g.members, listeners: g.listeners}
+	g.members, g.listeners = nil, nil
+	g.state.Lease, g.state.Dir, g.state.Members, g.state.Up = 0, "", nil, false
+	if a.job.rec.Job.State == core.Starting {
+		a.job.rec.Job.State = core.Queued
+	}
+	h.goRun(func(context.Context) {
+		old.tearDown(act.Reason)
+		h.persist(a.job, g.event("revoked", fmt.Sprintf("gang %s goes back to the queue: %s", g.state.Ask.Name, act.Reason)))
+	})
+}
+
+func (g *gangRun) event(kind, text string) journal.Record { return g.attempt.job.event(kind, text) }
+
+// memberJoined counts a member in; the last one brings the gang up. h.mu is held.
+func (g *gangRun) memberJoined(m *member, running bool) {
+	h := g.attempt.h
+	if m.joined {
+		if g.state.Up && !running && !m.lost {
+			h.server.Start(m.id)
+		}
+		return
+	}
+	m.joined = true
+	h.server.SetGeneration(m.id, g.attempt.job.rec.Generation)
+	if m.fresh {
+		m.fresh = false
+		h.server.Start(m.id)
+		if g.wanted {
+			g.attempt.events.push(core.ExecutorReplaced{Gang: g.state.Ask.Name, Rank: m.rank})
+		}
+		h.goRun(func(context.Context) {
+			h.persist(g.attempt.job, g.event("executor-replaced", fmt.Sprintf("rank %d runs again", m.rank)))
+		})
+		return
+	}
+	if g.state.Up {
+		g.adoptedOne()
+		return
+	}
+	for _, o := range g.members {
+		if !o.joined {
+			return
+		}
+	}
+	g.comeUp()
+}
+
+// comeUp opens the barrier: every member has joined. h.mu is held.
+func (g *gangRun) comeUp() {
+	h, a := g.attempt.h, g.attempt
+	g.state.Up = true
+	h.step(gang.Started{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease})
+	for _, m := range g.members {
+		h.server.SetGeneration(m.id, a.job.rec.Generation)
+		h.server.Start(m.id)
+	}
+	if a.job.rec.Job.Started.IsZero() {
+		a.job.rec.Job.Started = now()
+	}
+	a.job.rec.Job.State = core.Running
+	a.job.notify()
+	h.goRun(func(context.Context) {
+		h.persist(a.job, g.event("gang-up", fmt.Sprintf("gang %s: all %d executors are up", g.state.Ask.Name, len(g.members))))
+	})
+	if g.wanted {
+		a.events.push(g.upEvent(false))
+	}
+}
+
+// upEvent describes the gang to the coordinator. h.mu is held.
+func (g *gangRun) upEvent(resumed bool) core.GangUp {
+	up := core.GangUp{Gang: g.state.Ask.Name, Size: len(g.members), Resumed: resumed}
+	for r, m := range g.members {
+		up.Nodes = append(up.Nodes, m.node)
+		if m.lost || m.fresh {
+			up.Lost = append(up.Lost, r)
+		}
+	}
+	return up
+}
+
+func (g *gangRun) setGeneration(gen int64) {
+	for _, m := range g.members {
+		if m != nil && m.joined && !m.lost {
+			g.attempt.h.server.SetGeneration(m.id, gen)
+		}
+	}
+}
+
+// tearDown stops the gang's executors and removes its directory. It runs
+// outside the lock and returns when nothing is left.
+func (g *gangRun) tearDown(reason string) {
+	h := g.attempt.h
+	h.mu.Lock()
+	g.gone = true
+	members := g.members
+	listeners := g.listeners
+	g.listeners = nil
+	var ids []string
+	for _, m := range members {
+		m.lost = true
+		ids = append(ids, m.id)
+		g.attempt.cpuNanos += int64(m.cpu)
+		delete(h.members, m.id)
+	}
+	h.mu.Unlock()
+	for _, id := range ids {
+		h.server.Fence(id)
+	}
+	for _, l := range listeners {
+		l.Close()
+	}
+	h.stopExecutors(ids)
+	for _, id := range ids {
+		h.server.Forget(id)
+	}
+	if g.state.Dir != "" {
+		os.RemoveAll(g.state.Dir)
+	}
+}
+
+// stopExecutors stops ids, insisting while the host lives.
+func (h *Host) stopExecutors(ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 30*time.Second)
+		err := h.cfg.Launcher.Stop(ctx, ids...)
+		cancel()
+		if err == nil {
+			return
+		}
+		h.log.Warn("stop executors", "ids", ids, "err", err)
+		select {
+		case <-h.ctx.Done():
+			return // the next host stops what it does not know
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/gang"
+)
+
+// handler is the Host as its executors see it.
+type handler Host
+
+func (s *handler) host() *Host { return (*Host)(s) }
+
+func (s *handler) Joined(id string, rank core.Rank, running bool) {
+	h := s.host()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := h.members[id]
+	if m == nil {
+		h.pool.joined(id)
+		return
+	}
+	if rank.Job == "" || m.lost {
+		return // a warm one on its way, or one that is fenced already
+	}
+	m.gang.memberJoined(m, running)
+}
+
+func (s *handler) Message(id string, generation int64, data []byte) {
+	h := s.host()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := h.members[id]
+	if m == nil || m.lost || generation != m.gang.attempt.job.rec.Generation {
+		return
+	}
+	m.gang.attempt.events.push(core.Message{Gang: m.gang.state.Ask.Name, Rank: m.rank, Data: data})
+}
+
+func (s *handler) Log(id string, at time.Time, text string) {
+	h := s.host()
+	h.mu.Lock()
+	m := h.members[id]
+	h.mu.Unlock()
+	if m == nil {
+		return
+	}
+	m.gang.attempt.job.log.add(LogLine{Time: at, Epoch: m.gang.attempt.epoch, Rank: m.rank, Text: text})
+}
+
+func (s *handler) Beat(id string, cpu time.Duration, _ core.Bytes) {
+	h := s.host()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if m := h.members[id]; m != nil {
+		m.cpu = cpu
+	}
+}
+
+func (s *handler) Silent(id string, since time.Duration) {
+	h := s.host()
+	h.mu.Lock()
+	m := h.members[id]
+	h.mu.Unlock()
+	if m == nil || since < h.cfg.LostAfter {
+		return
+	}
+	h.goRun(func(context.Context) {
+		h.lose(m, fmt.Sprintf("no heartbeat for %s", since.Round(100*time.Millisecond)), false)
+	})
+}
+
+func (s *handler) Ended(id string, err *core.Error, cpu time.Duration) {
+	h := s.host()
+	h.mu.Lock()
+	m := h.members[id]
+	if m != nil {
+		m.cpu = cpu
+	}
+	h.mu.Unlock()
+	if m == nil {
+		return
+	}
+	reason := "its worker ended"
+	if err != nil {
+		reason = err.Error()
+		if err.Detail != "" {
+			m.gang.attempt.job.log.add(LogLine{Time: now(), Epoch: m.gang.attempt.epoch, Rank: m.rank, Text: err.Detail})
+		}
+	}
+	h.goRun(func(context.Context) { h.lose(m, reason, false) })
+}
+
+func (s *handler) Closed(string, error) {}
+
+// lose declares an executor lost: fenced, removed, reported, and replaced if
+// its attempt goes on. exited says that the engine saw it end; then its last
+// words are worth keeping.
+func (h *Host) lose(m *member, reason string, exited bool) {
+	h.mu.Lock()
+	g := m.gang
+	a := g.attempt
+	if m.lost || g.gone || h.members[m.id] != m {
+		h.mu.Unlock()
+		return
+	}
+	m.lost = true
+	a.cpuNanos += int64(m.cpu)
+	delete(h.members, m.id)
+	up, fresh := g.state.Up, m.fresh
+	g.state.Members[m.rank].Lost = true
+	g.state.Fenced = append(g.state.Fenced, m.id)
+	a.losses++
+	losses, limit := a.losses, 4*len(g.members)+4
+	h.mu.Unlock()
+
+	h.server.Fence(m.id)
+	var tail string
+	if exited {
+		tail = h.cfg.Launcher.Tail(h.ctx, m.id)
+	}
+	text := fmt.Sprintf("rank %d of gang %s lost: %s", m.rank, g.state.Ask.Name, reason)
+	a.job.log.add(LogLine{Time: now(), Epoch: a.epoch, Rank: m.rank, Text: text})
+	for _, line := range lastLines(tail, 20) {
+		a.job.log.add(LogLine{Time: now(), Epoch: a.epoch, Rank: m.rank, Text: line})
+	}
+	h.log.Info("executor lost", "executor", m.id, "reason", reason)
+
+	h.mu.Lock()
+	switch {
+	case g.gone || a.ctx.Err() != nil:
+	case !up:
+		g.failed(&core.Error{Kind: core.Failed, What: text + " before the gang was up", Detail: tail,
+			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`"})
+	case losses > limit:
+		a.end(&core.Error{Kind: core.Failed, What: fmt.Sprintf("%d executors were lost in this attempt; the last: %s", losses, reason), Detail: tail,
+			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`; if they ran out of memory, raise gang.memory"})
+	default:
+		if g.wanted && !fresh {
+			a.events.push(core.ExecutorLost{Gang: g.state.Ask.Name, Rank: m.rank, Reason: reason})
+		}
+		t := now().UnixMilli()
+		h.step(gang.MemberLost{Now: t, Gang: g.id, Rank: m.rank, Reason: reason})
+		h.step(gang.MemberReplace{Now: t, Gang: g.id, Rank: m.rank})
+		a.job.notify()
+	}
+	h.mu.Unlock()
+	h.persist(a.job, a.job.event("executor-lost", text))
+	h.stopExecutors([]string{m.id})
+}
+
+// replace starts a new executor for a lost rank. h.mu is held.
+func (g *gangRun) replace(act gang.Replace) {
+	h := g.attempt.h
+	if g.gone || g.state.Lease != act.Lease {
+		return
+	}
+	m := &member{gang: g, rank: act.Rank, node: act.Node, id: g.executorID(act.Rank, g.attempt.losses), fresh: true}
+	g.members[act.Rank] = m
+	h.members[m.id] = m
+	g.state.Members[act.Rank] = memberState{ID: m.id, Node: m.node}
+	h.goRun(func(context.Context) {
+		err := h.persist(g.attempt.job)
+		if err == nil {
+			err = g.launch([]*member{m})
+		}
+		if err != nil {
+			h.lose(m, "its start came to nothing: "+err.Error(), false)
+		}
+	})
+}

@@ -1,0 +1,48 @@
+package host
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// record is what the journal keeps of a job beside its events: enough to adopt
+// it after a restart. It is the job's Save under epoch 0.
+type record struct {
+	Job        core.Job              `json:"job"`
+	Plan       core.Plan             `json:"plan"`
+	SpecHash   string                `json:"specHash"`
+	Generation int64                 `json:"generation"` // of the current attempt's coordinator
+	Crashes    int                   `json:"crashes"`    // of the coordinator, in this attempt
+	Gangs      map[string]*gangState `json:"gangs"`      // by name, of the current attempt
+	// Swept says that nothing of the job is left outside the journal.
+	Swept bool `json:"swept"`
+}
+
+// gangState is a gang as the journal keeps it.
+type gangState struct {
+	Ask     core.GangAsk  `json:"ask"`
+	Lease   uint64        `json:"lease"` // 0 while it waits
+	Dir     string        `json:"dir"`   // its shared directory
+	Up      bool          `json:"up"`
+	Members []memberState `json:"members"` // by rank
+	Fenced  []string      `json:"fenced,omitempty"`
+}
+
+type memberState struct {
+	ID   string      `json:"id"`
+	Node core.NodeID `json:"node"`
+	Lost bool        `json:"lost,omitempty"`
+}
+
+func (r *record) encode() []byte {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic("host: record does not marshal: " + err.Error())
+	}
+	return b
+}
+
+// now is the host's clock; decisions get its value, never the clock itself.
+func now() time.Time { return time.Now().UTC() }

@@ -1,0 +1,265 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/gang"
+)
+
+// cancelGrace is how long a coordinator may take to end a cancelled job.
+const cancelGrace = 5 * time.Second
+
+func after(d time.Duration) <-chan time.Time { return time.After(d) }
+
+// recover rebuilds the host from its journal and the launcher's list (law H3).
+func (h *Host) recover(ctx context.Context) error {
+	jobs, err := h.loadJobs(ctx)
+	if err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.sched = gang.New(gang.Config{Lease: h.lastLease(jobs)})
+	for _, n := range h.nodes {
+		h.step(gang.NodeUp{Now: now().UnixMilli(), Node: n})
+	}
+	running, err := h.runningExecutors(ctx)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, j := range jobs {
+		switch {
+		case !j.rec.Job.State.Final():
+			h.adopt(j, running, known)
+		case !j.rec.Swept:
+			h.sweepLater(j)
+		}
+	}
+	var strangers []string
+	for id := range running {
+		if !known[id] {
+			strangers = append(strangers, id)
+		}
+	}
+	sort.Strings(strangers)
+	if len(strangers) > 0 {
+		h.log.Info("stop executors nobody knows", "ids", strangers)
+		h.goRun(func(context.Context) { h.stopExecutors(strangers) })
+	}
+	h.sweepGangDirs()
+	return nil
+}
+
+func (h *Host) loadJobs(ctx context.Context) ([]*job, error) {
+	list, err := h.journal.Jobs(ctx, "", 0)
+	if err != nil {
+		return nil, err
+	}
+	var jobs []*job
+	for i := len(list) - 1; i >= 0; i-- { // oldest first
+		doc := list[i]
+		j := &job{changed: make(chan struct{})}
+		state, err := h.journal.Saved(ctx, doc.ID, 0)
+		if err == nil {
+			err = json.Unmarshal(state, &j.rec)
+		}
+		if err != nil {
+			return nil, core.Errorf(core.Internal, "read job %s from the journal: %v", doc.ID, err).At(h.cfg.StateDir)
+		}
+		if j.log, err = openLog(h.logPath(doc.ID)); err != nil {
+			return nil, err
+		}
+		if j.rec.Job.State.Final() && j.rec.Swept {
+			j.log.close()
+		}
+		h.jobs[doc.ID] = j
+		h.order = append(h.order, doc.ID)
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
+}
+
+func (h *Host) lastLease(jobs []*job) uint64 {
+	var last uint64
+	for _, j := range jobs {
+		for _, g := range j.rec.Gangs {
+			last = max(last, g.Lease)
+		}
+	}
+	return last
+}
+
+// runningExecutors lists what runs, and what ended unseen, by id.
+func (h *Host) runningExecutors(ctx context.Context) (map[string]bool, error) {
+	list, err := h.cfg.Launcher.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, s := range list {
+		out[s.ID] = s.Running
+	}
+	return out, nil
+}
+
+// adopt takes a job over from a former life of the host. h.mu is held.
+func (h *Host) adopt(j *job, running, known map[string]bool) {
+	a := h.newAttempt(j)
+	a.resumed = j.rec.Generation > 0 || j.rec.Job.State == core.Running
+	upGangs := 0
+	for _, name := range gangNames(j) {
+		old := j.rec.Gangs[name]
+		if old == nil || !old.Up {
+			continue
+		}
+		upGangs++
+		g := newGangRun(a, old.Ask)
+		g.state = old
+		j.rec.Gangs[name] = old
+		g.resumed = true
+		var nodes []core.NodeID
+		var lost []int
+		for r, ms := range old.Members {
+			m := &member{gang: g, rank: r, id: ms.ID, node: ms.Node}
+			g.members = append(g.members, m)
+			nodes = append(nodes, ms.Node)
+			h.members[m.id] = m
+			known[m.id] = true
+			if ms.Lost || !running[m.id] {
+				lost = append(lost, r)
+			}
+			h.server.Restore(m.id, core.Rank{Job: j.rec.Job.ID, Epoch: a.epoch, Gang: name, Rank: r})
+		}
+		for _, id := range old.Fenced {
+			h.server.Fence(id)
+		}
+		h.step(gang.Adopt{Now: now().UnixMilli(), Request: g.request(), Lease: old.Lease, Placement: nodes, Since: j.rec.Job.Started.UnixMilli()})
+		h.goRun(func(ctx context.Context) { a.reattach(g, lost) })
+	}
+	if upGangs > 0 {
+		return
+	}
+	// Nothing of it was up: what was starting is stopped as unknown, and the
+	// gangs queue again.
+	j.rec.Job.State = core.Queued
+	j.rec.Gangs = nil
+	a.submitGangs()
+}
+
+// gangNames lists j's gangs in the plan's order, then the others by name.
+func gangNames(j *job) []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, ask := range j.rec.Plan.Gangs {
+		names, seen[ask.Name] = append(names, ask.Name), true
+	}
+	var rest []string
+	for name := range j.rec.Gangs {
+		if !seen[name] {
+			rest = append(rest, name)
+		}
+	}
+	sort.Strings(rest)
+	return append(names, rest...)
+}
+
+// reattach opens the sockets of an adopted gang, gives its executors time to
+// dial in, declares the others lost, and lets the coordinator go on.
+func (a *attempt) reattach(g *gangRun, lost []int) {
+	h := a.h
+	door, err := a.openDoor()
+	if err == nil {
+		err = g.serve(door)
+	}
+	if err != nil {
+		h.mu.Lock()
+		a.end(err)
+		h.mu.Unlock()
+		return
+	}
+	for _, r := range lost {
+		h.lose(g.members[r], "ended while the host was away", true)
+	}
+	deadline := time.After(h.cfg.AdoptWithin)
+	for !g.allBack() {
+		h.mu.Lock()
+		changed := a.job.changed
+		h.mu.Unlock()
+		select {
+		case <-changed:
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			for _, m := range g.missing() {
+				h.lose(m, fmt.Sprintf("did not come back within %s of the host's restart", h.cfg.AdoptWithin), false)
+			}
+		case <-a.ctx.Done():
+			return
+		}
+	}
+	h.mu.Lock()
+	a.job.rec.Job.State = core.Running
+	a.begin()
+	h.mu.Unlock()
+	h.persist(a.job, g.event("adopted", fmt.Sprintf("gang %s: adopted after a restart of the host", g.state.Ask.Name)))
+}
+
+func (g *gangRun) allBack() bool { return len(g.missing()) == 0 }
+
+// missing are the adopted members that have not dialled in.
+func (g *gangRun) missing() []*member {
+	g.attempt.h.mu.Lock()
+	defer g.attempt.h.mu.Unlock()
+	var out []*member
+	for _, m := range g.members {
+		if !m.joined && !m.lost && !m.fresh {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// adoptedOne is called when a member of an adopted gang dialled in.
+func (g *gangRun) adoptedOne() { g.attempt.job.notify() }
+
+// sweepLater removes what a job that had ended left behind. h.mu is held.
+func (h *Host) sweepLater(j *job) {
+	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch, gangs: map[string]*gangRun{}, events: newEventQueue()}
+	a.events.close()
+	a.ctx, a.cancel = context.WithCancelCause(h.ctx)
+	h.goRun(func(context.Context) {
+		a.cleanUp()
+		j.log.close()
+		h.mu.Lock()
+		j.rec.Swept = true
+		h.mu.Unlock()
+		h.persist(j, j.event("swept", "nothing of the job is left but its result"))
+	})
+}
+
+// sweepGangDirs removes the directories of gangs nobody runs. h.mu is held.
+func (h *Host) sweepGangDirs() {
+	used := map[string]bool{}
+	for _, j := range h.jobs {
+		if j.attempt == nil {
+			continue
+		}
+		for _, g := range j.attempt.gangs {
+			used[filepath.Base(g.state.Dir)] = true
+		}
+	}
+	dir := filepath.Join(h.cfg.StateDir, "gangs")
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if !used[e.Name()] {
+			os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
+	}
+}

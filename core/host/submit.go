@@ -1,0 +1,244 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/gang"
+	"github.com/capstan-run/capstan/core/spec"
+)
+
+// Submit checks doc, plans it, journals it and queues it. The same id with the
+// same spec attaches; with another it is a Conflict.
+func (h *Host) Submit(ctx context.Context, doc []byte, id, source string) (jobID core.JobID, attached bool, warnings []core.Diagnostic, err error) {
+	s, err := h.parse(doc, source)
+	if err != nil {
+		return "", false, nil, err
+	}
+	if id != "" {
+		if err := spec.CheckName(id); err != nil {
+			return "", false, nil, core.Errorf(core.Invalid, "id %q: %v", id, err)
+		}
+	}
+	hash := spec.Hash(s)
+	h.mu.Lock()
+	old, err := h.existing(core.JobID(id), hash)
+	h.mu.Unlock()
+	if old || err != nil {
+		return core.JobID(id), old, nil, err
+	}
+	draft := core.Job{ID: core.JobID(id), Spec: *s, State: core.Queued, Epoch: 1, Submitted: now()}
+	plan, err := h.cfg.Frameworks.Plan(ctx, &draft)
+	if err != nil {
+		return "", false, nil, err
+	}
+	if err := h.checkPlan(plan); err != nil {
+		return "", false, nil, err
+	}
+	return h.accept(draft, plan, hash)
+}
+
+// existing reports whether id is a job of the same spec. h.mu is held.
+func (h *Host) existing(id core.JobID, hash string) (bool, error) {
+	j := h.jobs[id]
+	if j == nil {
+		return false, nil
+	}
+	if j.rec.SpecHash == hash {
+		return true, nil
+	}
+	return false, core.Errorf(core.Conflict, "job %s exists with a different spec", id).Do("choose another id, or `capstan status " + string(id) + "` to see the one that exists")
+}
+
+// accept journals and queues a planned job.
+func (h *Host) accept(draft core.Job, plan *core.Plan, hash string) (core.JobID, bool, []core.Diagnostic, error) {
+	h.mu.Lock()
+	if draft.ID == "" {
+		draft.ID = h.newID(draft.Spec.Metadata.Name)
+	}
+	if old, err := h.existing(draft.ID, hash); old || err != nil {
+		j := h.jobs[draft.ID]
+		h.mu.Unlock()
+		if err != nil {
+			return "", false, nil, err
+		}
+		return draft.ID, true, nil, h.persist(j) // an attached submit is acknowledged once the first is durable
+	}
+	j := &job{changed: make(chan struct{}), rec: record{Job: draft, Plan: *plan, SpecHash: hash}}
+	if err := h.placeable(j); err != nil {
+		h.mu.Unlock()
+		return "", false, nil, err
+	}
+	log, err := openLog(h.logPath(draft.ID))
+	if err != nil {
+		h.mu.Unlock()
+		return "", false, nil, core.Errorf(core.Internal, "open the job's log: %v", err)
+	}
+	j.log = log
+	h.jobs[draft.ID] = j
+	h.order = append(h.order, draft.ID)
+	h.used = now()
+	h.mu.Unlock()
+
+	if err := h.persist(j, j.event("submitted", fmt.Sprintf("%s %s submitted", draft.Spec.Kind, draft.Spec.Metadata.Name))); err != nil {
+		h.mu.Lock()
+		delete(h.jobs, draft.ID)
+		h.order = h.order[:len(h.order)-1]
+		h.mu.Unlock()
+		return "", false, nil, err
+	}
+	h.mu.Lock()
+	h.newAttempt(j).submitGangs()
+	h.mu.Unlock()
+	return draft.ID, false, plan.Diagnostics, nil
+}
+
+// placeable asks a copy of the scheduler whether j's gangs could ever run.
+// h.mu is held.
+func (h *Host) placeable(j *job) error {
+	sched := h.sched.Clone()
+	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch}
+	for _, ask := range j.rec.Plan.Gangs {
+		g := &gangRun{attempt: a, id: gang.IDOf(j.rec.Job.ID, ask.Name), state: &gangState{Ask: ask}}
+		for _, act := range sched.Step(gang.Submit{Now: now().UnixMilli(), Request: g.request()}).Actions {
+			if r, ok := act.(gang.Refuse); ok && r.Gang == g.id {
+				return r.Err().At("gang")
+			}
+		}
+	}
+	return nil
+}
+
+// checkPlan makes sure that everything a plan names is here.
+func (h *Host) checkPlan(p *core.Plan) error {
+	for _, g := range p.Gangs {
+		need := []string{}
+		if g.Program != "" {
+			need = append(need, g.Program)
+		}
+		for _, f := range g.Files {
+			need = append(need, f.SHA256)
+		}
+		for _, sum := range need {
+			if _, err := os.Stat(h.artifact(filepath.Base(sum))); err != nil {
+				return core.Errorf(core.Invalid, "the job ships a file that was not uploaded (sha256 %s)", sum).Do("submit with `capstan submit`, which uploads it")
+			}
+		}
+	}
+	return nil
+}
+
+func (h *Host) parse(doc []byte, source string) (*core.Spec, error) {
+	return spec.Parse(doc, source, h.cfg.Frameworks.Kinds())
+}
+
+// newID makes a fresh id from a name. h.mu is held.
+func (h *Host) newID(name string) core.JobID {
+	for {
+		id := core.JobID(name + "-" + randomName(5))
+		if h.jobs[id] == nil {
+			return id
+		}
+	}
+}
+
+func (h *Host) logPath(id core.JobID) string {
+	return filepath.Join(h.cfg.StateDir, "jobs", string(id), "log")
+}
+
+// find resolves an id, a prefix that names one job, or @latest. h.mu is held.
+func (h *Host) find(ref string) (*job, error) {
+	if ref == "@latest" {
+		if len(h.order) == 0 {
+			return nil, core.Errorf(core.NotFound, "no job has been submitted yet")
+		}
+		return h.jobs[h.order[len(h.order)-1]], nil
+	}
+	if j := h.jobs[core.JobID(ref)]; j != nil {
+		return j, nil
+	}
+	var hits []string
+	for id := range h.jobs {
+		if ref != "" && strings.HasPrefix(string(id), ref) {
+			hits = append(hits, string(id))
+		}
+	}
+	sort.Strings(hits)
+	switch len(hits) {
+	case 0:
+		return nil, core.Errorf(core.NotFound, "no job %q", ref).Do("`capstan list` shows the jobs there are")
+	case 1:
+		return h.jobs[core.JobID(hits[0])], nil
+	}
+	return nil, core.Errorf(core.Invalid, "%q names %d jobs: %s", ref, len(hits), strings.Join(hits[:min(5, len(hits))], ", ")).Do("give more of the id")
+}
+
+// Cancel asks a job to end. A job that ended already stays as it is.
+func (h *Host) Cancel(ref, reason string) (core.Job, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j, err := h.find(ref)
+	if err != nil {
+		return core.Job{}, err
+	}
+	if reason == "" {
+		reason = "cancelled by the user"
+	}
+	h.cancelLocked(j, core.Errorf(core.Cancelled, "%s", reason))
+	return j.rec.Job, nil
+}
+
+// cancelLocked ends j for the given reason: at once while it waits, else by
+// asking its coordinator first. h.mu is held.
+func (h *Host) cancelLocked(j *job, why *core.Error) {
+	a := j.attempt
+	if j.rec.Job.State.Final() || a == nil || j.cancel != nil {
+		return
+	}
+	j.cancel = why
+	if !a.running || j.rec.Job.State != core.Running {
+		a.end(why)
+		return
+	}
+	a.events.push(core.CancelAsked{Reason: why.What})
+	h.goRun(func(ctx context.Context) {
+		select {
+		case <-ctx.Done():
+		case <-a.ctx.Done():
+		case <-after(cancelGrace):
+			a.cancel(why)
+		}
+	})
+}
+
+// Retry submits a finished job's spec again under a new id.
+func (h *Host) Retry(ctx context.Context, ref string) (core.JobID, error) {
+	h.mu.Lock()
+	j, err := h.find(ref)
+	if err == nil && !j.rec.Job.State.Final() {
+		err = core.Errorf(core.Conflict, "job %s is %s", j.rec.Job.ID, j.rec.Job.State).Do("`capstan cancel " + string(j.rec.Job.ID) + "` first")
+	}
+	var s core.Spec
+	if err == nil {
+		s = j.rec.Job.Spec
+	}
+	h.mu.Unlock()
+	if err != nil {
+		return "", err
+	}
+	draft := core.Job{Spec: s, State: core.Queued, Epoch: 1, Submitted: now()}
+	plan, err := h.cfg.Frameworks.Plan(ctx, &draft)
+	if err != nil {
+		return "", err
+	}
+	if err := h.checkPlan(plan); err != nil {
+		return "", err
+	}
+	id, _, _, err := h.accept(draft, plan, spec.Hash(&s))
+	return id, err
+}
