@@ -3,8 +3,6 @@
 package task
 
 import (
-	"bytes"
-	"encoding/gob"
 	"fmt"
 
 	"github.com/capstan-run/capstan/core"
@@ -25,7 +23,7 @@ const (
 // ID names a task within an attempt of the job.
 type ID struct {
 	Phase Phase
-	Index int
+	Index int // 0-based within the phase
 }
 
 func (i ID) String() string { return fmt.Sprintf("%s-%05d", i.Phase, i.Index) }
@@ -41,8 +39,10 @@ type Down struct {
 
 // Run asks for one attempt at a task.
 type Run struct {
-	Task  ID
-	Try   int // from 0; the pair names every file the try makes
+	Task ID
+	// Try is unique among the tries of the task, over all generations of the
+	// coordinator: with Task it names every file the try makes.
+	Try   int
 	Split input.Split
 	// Partitions is the number of reduce tasks; 0 in a map-only job.
 	Partitions int
@@ -93,6 +93,9 @@ type Done struct {
 	DeadLetters int64
 	CPUNanos    int64
 	Preview     []PreviewRow
+	// Read is [RowHash] of what a reduce task read: its result counts only with
+	// the map outputs it came from.
+	Read uint64
 }
 
 // PreviewRow is a candidate for the report's preview.
@@ -114,18 +117,25 @@ type Failed struct {
 }
 
 // Inventory is what a worker holds: finished tries whose data still lies with
-// it, and running ones.
+// it, and running ones. A long one comes in several messages.
 type Inventory struct {
 	Done    []Done
 	Running []Progress
+	More    bool // another message of the same inventory follows
 }
 
-// Encode makes a message of v, a *Down or *Up.
-func Encode(v any) ([]byte, error) {
-	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(v)
-	return b.Bytes(), err
+// RowHash is the wrapping sum of the row hashes of partition p over indexes
+// that hold all partitions. With p < 0 each index is a slice of one partition.
+func RowHash(indexes []*shuffle.Index, p int) uint64 {
+	var sum uint64
+	for _, x := range indexes {
+		if x == nil {
+			continue
+		}
+		at := max(p, 0)
+		if at < len(x.Partitions) {
+			sum += x.Partitions[at].RowHash
+		}
+	}
+	return sum
 }
-
-// Decode reads a message into v, a *Down or *Up.
-func Decode(b []byte, v any) error { return gob.NewDecoder(bytes.NewReader(b)).Decode(v) }
