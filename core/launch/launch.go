@@ -15,11 +15,16 @@
 //	    is left: a failure stops those already started.
 //	L2  An executor outlives the host process. Only Stop, its own end, or its
 //	    own lease (no host for Executor.OrphanAfter) ends it.
-//	L3  Exits delivers each end at most once, and within a second of it.
+//	L3  Exits delivers each end at most once, and within a second of it. An
+//	    executor that dies before Start has returned is delivered once Start
+//	    has; one that Stop ended is not delivered at all.
 //	L4  Stop is idempotent; after it returns nothing of the executor is left:
 //	    no container, process, network or mount.
 //	L5  Nothing assumes one disk. Paths in an Executor are the launcher's to
 //	    realise: on this machine by bind mounts; elsewhere see the table.
+//	L6  Every executor runs as the launcher's [Owner]. The host makes what an
+//	    executor must read or write (Shared, its sockets, the bootstrap file)
+//	    accessible to that user before Start.
 //
 // How each call maps to other engines:
 //
@@ -36,6 +41,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -65,9 +71,20 @@ type Launcher interface {
 	Close() error
 }
 
+// Owner is what a [Launcher] implements to say as whom executors run (law L6).
+type Owner interface {
+	// Owner returns the user and group id of every executor.
+	Owner() (uid, gid int)
+}
+
+// ErrNoEngine is in the chain of what a launcher's constructor returns when
+// nothing answers where the engine should be: the caller may fall back to
+// another launcher and say why.
+var ErrNoEngine = errors.New("no engine answers")
+
 // Executor is what to start.
 type Executor struct {
-	ID     string // unique on the host for ever; safe as a container name
+	ID     string // unique on the host for ever; [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 180 bytes
 	Node   core.NodeID
 	Labels map[string]string // at least "job", "epoch", "gang", "rank" once known; kept by the engine
 	CPU    core.MilliCPU
@@ -105,6 +122,25 @@ const (
 	FilesPath   = "/capstan/files"
 	BinaryPath  = "/capstan/init"
 )
+
+// What an executor finds in its environment, beside PATH, HOME and TMPDIR
+// (both the scratch directory) and GOMEMLIMIT (nine tenths of Memory).
+const (
+	EnvBootstrap = "CAPSTAN_BOOTSTRAP" // full path of the bootstrap file
+	EnvShared    = "CAPSTAN_SHARED"    // the gang's directory, read-write
+	EnvScratch   = "CAPSTAN_SCRATCH"   // the executor's own directory, on disk, empty at first
+	EnvFiles     = "CAPSTAN_FILES"     // directory of Files, read-only
+	EnvExecutor  = "CAPSTAN_EXECUTOR"  // "<instance>/<id>"
+)
+
+// Labels a launcher adds to Executor.Labels, and on everything it makes.
+const (
+	LabelInstance = "capstan.instance"
+	LabelExecutor = "capstan.executor"
+)
+
+// DefaultPIDs is the limit of processes and threads where Executor.PIDs is 0.
+const DefaultPIDs = 512
 
 // Status is an executor as the engine sees it.
 type Status struct {

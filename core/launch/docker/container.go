@@ -1,0 +1,141 @@
+package docker
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
+	"github.com/docker/docker/api/types/network"
+
+	"github.com/capstan-run/capstan/core/launch"
+)
+
+const (
+	openFiles    = 65536
+	tmpBytes     = 64 << 20
+	labelNetwork = "capstan.network"
+	labelMemory  = "capstan.memory" // the limit in bytes, for the words of an OOM
+)
+
+// image is what e's container is made of.
+func (l *Launcher) image(e *launch.Executor) string {
+	if e.Image == "" || e.Image == "host" {
+		return l.base.tag
+	}
+	return e.Image
+}
+
+// userland reports whether e sees the machine's programs.
+func showsUserland(e *launch.Executor) bool {
+	return e.Image == "host" || e.Image == "" && e.Userland
+}
+
+// config says what runs in e's container.
+func (l *Launcher) config(e *launch.Executor) *container.Config {
+	labels := make(map[string]string, len(e.Labels)+4)
+	for k, v := range e.Labels {
+		labels[k] = v
+	}
+	labels[launch.LabelInstance] = l.cfg.Instance
+	labels[launch.LabelExecutor] = e.ID
+	labels[labelMemory] = strconv.FormatInt(int64(e.Memory), 10)
+	if e.Network != "" {
+		labels[labelNetwork] = e.Network
+	}
+	return &container.Config{
+		Image:      l.image(e),
+		User:       fmt.Sprintf("%d:%d", l.uid, l.gid),
+		Entrypoint: []string{launch.BinaryPath},
+		Cmd:        e.Init,
+		Env:        l.env(e),
+		WorkingDir: launch.ScratchPath,
+		Labels:     labels,
+		// A user's image may bring a check of the program it was made for.
+		Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
+	}
+}
+
+func (l *Launcher) env(e *launch.Executor) []string {
+	env := []string{
+		"HOME=" + launch.ScratchPath,
+		"TMPDIR=" + launch.ScratchPath,
+		launch.EnvShared + "=" + launch.SharedPath,
+		launch.EnvScratch + "=" + launch.ScratchPath,
+		launch.EnvFiles + "=" + launch.FilesPath,
+		launch.EnvExecutor + "=" + l.cfg.Instance + "/" + e.ID,
+	}
+	if e.Bootstrap != "" {
+		env = append(env, launch.EnvBootstrap+"="+filepath.Join(launch.SharedPath, e.Bootstrap))
+	}
+	if e.Memory > 0 {
+		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", e.Memory/10*9))
+	}
+	switch {
+	case showsUserland(e):
+		env = append(env, "PATH="+l.host.path)
+	case e.Image == "":
+		env = append(env, "PATH="+standardPath)
+	}
+	return env
+}
+
+// hostConfig is the wall around e (law D1).
+func (l *Launcher) hostConfig(e *launch.Executor, binary string) *container.HostConfig {
+	pids := e.PIDs
+	if pids == 0 {
+		pids = launch.DefaultPIDs
+	}
+	mode := container.NetworkMode(network.NetworkNone)
+	if e.Network != "" {
+		mode = container.NetworkMode(l.networkName(e.Network))
+	}
+	return &container.HostConfig{
+		NetworkMode:    mode,
+		ReadonlyRootfs: true,
+		CapDrop:        []string{"ALL"},
+		SecurityOpt:    []string{"no-new-privileges:true"},
+		IpcMode:        container.IPCModePrivate,
+		RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
+		LogConfig: container.LogConfig{Type: "local", Config: map[string]string{
+			"max-size": "512k", "max-file": "2", "compress": "false",
+		}},
+		Tmpfs:  map[string]string{"/tmp": fmt.Sprintf("rw,nosuid,nodev,size=%d,mode=1777", tmpBytes)},
+		Mounts: l.mounts(e, binary),
+		Resources: container.Resources{
+			NanoCPUs:   int64(e.CPU) * 1e6,
+			Memory:     int64(e.Memory),
+			MemorySwap: int64(e.Memory), // memory and swap together: no swap
+			PidsLimit:  &pids,
+			Ulimits: []*container.Ulimit{
+				{Name: "nofile", Soft: openFiles, Hard: openFiles},
+				{Name: "core", Soft: 0, Hard: 0},
+			},
+		},
+	}
+}
+
+func (l *Launcher) mounts(e *launch.Executor, binary string) []mount.Mount {
+	ms := []mount.Mount{
+		bind(binary, launch.BinaryPath, true),
+		bind(e.Shared, launch.SharedPath, false),
+		bind(l.scratch(e.ID), launch.ScratchPath, false),
+	}
+	for name, path := range e.Files {
+		ms = append(ms, bind(path, filepath.Join(launch.FilesPath, name), true))
+	}
+	if showsUserland(e) {
+		for _, path := range l.host.mounts {
+			ms = append(ms, bind(path, path, true))
+		}
+	}
+	for _, path := range e.ReadOnly {
+		ms = append(ms, bind(path, path, true))
+	}
+	return ms
+}
+
+func bind(from, to string, readOnly bool) mount.Mount {
+	return mount.Mount{Type: mount.TypeBind, Source: from, Target: to, ReadOnly: readOnly}
+}
