@@ -1,31 +1,124 @@
 // Package spec reads and checks submitted documents.
+//
+// # Model
+//
+//	bytes ─→ YAML node tree ─→ JSON value + positions ─→ schema ─→ core.Spec
+//
+// A document is YAML or JSON (which is YAML), and is held against one JSON
+// Schema: the envelope with the kind's own schema under `spec`.
+//
+// # Laws
+//
+//	S1  All faults of a document are told at once, with line and column.
+//	S2  Reading is bounded: 1 MiB of text, 64 levels, 100,000 values after
+//	    aliases are followed.
+//	S3  An unknown field is a fault, wherever it stands.
+//	S4  Two documents that mean the same have the same Hash.
 package spec
 
 import (
+	"bytes"
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-
-	"go.yaml.in/yaml/v4"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 )
 
+// MaxBytes is the largest document Parse reads.
+const MaxBytes = 1 << 20
+
+//go:embed envelope.json
+var envelope []byte
+
 // Parse reads a document and checks it against the envelope and its kind's
-// schema. All faults come at once, as an *core.Error with Diagnostics.
+// schema, and fills in the defaults. Faults come all at once, as a *core.Error
+// of kind Invalid with Diagnostics. source names the document in messages.
 func Parse(doc []byte, source string, kinds []core.Description) (*core.Spec, error) {
-	var v any
-	if err := yaml.Unmarshal(doc, &v); err != nil {
-		return nil, core.Errorf(core.Invalid, "%v", err).At(source)
+	if len(doc) > MaxBytes {
+		return nil, core.Errorf(core.Invalid, "the document has %d bytes; the limit is %d (1 MiB)", len(doc), MaxBytes).
+			At(source).Do("put data into files or the store and name it in the spec")
 	}
-	b, err := json.Marshal(v)
+	t, err := read(doc)
+	if err != nil {
+		return nil, refuse(source, []core.Diagnostic{*err})
+	}
+	kind, diags := kindOf(t, kinds)
+	schema, serr := Schema(kind)
+	if serr != nil {
+		return nil, serr
+	}
+	found, serr := check(schema, t)
+	if serr != nil {
+		return nil, serr
+	}
+	if diags = append(diags, found...); len(diags) > 0 {
+		return nil, refuse(source, diags)
+	}
+	return decode(t, source)
+}
+
+func refuse(source string, diags []core.Diagnostic) error {
+	sort.SliceStable(diags, func(i, j int) bool {
+		a, b := diags[i], diags[j]
+		return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
+	})
+	noun := "1 fault"
+	if len(diags) != 1 {
+		noun = fmt.Sprintf("%d faults", len(diags))
+	}
+	return &core.Error{Kind: core.Invalid, What: "the spec has " + noun, Where: source, Diagnostics: diags,
+		Remedy: "`capstan schema KIND` and `capstan init KIND` show what is allowed"}
+}
+
+// kindOf finds the description of the document's kind.
+func kindOf(t *tree, kinds []core.Description) (*core.Description, []core.Diagnostic) {
+	m, _ := t.value.(map[string]any)
+	name, ok := m["kind"].(string)
+	if !ok {
+		return nil, nil // the envelope's schema says so
+	}
+	var names []string
+	for i := range kinds {
+		if kinds[i].Kind == name {
+			return &kinds[i], nil
+		}
+		names = append(names, kinds[i].Kind)
+	}
+	d := core.Diagnostic{Path: "kind", Message: fmt.Sprintf("no framework serves kind %q; there are: %s", name, strings.Join(names, ", "))}
+	if s := nearest(name, names); s != "" {
+		d.Remedy = fmt.Sprintf("did you mean %q?", s)
+	}
+	t.place(&d, []string{"kind"})
+	return nil, []core.Diagnostic{d}
+}
+
+// decode turns a checked value into a Spec with its defaults.
+func decode(t *tree, source string) (*core.Spec, error) {
+	b, err := json.Marshal(t.value)
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "%v", err).At(source)
 	}
 	s := new(core.Spec)
 	if err := json.Unmarshal(b, s); err != nil {
 		return nil, core.Errorf(core.Invalid, "%v", err).At(source)
+	}
+	fill(s)
+	return s, nil
+}
+
+func fill(s *core.Spec) {
+	if s.Metadata.Queue == "" {
+		s.Metadata.Queue = "default"
+	}
+	if s.Metadata.Priority == 0 {
+		s.Metadata.Priority = 50
 	}
 	if s.Gang.Size == 0 {
 		s.Gang.Size = 2
@@ -36,20 +129,62 @@ func Parse(doc []byte, source string, kinds []core.Description) (*core.Spec, err
 	if s.Gang.Memory == 0 {
 		s.Gang.Memory = 512 << 20
 	}
-	return s, nil
+	if s.Gang.StartTimeout == 0 {
+		s.Gang.StartTimeout = core.Duration(time.Minute)
+	}
 }
 
-// Hash is the same for two specs that mean the same.
+// Hash is the same for two specs that mean the same: it is taken of the
+// decoded form, with defaults, keys sorted.
 func Hash(s *core.Spec) string {
-	b, _ := json.Marshal(s)
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic("spec: does not marshal: " + err.Error())
+	}
+	var v any
+	if json.Unmarshal(b, &v) == nil {
+		b, _ = json.Marshal(v) // maps marshal with sorted keys
+	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
 }
 
-// CheckName accepts [a-z0-9]([-a-z0-9]*[a-z0-9])? of at most 40 bytes.
+var nameForm = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+
+// CheckName accepts an id: lower-case letters, digits and inner dashes, at most
+// 63 bytes.
 func CheckName(name string) error {
-	if name == "" || len(name) > 40 {
-		return fmt.Errorf("want 1 to 40 characters")
+	if len(name) > 63 || !nameForm.MatchString(name) {
+		return fmt.Errorf("want lower-case letters, digits and dashes, at most 63")
 	}
 	return nil
+}
+
+// Schema is the JSON Schema of a whole document of the kind; of the envelope
+// alone when kind is nil.
+func Schema(kind *core.Description) (json.RawMessage, error) {
+	if kind == nil || len(kind.Schema) == 0 {
+		return envelope, nil
+	}
+	var doc map[string]any
+	if err := json.Unmarshal(envelope, &doc); err != nil {
+		return nil, err
+	}
+	var body any
+	if err := json.Unmarshal(kind.Schema, &body); err != nil {
+		return nil, core.Errorf(core.Internal, "the schema of kind %s is no JSON: %v", kind.Kind, err)
+	}
+	if m, ok := body.(map[string]any); ok {
+		m["$id"] = "capstan:" + kind.Kind
+	}
+	props := doc["properties"].(map[string]any)
+	props["spec"] = map[string]any{"$ref": "capstan:" + kind.Kind}
+	props["kind"] = map[string]any{"const": kind.Kind, "description": kind.Summary}
+	doc["$defs"].(map[string]any)["body"] = body
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	err := enc.Encode(doc)
+	return b.Bytes(), err
 }

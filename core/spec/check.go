@@ -1,0 +1,240 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+var english = message.NewPrinter(language.English)
+
+// check holds t against schema and tells every fault.
+func check(schema json.RawMessage, t *tree) ([]core.Diagnostic, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		return nil, core.Errorf(core.Internal, "read schema: %v", err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("capstan:document", doc); err != nil {
+		return nil, core.Errorf(core.Internal, "read schema: %v", err)
+	}
+	s, err := c.Compile("capstan:document")
+	if err != nil {
+		return nil, core.Errorf(core.Internal, "compile schema: %v", err)
+	}
+	err = s.Validate(t.value)
+	if err == nil {
+		return nil, nil
+	}
+	ve, ok := err.(*jsonschema.ValidationError)
+	if !ok {
+		return nil, core.Errorf(core.Internal, "validate: %v", err)
+	}
+	r := reader{tree: t, schema: doc, seen: map[string]bool{}}
+	r.walk(ve)
+	return r.found, nil
+}
+
+// reader turns validation errors into diagnostics.
+type reader struct {
+	tree   *tree
+	schema any
+	found  []core.Diagnostic
+	seen   map[string]bool
+}
+
+func (r *reader) walk(e *jsonschema.ValidationError) {
+	switch e.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf:
+		// One form is what the user meant: the one whose faults lie deepest.
+		if c := deepest(e.Causes); c != nil && depth(c) > len(e.InstanceLocation) {
+			r.walk(c)
+			return
+		}
+		r.leaf(e)
+		return
+	}
+	if len(e.Causes) == 0 {
+		r.leaf(e)
+		return
+	}
+	for _, c := range e.Causes {
+		r.walk(c)
+	}
+}
+
+func deepest(list []*jsonschema.ValidationError) *jsonschema.ValidationError {
+	var best *jsonschema.ValidationError
+	for _, e := range list {
+		if best == nil || depth(e) > depth(best) {
+			best = e
+		}
+	}
+	return best
+}
+
+func depth(e *jsonschema.ValidationError) int {
+	d := len(e.InstanceLocation)
+	for _, c := range e.Causes {
+		d = max(d, depth(c))
+	}
+	return d
+}
+
+func (r *reader) add(d core.Diagnostic) {
+	key := fmt.Sprint(d.Path, d.Line, d.Column, d.Message)
+	if !r.seen[key] {
+		r.seen[key] = true
+		r.found = append(r.found, d)
+	}
+}
+
+func (r *reader) leaf(e *jsonschema.ValidationError) {
+	path := e.InstanceLocation
+	d := core.Diagnostic{Path: dotted(path)}
+	switch k := e.ErrorKind.(type) {
+	case *kind.AdditionalProperties:
+		allowed := r.properties(e.SchemaURL)
+		for _, p := range k.Properties {
+			u := core.Diagnostic{Path: dotted(extend(path, p)), Message: fmt.Sprintf("unknown field %q", p)}
+			if s := nearest(p, allowed); s != "" {
+				u.Remedy = fmt.Sprintf("did you mean %q?", s)
+			} else if len(allowed) > 0 {
+				u.Remedy = "allowed: " + strings.Join(allowed, ", ")
+			}
+			r.tree.placeKey(&u, extend(path, p))
+			r.add(u)
+		}
+		return
+	case *kind.Required:
+		r.tree.place(&d, path)
+		d.Message = "missing " + quoted(k.Missing)
+	case *kind.Type:
+		r.tree.place(&d, path)
+		d.Message = fmt.Sprintf("want %s, got %s", strings.Join(k.Want, " or "), k.Got)
+	case *kind.Enum:
+		r.tree.place(&d, path)
+		var want []string
+		for _, w := range k.Want {
+			want = append(want, fmt.Sprint(w))
+		}
+		d.Message = fmt.Sprintf("%v is not one of %s", k.Got, strings.Join(want, ", "))
+		if s := nearest(fmt.Sprint(k.Got), want); s != "" {
+			d.Remedy = fmt.Sprintf("did you mean %q?", s)
+		}
+	case *kind.Const:
+		r.tree.place(&d, path)
+		d.Message = fmt.Sprintf("want %v, got %v", k.Want, k.Got)
+	case *kind.Pattern:
+		r.tree.place(&d, path)
+		d.Message = fmt.Sprintf("%q has the wrong form", k.Got)
+		if text := r.describe(e.SchemaURL); text != "" {
+			d.Remedy = text
+		} else {
+			d.Remedy = "want " + k.Want
+		}
+	default:
+		r.tree.place(&d, path)
+		d.Message = e.ErrorKind.LocalizedString(english)
+	}
+	r.add(d)
+}
+
+func quoted(names []string) string {
+	var q []string
+	for _, n := range names {
+		q = append(q, strconv.Quote(n))
+	}
+	return strings.Join(q, ", ")
+}
+
+// at follows a schema URL into the schema's JSON.
+func (r *reader) at(url string) map[string]any {
+	base, frag, _ := strings.Cut(url, "#")
+	v := r.schema
+	if base != "capstan:document" {
+		if m, ok := v.(map[string]any); ok {
+			if defs, ok := m["$defs"].(map[string]any); ok {
+				v = defs["body"]
+			}
+		}
+	}
+	for _, seg := range strings.Split(strings.TrimPrefix(frag, "/"), "/") {
+		if seg == "" {
+			continue
+		}
+		seg = strings.NewReplacer("~1", "/", "~0", "~").Replace(seg)
+		switch x := v.(type) {
+		case map[string]any:
+			v = x[seg]
+		case []any:
+			i, err := strconv.Atoi(seg)
+			if err != nil || i >= len(x) {
+				return nil
+			}
+			v = x[i]
+		}
+	}
+	m, _ := v.(map[string]any)
+	return m
+}
+
+func (r *reader) properties(url string) []string {
+	props, _ := r.at(url)["properties"].(map[string]any)
+	names := make([]string, 0, len(props))
+	for p := range props {
+		names = append(names, p)
+	}
+	sort.Strings(names)
+	return names
+}
+
+func (r *reader) describe(url string) string {
+	s, _ := r.at(url)["description"].(string)
+	return s
+}
+
+// nearest is the candidate closest to word, if it is close enough to be a slip.
+func nearest(word string, candidates []string) string {
+	best, bestD := "", 1+max(1, len(word)/3)
+	for _, c := range candidates {
+		if d := distance(strings.ToLower(word), strings.ToLower(c)); d < bestD {
+			best, bestD = c, d
+		}
+	}
+	return best
+}
+
+// distance counts the edits between two words, a swap of neighbours as one
+// (optimal string alignment).
+func distance(a, b string) int {
+	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range prev {
+		prev[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		cur[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				cur[j] = min(cur[j], prev2[j-2]+1)
+			}
+		}
+		prev2, prev, cur = prev, cur, prev2
+	}
+	return prev[len(b)]
+}

@@ -1,0 +1,157 @@
+package spec
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+var kinds = []core.Description{{
+	Kind: "Demo", Summary: "A kind for tests.", Ships: []string{"run.exec.0", "files.*"},
+	Schema: []byte(`{"type":"object","additionalProperties":false,"required":["input"],
+	 "properties":{"input":{"$ref":"#/$defs/in"},"count":{"type":"integer","minimum":1},
+	  "run":{"type":"object","properties":{"exec":{"type":"array"}}},"files":{"type":"array"}},
+	 "$defs":{"in":{"type":"object","additionalProperties":false,"properties":{"path":{"type":"string"},"format":{"enum":["text","csv"]}}}}}`),
+}}
+
+const good = `apiVersion: capstan/v1
+kind: Demo
+metadata: {name: a-job, walltime: 10m}
+gang: {size: 4, cpu: 500m, memory: 1Gi, placement: {pack: host}}
+spec:
+  input: {path: /x, format: csv}
+`
+
+func TestParse(t *testing.T) {
+	s, err := Parse([]byte(good), "job.yaml", kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &core.Spec{
+		APIVersion: "capstan/v1", Kind: "Demo",
+		Metadata: core.Metadata{Name: "a-job", Queue: "default", Priority: 50, Walltime: core.Duration(10 * time.Minute)},
+		Gang:     core.Gang{Size: 4, CPU: 500, Memory: 1 << 30, Placement: core.PlacementAsk{Pack: "host"}, StartTimeout: core.Duration(time.Minute)},
+		Body:     []byte(`{"input":{"format":"csv","path":"/x"}}`),
+	}
+	if d := cmp.Diff(want, s); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for c := 'b'; c <= 'j'; c++ {
+		p := string(c - 1)
+		bomb += string(c) + ": &" + string(c) + " [" + strings.TrimSuffix(strings.Repeat("*"+p+",", 9), ",") + "]\n"
+	}
+	for _, c := range []struct {
+		name, doc string
+		want      []string // in order, each within one diagnostic
+	}{
+		{"unknown fields", strings.Replace(good, "size: 4", "siez: 4", 1) + "  cuont: 3\n",
+			[]string{`line 4:8: gang.siez: unknown field "siez" (did you mean "size"?)`, `line 7:3: spec.cuont: unknown field "cuont" (did you mean "count"?)`}},
+		{"wrong type", strings.Replace(good, "size: 4", "size: four", 1), []string{`line 4:14: gang.size: want integer, got string`}},
+		{"enum", strings.Replace(good, "csv", "cvs", 1), []string{`spec.input.format: cvs is not one of text, csv (did you mean "csv"?)`}},
+		{"kind", strings.Replace(good, "Demo", "Dmeo", 1), []string{`line 2:7: kind: no framework serves kind "Dmeo"; there are: Demo (did you mean "Demo"?)`}},
+		{"missing", "kind: Demo\n", []string{`missing "apiVersion", "metadata", "spec"`}},
+		{"cpu", strings.Replace(good, "500m", "500x", 1), []string{`gang.cpu: "500x" has the wrong form`}},
+		{"bomb", bomb, []string{"more than 100000 values"}},
+		{"two documents", good + "---\n" + good, []string{"a second document begins here"}},
+		{"twice", good + "kind: Demo\n", []string{`"kind"`}},
+		{"tabs", "a:\n\t- b\n", []string{"line 2"}},
+		{"empty", "", []string{"empty"}},
+		{"binary", "kind: !!binary aGk=\n", []string{"tag !!binary is not allowed"}},
+		{"deep", strings.Repeat("[", 100) + strings.Repeat("]", 100), []string{"nested more than 64 levels deep"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse([]byte(c.doc), "job.yaml", kinds)
+			var e *core.Error
+			if !errors.As(err, &e) || e.Kind != core.Invalid {
+				t.Fatalf("got %v, want a core.Error of kind invalid", err)
+			}
+			if len(e.Diagnostics) != len(c.want) {
+				t.Fatalf("got %d diagnostics, want %d: %v", len(e.Diagnostics), len(c.want), e)
+			}
+			for i, w := range c.want {
+				if got := e.Diagnostics[i].String(); !strings.Contains(got, w) {
+					t.Errorf("diagnostic %d: got %q, want it to contain %q", i, got, w)
+				}
+			}
+		})
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	_, err := Parse([]byte(good+"# "+strings.Repeat("x", 2<<20)), "big.yaml", kinds)
+	if err == nil || !strings.Contains(err.Error(), "the limit is 1048576") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestHash(t *testing.T) {
+	a, err := Parse([]byte(good), "", kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := `{"kind":"Demo","apiVersion":"capstan/v1","metadata":{"walltime":"600s","name":"a-job","queue":"default"},
+	 "gang":{"memory":"1024Mi","placement":{"pack":"host"},"cpu":0.5,"size":4},"spec":{"input":{"format":"csv","path":"/x"}}}`
+	b, err := Parse([]byte(same), "", kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if Hash(a) != Hash(b) {
+		t.Error("two documents that mean the same have different hashes")
+	}
+	b.Gang.Size = 5
+	if Hash(a) == Hash(b) {
+		t.Error("different specs have one hash")
+	}
+}
+
+func TestShips(t *testing.T) {
+	dir := t.TempDir()
+	for _, f := range []string{"mapper.py", "data.txt"} {
+		if err := os.WriteFile(filepath.Join(dir, f), []byte("x"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	doc := "kind: Demo\nspec:\n  run: {exec: [./mapper.py, ./other]}\n  files: [./data.txt, plain]\n"
+	d, err := Ships([]byte(doc), kinds, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Files) != 2 || d.Files[0].Path != filepath.Join(dir, "mapper.py") {
+		t.Fatalf("got %v", d.Files)
+	}
+	out, err := d.Doc([]string{"aa", "bb"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []string{"artifact:aa/mapper.py", "./other", "artifact:bb/data.txt", "plain"} {
+		if !strings.Contains(string(out), w) {
+			t.Errorf("%q is not in:\n%s", w, out)
+		}
+	}
+	if _, err := Ships([]byte(strings.Replace(doc, "./data.txt", "./nope.txt", 1)), kinds, dir); err == nil {
+		t.Error("a missing file was accepted")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte("a: &a [*a]"))
+	f.Add([]byte("<<: {a: 1}"))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		s, err := Parse(doc, "fuzz", kinds)
+		if err == nil && (s.Kind == "" || s.Gang.Size < 1) {
+			t.Errorf("accepted %q as %+v", doc, s)
+		}
+	})
+}
