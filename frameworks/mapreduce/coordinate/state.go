@@ -1,0 +1,54 @@
+package coordinate
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+)
+
+// State is what a generation of the coordinator leaves to the next.
+type State struct {
+	Began      int64 // Unix nanoseconds: start of the attempt
+	Splits     []input.Split
+	Partitions int      // reduce tasks; 0 in a map-only job
+	Sampled    bool     // Bounds are final
+	Bounds     [][]byte // upper key bounds of partitions, for range
+	Result     *Result  // set when every task is done
+	Notes      []string // what happened out of the ordinary
+}
+
+// Result is all of a finished job that its commit and its report need.
+type Result struct {
+	Parts  []output.Part
+	Report core.Report
+}
+
+const stateVersion = 1
+
+// Encode makes bytes for core.Host.Save.
+func (s *State) Encode() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte(stateVersion)
+	if err := gob.NewEncoder(&b).Encode(s); err != nil {
+		return nil, fmt.Errorf("encode the coordinator's state: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// DecodeState reads what Encode made.
+func DecodeState(b []byte) (*State, error) {
+	if len(b) == 0 || b[0] != stateVersion {
+		return nil, core.Errorf(core.Internal, "the saved state of the coordinator has an unknown version").
+			Do("run the job again: `capstan retry`")
+	}
+	s := new(State)
+	if err := gob.NewDecoder(bytes.NewReader(b[1:])).Decode(s); err != nil {
+		return nil, &core.Error{Kind: core.Internal, What: "the saved state of the coordinator cannot be read",
+			Remedy: "run the job again: `capstan retry`", Err: err}
+	}
+	return s, nil
+}
