@@ -1,0 +1,330 @@
+package block
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/bitutil"
+)
+
+// Encoder writes record batches of one schema. It holds a small buffer and no
+// Arrow memory; it is not safe for concurrent use.
+type Encoder struct {
+	schema  *arrow.Schema
+	batch   Batch
+	pieces  []piece
+	meta    messageBuilder
+	scratch [16 << 10]byte
+}
+
+// piece is one buffer yet to be written: how its bytes come from an array's.
+type piece struct {
+	op     pieceOp
+	src    []byte
+	offset int // bits: first bit of src
+	count  int // bits, or offsets
+}
+
+type pieceOp uint8
+
+const (
+	pieceBytes     pieceOp = iota // src as it is
+	pieceBits                     // count bits of src from bit offset
+	pieceOffsets32                // count int32 of src, less the first
+	pieceOffsets64                // count int64 of src, less the first
+)
+
+func (p *piece) length() int64 {
+	switch p.op {
+	case pieceBits:
+		return bitutil.BytesForBits(int64(p.count))
+	default:
+		return int64(len(p.src))
+	}
+}
+
+// NewEncoder returns an encoder for schema, which must pass [CheckSchema].
+func NewEncoder(schema *arrow.Schema) (*Encoder, error) {
+	if err := CheckSchema(schema); err != nil {
+		return nil, err
+	}
+	return &Encoder{schema: schema}, nil
+}
+
+// Encode writes rec to w as one IPC message and returns where its buffers lie
+// and how many bytes it wrote. pos is the number of bytes of the partition
+// written so far, a multiple of 8; extents count from the partition's start.
+// rec is not retained. After an error w holds a part of the message.
+func (e *Encoder) Encode(w io.Writer, pos int64, rec arrow.Record) (Batch, int64, error) {
+	if !rec.Schema().Equal(e.schema) {
+		return Batch{}, 0, fmt.Errorf("record's schema differs from the exchange's:\n%s\nwant:\n%s", rec.Schema(), e.schema)
+	}
+	if rec.NumRows() > MaxRows {
+		return Batch{}, 0, fmt.Errorf("record has %d rows, more than %d: slice it", rec.NumRows(), MaxRows)
+	}
+	e.batch = Batch{Rows: rec.NumRows()}
+	e.pieces = e.pieces[:0]
+	for i, col := range rec.Columns() {
+		d := col.Data()
+		if err := e.visit(d, d.Offset(), d.Len()); err != nil {
+			return Batch{}, 0, fmt.Errorf("column %q: %w", rec.ColumnName(i), err)
+		}
+	}
+	return e.flush(w, pos)
+}
+
+// flush writes the message of the collected pieces.
+func (e *Encoder) flush(w io.Writer, pos int64) (Batch, int64, error) {
+	body := int64(0)
+	e.batch.Buffers = make([]Extent, len(e.pieces))
+	for i := range e.pieces {
+		n := e.pieces[i].length()
+		e.batch.Buffers[i] = Extent{Offset: body, Length: n}
+		body += Align(n)
+	}
+	head := e.meta.build(&e.batch, body)
+	// The padding of the metadata is what moves the body onto its boundary.
+	size := Align(pos+8+int64(len(head))) - pos - 8
+	var prefix [8]byte
+	binary.LittleEndian.PutUint32(prefix[:], 0xffffffff)
+	binary.LittleEndian.PutUint32(prefix[4:], uint32(size))
+	if _, err := w.Write(prefix[:]); err != nil {
+		return Batch{}, 0, err
+	}
+	if _, err := w.Write(head); err != nil {
+		return Batch{}, 0, err
+	}
+	if err := pad(w, size-int64(len(head))); err != nil {
+		return Batch{}, 0, err
+	}
+	start := pos + 8 + size
+	for i := range e.pieces {
+		x := &e.batch.Buffers[i]
+		if err := e.emit(w, &e.pieces[i]); err != nil {
+			return Batch{}, 0, err
+		}
+		if err := pad(w, Align(x.Length)-x.Length); err != nil {
+			return Batch{}, 0, err
+		}
+		x.Offset += start
+	}
+	clear(e.pieces) // hold no reference to the record
+	return e.batch, 8 + size + body, nil
+}
+
+// visit collects the pieces of n elements of d from element off, counted from
+// the start of d's buffers.
+func (e *Encoder) visit(d arrow.ArrayData, off, n int) error {
+	l, err := LayoutOf(d.DataType())
+	if err != nil {
+		return err
+	}
+	if n > MaxRows {
+		return fmt.Errorf("array of %s has %d elements, more than %d: slice the record", d.DataType(), n, MaxRows)
+	}
+	nulls := nullCount(l, d, off, n)
+	e.batch.Nulls = append(e.batch.Nulls, int64(nulls))
+	e.batch.Lengths = append(e.batch.Lengths, int64(n))
+	if l.Form == FormNull {
+		return nil
+	}
+	if nulls > 0 {
+		if err := e.bits(Bytes(d, 0), off, n); err != nil {
+			return err
+		}
+	} else {
+		e.pieces = append(e.pieces, piece{})
+	}
+	return e.visitValues(l, d, off, n)
+}
+
+func (e *Encoder) visitValues(l Layout, d arrow.ArrayData, off, n int) error {
+	switch l.Form {
+	case FormBits:
+		return e.bits(Bytes(d, 1), off, n)
+	case FormFixed:
+		src, err := window(Bytes(d, 1), off*l.Width, n*l.Width)
+		e.pieces = append(e.pieces, piece{src: src})
+		return err
+	case FormBinary, FormLarge:
+		lo, hi, err := e.offsets(l, d, off, n)
+		if err != nil {
+			return err
+		}
+		src, err := window(Bytes(d, 2), lo, hi-lo)
+		e.pieces = append(e.pieces, piece{src: src})
+		return err
+	case FormList, FormLargeList:
+		lo, hi, err := e.offsets(l, d, off, n)
+		if err != nil {
+			return err
+		}
+		return e.visitChild(d.Children()[0], lo, hi-lo)
+	case FormFixedList:
+		return e.visitChild(d.Children()[0], off*l.Width, n*l.Width)
+	case FormStruct:
+		for _, c := range d.Children() {
+			if err := e.visitChild(c, off, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// bits collects the piece of n bits of src from bit off.
+func (e *Encoder) bits(src []byte, off, n int) error {
+	if have := len(src) * 8; off+n > have {
+		return fmt.Errorf("array's bitmap has %d bits where %d are needed", have, off+n)
+	}
+	e.pieces = append(e.pieces, piece{op: pieceBits, src: src, offset: off, count: n})
+	return nil
+}
+
+// visitChild visits n elements of c from its element i on.
+func (e *Encoder) visitChild(c arrow.ArrayData, i, n int) error {
+	if i+n > c.Len() {
+		return fmt.Errorf("array of %s has %d elements where its parent needs %d", c.DataType(), c.Len(), i+n)
+	}
+	return e.visit(c, c.Offset()+i, n)
+}
+
+// offsets collects the piece of n+1 offsets and returns the first and the last.
+func (e *Encoder) offsets(l Layout, d arrow.ArrayData, off, n int) (lo, hi int, err error) {
+	if n == 0 {
+		e.pieces = append(e.pieces, piece{})
+		return 0, 0, nil
+	}
+	width, op := 4, pieceOffsets32
+	if l.Form == FormLarge || l.Form == FormLargeList {
+		width, op = 8, pieceOffsets64
+	}
+	src, err := window(Bytes(d, 1), off*width, (n+1)*width)
+	if err != nil {
+		return 0, 0, err
+	}
+	if width == 4 {
+		o := Cast[int32](src)
+		lo, hi = int(o[0]), int(o[n])
+	} else {
+		o := Cast[int64](src)
+		lo, hi = int(o[0]), int(o[n])
+	}
+	if lo == 0 {
+		op = pieceBytes
+	}
+	e.pieces = append(e.pieces, piece{op: op, src: src, count: n + 1})
+	return lo, hi, nil
+}
+
+// emit writes one piece through the scratch buffer where its bytes are not
+// those in memory.
+func (e *Encoder) emit(w io.Writer, p *piece) error {
+	switch p.op {
+	case pieceBits:
+		return e.emitBits(w, p)
+	case pieceOffsets32:
+		return rebase[int32](w, p.src, e.scratch[:])
+	case pieceOffsets64:
+		return rebase[int64](w, p.src, e.scratch[:])
+	}
+	if len(p.src) == 0 {
+		return nil
+	}
+	_, err := w.Write(p.src)
+	return err
+}
+
+func (e *Encoder) emitBits(w io.Writer, p *piece) error {
+	for done := 0; done < p.count; {
+		n := min(p.count-done, len(e.scratch)*8)
+		out := e.scratch[:bitutil.BytesForBits(int64(n))]
+		out[len(out)-1] = 0
+		bitutil.CopyBitmap(p.src, p.offset+done, n, out, 0)
+		if n%8 != 0 {
+			out[len(out)-1] &= 1<<(n%8) - 1
+		}
+		if _, err := w.Write(out); err != nil {
+			return err
+		}
+		done += n
+	}
+	return nil
+}
+
+// rebase writes the offsets in src less the first of them.
+func rebase[T int32 | int64](w io.Writer, src, scratch []byte) error {
+	in, out := Cast[T](src), Cast[T](scratch)
+	first := in[0]
+	for len(in) > 0 {
+		n := min(len(in), len(out))
+		for i, v := range in[:n] {
+			out[i] = v - first
+		}
+		if _, err := w.Write(scratch[:n*int(unsafe.Sizeof(first))]); err != nil {
+			return err
+		}
+		in = in[n:]
+	}
+	return nil
+}
+
+func nullCount(l Layout, d arrow.ArrayData, off, n int) int {
+	if l.Form == FormNull {
+		return n
+	}
+	valid := Bytes(d, 0)
+	if len(valid) == 0 || n == 0 {
+		return 0
+	}
+	if off == d.Offset() && n == d.Len() && d.NullN() != array.UnknownNullCount {
+		return d.NullN()
+	}
+	return n - bitutil.CountSetBits(valid, off, n)
+}
+
+// Bytes returns the bytes of d's i-th buffer, nil where it has none.
+func Bytes(d arrow.ArrayData, i int) []byte {
+	bufs := d.Buffers()
+	if i >= len(bufs) || bufs[i] == nil {
+		return nil
+	}
+	return bufs[i].Bytes()
+}
+
+// Cast views b, which must be aligned for T, as a slice of T.
+func Cast[T int8 | uint8 | int16 | uint16 | int32 | uint32 | int64 | uint64 | float32 | float64](b []byte) []T {
+	var t T
+	if n := len(b) / int(unsafe.Sizeof(t)); n > 0 {
+		return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
+	}
+	return nil
+}
+
+func window(b []byte, off, n int) ([]byte, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	if off < 0 || n < 0 || off > math.MaxInt-n || off+n > len(b) {
+		return nil, fmt.Errorf("array's buffer has %d bytes where bytes %d to %d are needed", len(b), off, off+n)
+	}
+	return b[off : off+n], nil
+}
+
+var zeros [Alignment]byte
+
+func pad(w io.Writer, n int64) error {
+	for n > 0 {
+		k := min(n, int64(len(zeros)))
+		if _, err := w.Write(zeros[:k]); err != nil {
+			return err
+		}
+		n -= k
+	}
+	return nil
+}

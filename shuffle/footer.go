@@ -1,0 +1,62 @@
+package shuffle
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+)
+
+// The trailer ends the file: the footer's length, the CRC32C of the footer and
+// that length, then the magic.
+const (
+	trailerSize = 16
+	magic       = "CAPXCHG1"
+	maxFooter   = 1 << 30
+)
+
+// footer returns the footer of the object that x describes, trailer included.
+// Name, Object and Size are not in it: a file does not know where it lies.
+func footer(x Index) ([]byte, error) {
+	x.Name, x.Object, x.Size = "", "", 0
+	b, err := x.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > maxFooter {
+		return nil, fmt.Errorf("footer of %d bytes, more than %d: write larger batches", len(b), maxFooter)
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(b)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return append(b, magic...), nil
+}
+
+// ReadFooter reads the index of an object of size bytes from its end: for
+// tools that hold a file and no index. Name and Object stay empty. What is not
+// an intact exchange object is [ErrCorrupt]; the partitions are not verified.
+func ReadFooter(r io.ReaderAt, size int64) (*Index, error) {
+	if size < trailerSize {
+		return nil, fmt.Errorf("%w: %d bytes are no exchange object", ErrCorrupt, size)
+	}
+	var t [trailerSize]byte
+	if _, err := r.ReadAt(t[:], size-trailerSize); err != nil {
+		return nil, fmt.Errorf("read trailer: %w", err)
+	}
+	n := int64(binary.LittleEndian.Uint32(t[:]))
+	if string(t[8:]) != magic || n > maxFooter || n > size-trailerSize {
+		return nil, fmt.Errorf("%w: no exchange object's trailer at the end", ErrCorrupt)
+	}
+	b := make([]byte, n+4)
+	if _, err := r.ReadAt(b, size-trailerSize-n); err != nil {
+		return nil, fmt.Errorf("read footer: %w", err)
+	}
+	if crc32.Checksum(b, castagnoli) != binary.LittleEndian.Uint32(t[4:]) {
+		return nil, fmt.Errorf("%w: footer's checksum does not match", ErrCorrupt)
+	}
+	x := new(Index)
+	if err := x.UnmarshalBinary(b[:n]); err != nil {
+		return nil, err
+	}
+	x.Size = size
+	return x, nil
+}
