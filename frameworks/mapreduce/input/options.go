@@ -1,0 +1,81 @@
+package input
+
+import (
+	"context"
+	"io"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+)
+
+// Defaults of spec.input.
+const (
+	DefaultSplitSize = 64 << 20
+	DefaultMaxRecord = 16 << 20
+)
+
+// Store is what reading s3:// inputs needs of the object store. Paths are
+// "bucket/key".
+type Store interface {
+	// Get opens length bytes from off; the object must be at least so long.
+	Get(ctx context.Context, path string, off, length int64) (io.ReadCloser, error)
+}
+
+// Options says how to read.
+type Options struct {
+	Store Store // for s3:// files; may be nil without them
+
+	Format    string   // text (default), csv, json, parquet, arrow
+	Binary    bool     // records need not be UTF-8
+	MaxRecord int64    // bytes in the longest record, line end not counted; default DefaultMaxRecord
+	NoHeader  bool     // CSV: the first line is a record
+	Delimiter rune     // CSV: default ','
+	Columns   []string // Parquet, Arrow: the columns to read; nil for all
+	Buffer    int      // bytes in a block; default 1 MiB, less only in tests
+	BatchRows int      // rows in a record of the structured formats; default 16384
+
+	// Bad is told of every bad record, on the reader's goroutine. Its error ends
+	// the reader and comes back from Next as it is; nil goes on. A nil Bad makes
+	// every bad record an error (Bad.Err).
+	Bad func(Bad) error
+}
+
+// OptionsOf takes the options from a document. Its faults were found by the
+// check of the document.
+func OptionsOf(in spec.Input, store Store, bad func(Bad) error) Options {
+	o := Options{
+		Store:     store,
+		Format:    in.Format,
+		Binary:    in.Encoding == "bytes",
+		MaxRecord: int64(in.MaxRecord),
+		NoHeader:  in.Header != nil && !*in.Header,
+		Columns:   in.Columns,
+		Bad:       bad,
+	}
+	for _, r := range in.Delimiter {
+		o.Delimiter = r
+		break
+	}
+	return o
+}
+
+func (o *Options) setDefaults() {
+	if o.Format == "" {
+		o.Format = "text"
+	}
+	if o.MaxRecord <= 0 {
+		o.MaxRecord = DefaultMaxRecord
+	}
+	if o.Delimiter == 0 {
+		o.Delimiter = ','
+	}
+	if o.Buffer <= 0 {
+		o.Buffer = 1 << 20
+	}
+	if o.BatchRows <= 0 {
+		o.BatchRows = 16384
+	}
+}
+
+// sizeText writes a limit as a user writes it: "16Mi".
+func sizeText(n int64) string { return core.Bytes(n).String() }

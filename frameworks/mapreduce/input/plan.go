@@ -1,0 +1,168 @@
+package input
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+)
+
+const (
+	// minSplit is the least a split shrinks to for the sake of busy cores: below
+	// it the task costs more than its input.
+	minSplit = 1 << 20
+	// maxFiles bounds a split's description and the loss when its task fails.
+	maxFiles = 4096
+	// openCost is what a file weighs beside its bytes when small files are
+	// packed, so that splits of many tiny files take as long as others.
+	openCost = 4 << 10
+)
+
+// PlanOptions says how to cut.
+type PlanOptions struct {
+	Format    string
+	SplitSize int64 // most bytes in a split; default DefaultSplitSize
+	// MinTasks is how many splits keep the cores busy, about three per core.
+	// Splits shrink towards it, but not below 1 MiB.
+	MinTasks int
+	// Whole never cuts a file. For CSV with newlines in quoted fields.
+	Whole bool
+	// Store is where s3:// files lie; may be nil without them.
+	Store Store
+}
+
+// PlanOptionsOf takes the options from a document, for a gang of cores.
+func PlanOptionsOf(in spec.Input, store Store, cores int) PlanOptions {
+	return PlanOptions{Format: in.Format, SplitSize: int64(in.SplitSize), MinTasks: 3 * cores, Store: store}
+}
+
+// Plan cuts files into splits. Files that are about to be cut are opened: for
+// the magic of a codec, or a Parquet file's row groups. The order of ranges is
+// the order of files.
+func Plan(ctx context.Context, files []File, o PlanOptions) ([]Split, error) {
+	if o.SplitSize <= 0 {
+		o.SplitSize = DefaultSplitSize
+	}
+	p := planner{o: o, size: splitSize(files, o), open: opener{store: o.Store}}
+	for _, f := range files {
+		if err := p.file(ctx, f); err != nil {
+			return nil, err
+		}
+	}
+	p.flush()
+	return p.splits, nil
+}
+
+// splitSize is the split size that gives about MinTasks splits.
+func splitSize(files []File, o PlanOptions) int64 {
+	var total int64
+	for _, f := range files {
+		total += f.Size + openCost
+	}
+	size := o.SplitSize
+	if o.MinTasks > 0 {
+		size = min(size, max(total/int64(o.MinTasks)+1, minSplit))
+	}
+	return size
+}
+
+type planner struct {
+	o      PlanOptions
+	size   int64
+	open   opener
+	splits []Split
+	now    Split
+	weight int64 // of now
+}
+
+func (p *planner) file(ctx context.Context, f File) error {
+	codec := codecByName(f.URL)
+	if f.Size == 0 && codec == "" && p.lines() {
+		return nil // no bytes, no records
+	}
+	if codec == "" && f.Size > p.size && !p.o.Whole {
+		cut, err := p.cut(ctx, f)
+		if cut || err != nil {
+			return err
+		}
+	}
+	p.add(Range{File: f, Length: f.Size, Codec: codec})
+	return nil
+}
+
+func (p *planner) lines() bool {
+	switch p.o.Format {
+	case "", "text", "csv", "json":
+		return true
+	}
+	return false
+}
+
+// cut cuts a large file, if its format and content allow.
+func (p *planner) cut(ctx context.Context, f File) (bool, error) {
+	switch p.o.Format {
+	case "parquet":
+		ranges, err := rowGroups(ctx, &p.open, f, p.size)
+		for _, r := range ranges {
+			p.add(r)
+		}
+		return true, err
+	case "arrow":
+		return false, nil
+	}
+	head, err := p.head(ctx, f)
+	if err != nil || codecByMagic(head) != "" {
+		return false, err
+	}
+	// Equal ranges: a short last one would make an idle core at the end.
+	n := (f.Size + p.size - 1) / p.size
+	for i := range n {
+		at := f.Size * i / n
+		p.add(Range{File: f, Offset: at, Length: f.Size*(i+1)/n - at})
+	}
+	return true, nil
+}
+
+func (p *planner) head(ctx context.Context, f File) ([]byte, error) {
+	src, err := p.open.open(f, int64(len(zstdMagic)))
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
+	head := make([]byte, len(zstdMagic))
+	n, err := src.readAt(ctx, head, 0)
+	if err != nil {
+		return nil, readError(f.URL, 0, err)
+	}
+	return head[:n], nil
+}
+
+// add puts r into the current split, or begins the next.
+func (p *planner) add(r Range) {
+	weight := r.Length + openCost
+	if len(p.now.Ranges) > 0 && (p.weight+weight > p.size+openCost || len(p.now.Ranges) == maxFiles) {
+		p.flush()
+	}
+	p.now.Ranges = append(p.now.Ranges, r)
+	p.now.Bytes += r.Length
+	p.weight += weight
+}
+
+func (p *planner) flush() {
+	if len(p.now.Ranges) > 0 {
+		p.splits = append(p.splits, p.now)
+	}
+	p.now, p.weight = Split{}, 0
+}
+
+// String shows a split in messages: its file, or its first file and how many
+// more.
+func (s Split) String() string {
+	switch len(s.Ranges) {
+	case 0:
+		return "no input"
+	case 1:
+		return s.Ranges[0].URL
+	}
+	return fmt.Sprintf("%s and %d more", s.Ranges[0].URL, len(s.Ranges)-1)
+}
