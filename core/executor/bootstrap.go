@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 )
@@ -36,7 +37,11 @@ type Bootstrap struct {
 	Files   string `json:"files,omitempty"`
 	// OrphanAfter is how long the executor lives without its host; default 15m.
 	OrphanAfter core.Duration `json:"orphanAfter,omitempty"`
+
+	path string // where it was read; removed once the token is spent
 }
+
+const defaultOrphanAfter = 15 * time.Minute
 
 // Write puts b into a new file at path, readable by its owner only. A launcher
 // whose executors run as another user hands the file over to it.
@@ -89,6 +94,12 @@ func parseBootstrap(data []byte) (Bootstrap, error) {
 	if _, _, err := b.dialTarget(); err != nil {
 		return Bootstrap{}, err
 	}
+	if b.ServerName == "" {
+		b.ServerName = DefaultServerName
+	}
+	if b.OrphanAfter <= 0 {
+		b.OrphanAfter = core.Duration(defaultOrphanAfter)
+	}
 	return b, nil
 }
 
@@ -103,7 +114,7 @@ func (b Bootstrap) dialTarget() (network, address string, err error) {
 		return "", "", fmt.Errorf("address %q is neither unix:PATH nor tcp://HOST:PORT", b.Address)
 	}
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(b.Shared, path)
+		path = filepath.Join(directory("", SharedEnv, b.Shared), path)
 	}
 	return "unix", path, nil
 }

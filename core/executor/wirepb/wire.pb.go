@@ -444,6 +444,7 @@ type Hello struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Resumed       bool                   `protobuf:"varint,1,opt,name=resumed,proto3" json:"resumed,omitempty"`                // the worker runs already
 	NextSeq       uint64                 `protobuf:"varint,2,opt,name=next_seq,json=nextSeq,proto3" json:"next_seq,omitempty"` // lowest Up.seq that may still be resent
+	Stream        uint64                 `protobuf:"varint,3,opt,name=stream,proto3" json:"stream,omitempty"`                  // Welcome.stream this executor follows; 0 at first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,6 +489,13 @@ func (x *Hello) GetResumed() bool {
 func (x *Hello) GetNextSeq() uint64 {
 	if x != nil {
 		return x.NextSeq
+	}
+	return 0
+}
+
+func (x *Hello) GetStream() uint64 {
+	if x != nil {
+		return x.Stream
 	}
 	return 0
 }
@@ -888,11 +896,13 @@ func (*Down_Generation) isDown_What() {}
 func (*Down_Stop) isDown_What() {}
 
 type Welcome struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LastSeq       uint64                 `protobuf:"varint,1,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"`
-	HeartbeatMs   int64                  `protobuf:"varint,2,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
-	Generation    int64                  `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
-	NewStream     bool                   `protobuf:"varint,4,opt,name=new_stream,json=newStream,proto3" json:"new_stream,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	LastSeq     uint64                 `protobuf:"varint,1,opt,name=last_seq,json=lastSeq,proto3" json:"last_seq,omitempty"` // highest Up.seq received
+	HeartbeatMs int64                  `protobuf:"varint,2,opt,name=heartbeat_ms,json=heartbeatMs,proto3" json:"heartbeat_ms,omitempty"`
+	Generation  int64                  `protobuf:"varint,3,opt,name=generation,proto3" json:"generation,omitempty"`
+	// Names the numbering of both directions. When it is not the one the
+	// executor follows, the host is new: both sides number from 1 again.
+	Stream        uint64 `protobuf:"varint,4,opt,name=stream,proto3" json:"stream,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -948,17 +958,17 @@ func (x *Welcome) GetGeneration() int64 {
 	return 0
 }
 
-func (x *Welcome) GetNewStream() bool {
+func (x *Welcome) GetStream() uint64 {
 	if x != nil {
-		return x.NewStream
+		return x.Stream
 	}
-	return false
+	return 0
 }
 
+// Assign asks a warm executor to join again, with this token.
 type Assign struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	Assignment    *Assignment            `protobuf:"bytes,2,opt,name=assignment,proto3" json:"assignment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -998,13 +1008,6 @@ func (x *Assign) GetToken() string {
 		return x.Token
 	}
 	return ""
-}
-
-func (x *Assign) GetAssignment() *Assignment {
-	if x != nil {
-		return x.Assignment
-	}
-	return nil
 }
 
 type Start struct {
@@ -1179,10 +1182,11 @@ const file_core_executor_wirepb_wire_proto_rawDesc = "" +
 	"\amessage\x18\x05 \x01(\v2\x1c.capstan.executor.v1.MessageH\x00R\amessage\x12,\n" +
 	"\x03log\x18\x06 \x01(\v2\x18.capstan.executor.v1.LogH\x00R\x03log\x122\n" +
 	"\x05ended\x18\a \x01(\v2\x1a.capstan.executor.v1.EndedH\x00R\x05endedB\x06\n" +
-	"\x04what\"<\n" +
+	"\x04what\"T\n" +
 	"\x05Hello\x12\x18\n" +
 	"\aresumed\x18\x01 \x01(\bR\aresumed\x12\x19\n" +
-	"\bnext_seq\x18\x02 \x01(\x04R\anextSeq\":\n" +
+	"\bnext_seq\x18\x02 \x01(\x04R\anextSeq\x12\x16\n" +
+	"\x06stream\x18\x03 \x01(\x04R\x06stream\":\n" +
 	"\tHeartbeat\x12\x1b\n" +
 	"\tcpu_nanos\x18\x01 \x01(\x03R\bcpuNanos\x12\x10\n" +
 	"\x03rss\x18\x02 \x01(\x03R\x03rss\"=\n" +
@@ -1213,20 +1217,16 @@ const file_core_executor_wirepb_wire_proto_rawDesc = "" +
 	"generation\x18\a \x01(\v2\x1f.capstan.executor.v1.GenerationH\x00R\n" +
 	"generation\x12/\n" +
 	"\x04stop\x18\b \x01(\v2\x19.capstan.executor.v1.StopH\x00R\x04stopB\x06\n" +
-	"\x04what\"\x86\x01\n" +
+	"\x04what\"\x7f\n" +
 	"\aWelcome\x12\x19\n" +
 	"\blast_seq\x18\x01 \x01(\x04R\alastSeq\x12!\n" +
 	"\fheartbeat_ms\x18\x02 \x01(\x03R\vheartbeatMs\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x03 \x01(\x03R\n" +
-	"generation\x12\x1d\n" +
-	"\n" +
-	"new_stream\x18\x04 \x01(\bR\tnewStream\"_\n" +
+	"generation\x12\x16\n" +
+	"\x06stream\x18\x04 \x01(\x04R\x06stream\"\x1e\n" +
 	"\x06Assign\x12\x14\n" +
-	"\x05token\x18\x01 \x01(\tR\x05token\x12?\n" +
-	"\n" +
-	"assignment\x18\x02 \x01(\v2\x1f.capstan.executor.v1.AssignmentR\n" +
-	"assignment\"\a\n" +
+	"\x05token\x18\x01 \x01(\tR\x05token\"\a\n" +
 	"\x05Start\",\n" +
 	"\n" +
 	"Generation\x12\x1e\n" +
@@ -1283,16 +1283,15 @@ var file_core_executor_wirepb_wire_proto_depIdxs = []int32{
 	6,  // 9: capstan.executor.v1.Down.message:type_name -> capstan.executor.v1.Message
 	13, // 10: capstan.executor.v1.Down.generation:type_name -> capstan.executor.v1.Generation
 	14, // 11: capstan.executor.v1.Down.stop:type_name -> capstan.executor.v1.Stop
-	2,  // 12: capstan.executor.v1.Assign.assignment:type_name -> capstan.executor.v1.Assignment
-	0,  // 13: capstan.executor.v1.Control.Join:input_type -> capstan.executor.v1.JoinRequest
-	3,  // 14: capstan.executor.v1.Control.Session:input_type -> capstan.executor.v1.Up
-	1,  // 15: capstan.executor.v1.Control.Join:output_type -> capstan.executor.v1.JoinResponse
-	9,  // 16: capstan.executor.v1.Control.Session:output_type -> capstan.executor.v1.Down
-	15, // [15:17] is the sub-list for method output_type
-	13, // [13:15] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	0,  // 12: capstan.executor.v1.Control.Join:input_type -> capstan.executor.v1.JoinRequest
+	3,  // 13: capstan.executor.v1.Control.Session:input_type -> capstan.executor.v1.Up
+	1,  // 14: capstan.executor.v1.Control.Join:output_type -> capstan.executor.v1.JoinResponse
+	9,  // 15: capstan.executor.v1.Control.Session:output_type -> capstan.executor.v1.Down
+	14, // [14:16] is the sub-list for method output_type
+	12, // [12:14] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_core_executor_wirepb_wire_proto_init() }

@@ -32,7 +32,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type ControlClient interface {
 	// Join trades a one-time token for a certificate bound to the place the
-	// token names. A token works once.
+	// token names. A token works once, for one key. Without a token it renews
+	// the caller's certificate.
 	Join(ctx context.Context, in *JoinRequest, opts ...grpc.CallOption) (*JoinResponse, error)
 	// Session is the executor's one stream. Opened anew after a broken
 	// connection; numbered messages are resent until acknowledged.
@@ -75,7 +76,8 @@ type Control_SessionClient = grpc.BidiStreamingClient[Up, Down]
 // for forward compatibility.
 type ControlServer interface {
 	// Join trades a one-time token for a certificate bound to the place the
-	// token names. A token works once.
+	// token names. A token works once, for one key. Without a token it renews
+	// the caller's certificate.
 	Join(context.Context, *JoinRequest) (*JoinResponse, error)
 	// Session is the executor's one stream. Opened anew after a broken
 	// connection; numbered messages are resent until acknowledged.
