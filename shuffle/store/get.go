@@ -85,12 +85,12 @@ func (r *objectReader) open(ctx context.Context) error {
 	if r.info.ETag != "" {
 		o.SetMatchETag(r.info.ETag)
 	}
-	body, obj, _, err := r.c.core.GetObject(ctx, r.p.Bucket, r.p.Key, o)
+	body, obj, header, err := r.c.core.GetObject(ctx, r.p.Bucket, r.p.Key, o)
 	if err != nil {
 		return r.refused(ctx, err)
 	}
 	if r.info.Path == "" {
-		r.start(obj)
+		r.start(obj, header.Get("Content-Range"))
 	}
 	r.body = body
 	return nil
@@ -98,10 +98,10 @@ func (r *objectReader) open(ctx context.Context) error {
 
 // start notes what the first answer says of the object. A ranged answer's
 // Content-Length is the range's, so the whole size comes from Content-Range.
-func (r *objectReader) start(obj minio.ObjectInfo) {
+func (r *objectReader) start(obj minio.ObjectInfo, contentRange string) {
 	r.info = infoOf(r.p, obj)
 	part := obj.Size
-	if total, ok := totalOf(obj.Metadata.Get("Content-Range")); ok {
+	if total, ok := totalOf(contentRange); ok {
 		r.info.Size = total
 	}
 	r.left = part
