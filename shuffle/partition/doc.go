@@ -1,0 +1,47 @@
+// Package partition decides which partition each row belongs to, and moves
+// rows there.
+//
+// # Model
+//
+//	record ── Partitioner ──→ ids[row] ── Scatter ──→ one record per partition
+//
+// A [Partitioner] fills one partition number per row. [Scatter] moves all
+// columns by those numbers in two passes over each: count, then copy.
+//
+// # The hash
+//
+// It is part of the format: data partitioned by one version or machine must
+// meet data partitioned by another.
+//
+//	HashBytes(key) = XXH3-64 of the key's bytes, seed 0
+//	Of(h, P)       = high 64 bits of h × P          (multiply-shift)
+//
+// The key's bytes of a column value are:
+//
+//	binary, string, fixed-size binary, decimal   the bytes as they lie
+//	integers, dates, times, timestamps, durations
+//	                                             8 bytes, little-endian, sign- or
+//	                                             zero-extended: 5 meets 5 in every width
+//	float16, float32, float64                    8 bytes of the float64, little-endian;
+//	                                             -0 is 0 and every NaN is 7ff8000000000000
+//	bool                                         1 byte, 0 or 1
+//	intervals                                    the bytes as they lie
+//
+// A null hashes to [NullHash]. With several key columns, the hash of the next
+// column is joined to the hash so far: XXH3-64 of the 16 bytes of both,
+// little-endian, the one so far first.
+//
+// # Laws
+//
+//	P1  Equal keys get equal numbers: in every record, process and version.
+//	P2  Every number is in [0, P).
+//	P3  Scatter keeps the rows of one partition in their order, loses none and
+//	    copies every value once.
+//	P4  A record that Scatter returns has no offset and shares nothing with its
+//	    input.
+//
+// # Left out
+//
+// Sampling for range bounds: that is the framework's. Nested and dictionary
+// types as keys.
+package partition

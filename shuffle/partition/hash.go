@@ -1,0 +1,183 @@
+package partition
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/float16"
+	"github.com/zeebo/xxh3"
+
+	"github.com/capstan-run/capstan/shuffle/block"
+)
+
+// NullHash is the hash of a null.
+const NullHash = 0x9e3779b97f4a7c15
+
+// HashBytes returns the hash of a key.
+func HashBytes(key []byte) uint64 { return xxh3.Hash(key) }
+
+// HashString returns the hash of a key.
+func HashString(key string) uint64 { return xxh3.HashString(key) }
+
+// Of returns the partition, of p, that hash h belongs to. It uses h's high
+// bits: a hash table inside one partition should use the low ones.
+func Of(h uint64, p int) int {
+	hi, _ := bits.Mul64(h, uint64(p))
+	return int(hi)
+}
+
+// HashColumns fills hashes[i] with the hash of row i's key, the values of
+// columns. len(hashes) is the record's row count. A column that cannot be a
+// key, or is not there, is an error.
+func HashColumns(rec arrow.Record, columns []int, hashes []uint64) error {
+	if len(columns) == 0 {
+		return fmt.Errorf("hash of no columns: name at least one key column")
+	}
+	next := hashes
+	for k, c := range columns {
+		if c < 0 || c >= int(rec.NumCols()) {
+			return fmt.Errorf("key column %d of a record with %d columns", c, rec.NumCols())
+		}
+		if k == 1 {
+			next = make([]uint64, len(hashes))
+		}
+		if err := hashColumn(rec.Column(c).Data(), next); err != nil {
+			return fmt.Errorf("key column %q: %w", rec.ColumnName(c), err)
+		}
+		if k > 0 {
+			join(hashes, next)
+		}
+	}
+	return nil
+}
+
+func join(hashes, next []uint64) {
+	var b [16]byte
+	for i, h := range next {
+		binary.LittleEndian.PutUint64(b[:], hashes[i])
+		binary.LittleEndian.PutUint64(b[8:], h)
+		hashes[i] = xxh3.Hash(b[:])
+	}
+}
+
+// hashColumn fills out with the hashes of d's values.
+func hashColumn(d arrow.ArrayData, out []uint64) error {
+	if d.Len() == 0 {
+		return nil
+	}
+	dt := d.DataType()
+	if x, ok := dt.(arrow.ExtensionType); ok {
+		dt = x.StorageType()
+	}
+	l, err := block.LayoutOf(dt)
+	if err != nil {
+		return err
+	}
+	off, n := d.Offset(), d.Len()
+	switch l.Form {
+	case block.FormNull:
+		for i := range out {
+			out[i] = NullHash
+		}
+		return nil
+	case block.FormBits:
+		hashBits(out, block.Bytes(d, 1), off)
+	case block.FormBinary:
+		hashBinary(out, block.Cast[int32](block.Bytes(d, 1))[off:], block.Bytes(d, 2))
+	case block.FormLarge:
+		hashBinary(out, block.Cast[int64](block.Bytes(d, 1))[off:], block.Bytes(d, 2))
+	case block.FormFixed:
+		hashFixed(out, dt, block.Bytes(d, 1)[off*l.Width:][:n*l.Width], l.Width)
+	default:
+		return fmt.Errorf("type %s cannot be a key", dt)
+	}
+	maskNulls(out, block.Bytes(d, 0), off)
+	return nil
+}
+
+func maskNulls(out []uint64, valid []byte, off int) {
+	if len(valid) == 0 {
+		return
+	}
+	for i := range out {
+		if k := off + i; valid[k>>3]>>(k&7)&1 == 0 {
+			out[i] = NullHash
+		}
+	}
+}
+
+func hashBits(out []uint64, src []byte, off int) {
+	h := [2]uint64{xxh3.Hash([]byte{0}), xxh3.Hash([]byte{1})}
+	for i := range out {
+		k := off + i
+		out[i] = h[src[k>>3]>>(k&7)&1]
+	}
+}
+
+func hashBinary[T int32 | int64](out []uint64, offs []T, data []byte) {
+	offs = offs[:len(out)+1]
+	for i := range out {
+		out[i] = xxh3.Hash(data[offs[i]:offs[i+1]])
+	}
+}
+
+func hashFixed(out []uint64, dt arrow.DataType, src []byte, width int) {
+	switch dt.ID() {
+	case arrow.INT8:
+		hashInts(out, block.Cast[int8](src))
+	case arrow.INT16:
+		hashInts(out, block.Cast[int16](src))
+	case arrow.INT32, arrow.DATE32, arrow.TIME32:
+		hashInts(out, block.Cast[int32](src))
+	case arrow.UINT8:
+		hashInts(out, src)
+	case arrow.UINT16:
+		hashInts(out, block.Cast[uint16](src))
+	case arrow.UINT32:
+		hashInts(out, block.Cast[uint32](src))
+	case arrow.INT64, arrow.UINT64, arrow.DATE64, arrow.TIME64, arrow.TIMESTAMP, arrow.DURATION:
+		hashInts(out, block.Cast[uint64](src))
+	case arrow.FLOAT16:
+		for i, v := range block.Cast[uint16](src) {
+			out[i] = hashFloat(float64(float16.FromBits(v).Float32()))
+		}
+	case arrow.FLOAT32:
+		for i, v := range block.Cast[float32](src) {
+			out[i] = hashFloat(float64(v))
+		}
+	case arrow.FLOAT64:
+		for i, v := range block.Cast[float64](src) {
+			out[i] = hashFloat(v)
+		}
+	default:
+		for i := range out {
+			out[i] = xxh3.Hash(src[i*width : (i+1)*width])
+		}
+	}
+}
+
+func hashInts[T int8 | uint8 | int16 | uint16 | int32 | uint32 | uint64](out []uint64, src []T) {
+	var b [8]byte
+	for i, v := range src[:len(out)] {
+		binary.LittleEndian.PutUint64(b[:], uint64(v))
+		out[i] = xxh3.Hash(b[:])
+	}
+}
+
+const canonicalNaN = 0x7ff8000000000000
+
+func hashFloat(v float64) uint64 {
+	u := math.Float64bits(v)
+	switch {
+	case v == 0:
+		u = 0
+	case v != v:
+		u = canonicalNaN
+	}
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], u)
+	return xxh3.Hash(b[:])
+}

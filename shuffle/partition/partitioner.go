@@ -1,0 +1,71 @@
+package partition
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow/go/v15/arrow"
+)
+
+// Partitioner decides which partition each row of a record belongs to.
+type Partitioner interface {
+	// Partition fills ids[i] with the partition of row i. len(ids) is the
+	// record's row count. A record that lacks a key column is an error.
+	Partition(rec arrow.Record, ids []int32) error
+}
+
+// Hash partitions by the hash of key columns. It may be used from any
+// goroutine.
+type Hash struct {
+	Columns    []int // the key, in this order
+	Partitions int
+}
+
+func (h Hash) Partition(rec arrow.Record, ids []int32) error {
+	hashes := make([]uint64, len(ids))
+	if err := HashColumns(rec, h.Columns, hashes); err != nil {
+		return err
+	}
+	for i, v := range hashes {
+		ids[i] = int32(Of(v, h.Partitions))
+	}
+	return nil
+}
+
+// RoundRobin deals rows out in turn, going on from record to record. It is not
+// safe for concurrent use. Its answer depends on the order of the records:
+// producers whose rows may come in another order in a second attempt should
+// not use it where consumers have already read.
+type RoundRobin struct {
+	Partitions int
+	Next       int // the partition of the next row; let producers start apart
+}
+
+func (r *RoundRobin) Partition(_ arrow.Record, ids []int32) error {
+	if r.Partitions < 1 {
+		return fmt.Errorf("round robin over %d partitions", r.Partitions)
+	}
+	for i := range ids {
+		ids[i] = int32(r.Next % r.Partitions)
+		r.Next = (r.Next + 1) % r.Partitions
+	}
+	return nil
+}
+
+// First puts every row into partition 0.
+type First struct{}
+
+func (First) Partition(_ arrow.Record, ids []int32) error {
+	clear(ids)
+	return nil
+}
+
+// Broadcast returns rec once for each of p partitions, each with a hold of its
+// own that the caller releases.
+func Broadcast(rec arrow.Record, p int) []arrow.Record {
+	recs := make([]arrow.Record, p)
+	for i := range recs {
+		rec.Retain()
+		recs[i] = rec
+	}
+	return recs
+}
