@@ -3,7 +3,9 @@ package docker
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"syscall"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
@@ -13,7 +15,7 @@ import (
 )
 
 const (
-	openFiles    = 65536
+	maxOpenFiles = 65536
 	tmpBytes     = 64 << 20
 	labelNetwork = "capstan.network"
 	labelMemory  = "capstan.memory" // the limit in bytes, for the words of an OOM
@@ -109,7 +111,7 @@ func (l *Launcher) hostConfig(e *launch.Executor, binary string) *container.Host
 			MemorySwap: int64(e.Memory), // memory and swap together: no swap
 			PidsLimit:  &pids,
 			Ulimits: []*container.Ulimit{
-				{Name: "nofile", Soft: openFiles, Hard: openFiles},
+				{Name: "nofile", Soft: l.files, Hard: l.files},
 				{Name: "core", Soft: 0, Hard: 0},
 			},
 		},
@@ -133,7 +135,27 @@ func (l *Launcher) mounts(e *launch.Executor, binary string) []mount.Mount {
 	for _, path := range e.ReadOnly {
 		ms = append(ms, bind(path, path, true))
 	}
-	return ms
+	return onePerTarget(ms)
+}
+
+// onePerTarget drops repetitions, which the engine refuses.
+func onePerTarget(ms []mount.Mount) []mount.Mount {
+	seen := make(map[string]bool, len(ms))
+	return slices.DeleteFunc(ms, func(m mount.Mount) bool {
+		again := seen[m.Target]
+		seen[m.Target] = true
+		return again
+	})
+}
+
+// openFiles is the limit of open files: the engine may be unable to give more
+// than this machine's processes may have.
+func openFiles() int64 {
+	var own syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &own) != nil {
+		return 1024
+	}
+	return int64(min(maxOpenFiles, own.Max))
 }
 
 func bind(from, to string, readOnly bool) mount.Mount {

@@ -65,6 +65,7 @@ type Launcher struct {
 	node   core.Node
 	uid    int
 	gid    int
+	files  int64 // limit of open files
 	host   userland
 	base   baseImage
 	copies *binary.Cache
@@ -95,7 +96,7 @@ func New(ctx context.Context, cfg Config) (*Launcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Launcher{cfg: cfg, engine: engine, log: cfg.Log, host: findUserland("/", os.Getenv("PATH"))}
+	l := &Launcher{cfg: cfg, engine: engine, log: cfg.Log, files: openFiles(), host: findUserland("/", os.Getenv("PATH"))}
 	l.uid, l.gid = owner()
 	if err := l.open(ctx); err != nil {
 		engine.Close()

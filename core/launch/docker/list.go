@@ -35,25 +35,18 @@ func (l *Launcher) List(ctx context.Context) ([]launch.Status, error) {
 	return list, nil
 }
 
-// status is what the engine says of one container. Only an ended one is worth
-// a second question.
+// status is what the engine says of one container. The list's own word lags
+// behind the events: a container whose end was delivered may stand there as
+// running, so each is looked at.
 func (l *Launcher) status(ctx context.Context, c container.Summary) (launch.Status, error) {
 	s := launch.Status{
 		ID:      c.Labels[launch.LabelExecutor],
 		Labels:  withoutOurs(c.Labels),
-		Running: isRunning(c.State),
 		Started: time.Unix(c.Created, 0),
 	}
-	if s.Running {
-		return s, nil
-	}
-	s.Exit = launch.Exit{ID: s.ID, Code: -1, Reason: "it never started"}
-	if c.State == container.StateCreated {
-		return s, nil
-	}
+	s.Exit = launch.Exit{ID: s.ID, Code: -1, Reason: "its container was removed"}
 	full, err := l.engine.ContainerInspect(ctx, c.ID)
 	if cerrdefs.IsNotFound(err) {
-		s.Exit.Reason = "its container was removed"
 		return s, nil
 	}
 	if err != nil {
@@ -62,16 +55,15 @@ func (l *Launcher) status(ctx context.Context, c container.Summary) (launch.Stat
 	if at, err := time.Parse(time.RFC3339Nano, full.State.StartedAt); err == nil && at.Year() > 1 {
 		s.Started = at
 	}
-	s.Exit = exit(s.ID, full.State.ExitCode, full.State.OOMKilled, c.Labels)
-	return s, nil
-}
-
-func isRunning(state container.ContainerState) bool {
-	switch state {
-	case container.StateRunning, container.StatePaused, container.StateRestarting:
-		return true
+	switch {
+	case full.State.Running: // paused and restarting are running too
+		s.Running, s.Exit = true, launch.Exit{}
+	case full.State.Status == container.StateCreated:
+		s.Exit.Reason = "it never started"
+	default:
+		s.Exit = exit(s.ID, full.State.ExitCode, full.State.OOMKilled, c.Labels)
 	}
-	return false
+	return s, nil
 }
 
 // exit puts an end into words.

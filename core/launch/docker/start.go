@@ -81,7 +81,7 @@ func (l *Launcher) startOne(ctx context.Context, e *launch.Executor) error {
 		return err
 	}
 	if err := l.makeScratch(e.ID); err != nil {
-		return stateError(err)
+		return stateError(err).At(l.where(e))
 	}
 	if err := l.create(ctx, e, binary); err != nil {
 		return err

@@ -218,12 +218,13 @@ func (l *Launcher) env(e *launch.Executor) []string {
 	return env
 }
 
-// limit bounds what a process may have, as far as the host itself may.
+// limit bounds what a process may have. A host that may not raise its own
+// limit of open files gives what it has.
 func limit(pid int) {
+	files := unix.Rlimit{Cur: openFiles, Max: openFiles}
 	var now unix.Rlimit
-	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &now) == nil {
-		n := min(openFiles, now.Max)
-		unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: n}, nil)
+	if unix.Prlimit(pid, unix.RLIMIT_NOFILE, &files, nil) != nil && unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &now) == nil {
+		unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: now.Max, Max: now.Max}, nil)
 	}
 	unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
 }
