@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ const (
 	agentArg  = "launchtest-agent"
 	childArg  = "launchtest-child"
 	exitArg   = "launchtest-exit"
+	asleepArg = "launchtest-asleep"
 	socket    = "agents"
 	bootstrap = "boot-"
 )
@@ -53,6 +55,9 @@ func Main() {
 	case agentArg, childArg:
 		serve()
 		os.Exit(0)
+	case asleepArg:
+		signal.Notify(make(chan os.Signal, 1)) // the runtime calls a wait for nothing a deadlock
+		select {}
 	case exitArg:
 		code, err := strconv.Atoi(os.Args[2])
 		if err != nil {
