@@ -1,6 +1,7 @@
 package coordinate
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/capstan-run/capstan/core"
@@ -69,6 +70,10 @@ func (m *Machine) done(r int, d *task.Done) {
 		m.superfluous(r, i, d)
 		return
 	}
+	if i.phase == task.Map && d.Index != nil && len(d.Index.Partitions) != m.state.Partitions {
+		m.unfit(t, i, d)
+		return
+	}
 	if i.phase == task.Reduce {
 		if m.hashes == nil || !m.maps.complete() {
 			m.held = append(m.held, held{r, d})
@@ -85,6 +90,18 @@ func (m *Machine) done(r int, d *task.Done) {
 		i.paces = append(i.paces, pace{millis: max(1, m.now-t.began), bytes: i.bytes})
 	}
 	m.accept(r, i, d)
+}
+
+// unfit takes map output that reduce tasks could not read in full.
+func (m *Machine) unfit(t *try, i *item, d *task.Done) {
+	if t == nil || t.leaving {
+		i.requeue()
+		return
+	}
+	m.fault(t, core.Error{
+		Kind: core.Failed, What: fmt.Sprintf("output has %d partitions, not %d", len(d.Index.Partitions), m.state.Partitions),
+		Remedy: "use one version of Capstan for host and program",
+	}, false)
 }
 
 // superfluous takes a second result of a task: its file is of no use.

@@ -66,6 +66,9 @@ func (m *Machine) rankLost(r int, reason string) {
 		return
 	}
 	k.up, k.asked = false, false
+	if m.state.Result != nil {
+		return // all that is left to do needs no executor
+	}
 	tries := k.tries
 	k.tries = nil
 	again := ""
@@ -106,7 +109,9 @@ func (m *Machine) rankReplaced(r int) {
 		}
 	}
 	*k = rank{up: true}
-	m.note("rank %d is back", r)
+	if m.state.Result == nil {
+		m.note("rank %d is back", r)
+	}
 }
 
 // avoided reports whether a rank fails so much more than another one that it
