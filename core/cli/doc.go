@@ -1,0 +1,64 @@
+// Package cli is the capstan command: what people type and read.
+//
+// # Laws
+//
+//	L1  Data goes to stdout, everything else to stderr.
+//	L2  The exit code is the outcome: core.ErrKind.ExitCode. A lost connection
+//	    is never a success.
+//	L3  Off a terminal nothing is redrawn: plain lines, and only when something
+//	    changed.
+//	L4  Interrupting a followed job detaches from it; it does not end it.
+//	L5  -o json prints exactly one JSON document (or one a line, for streams).
+//
+// What the commands do is wired in by main.go ([Wiring]); this package knows the
+// API and no framework.
+package cli
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// Wiring is what this binary can do beyond the API. main.go fills it in.
+type Wiring struct {
+	Version string
+	// Kinds are the built-in frameworks, for commands that need no host.
+	Kinds []core.Description
+	// Host runs a host until ctx ends or somebody shuts it down.
+	Host func(ctx context.Context, o HostOptions) error
+	// Store opens the object store.
+	Store func(core.StoreAccess) (Store, error)
+	// Extra commands: the benchmark harness.
+	Extra []*cobra.Command
+}
+
+// HostOptions is what `capstan up` was asked for.
+type HostOptions struct {
+	StateDir   string
+	Launcher   string // "auto", "docker", "process"
+	Listen     string // extra TCP address; "" for none
+	TLSCert    string // files; required for an address beyond loopback
+	TLSKey     string
+	Plugins    string // plugin folder
+	Warm       int    // gang shapes kept warm
+	Occasional bool
+	Store      core.StoreAccess // Endpoint "" means the embedded store
+	Verbose    bool
+	// Ready is called once the API answers.
+	Ready func(line string)
+}
+
+// Store is the object store as the store commands need it. Paths are
+// "bucket/key".
+type Store interface {
+	List(ctx context.Context, prefix string, each func(path string, size int64, modified time.Time) error) error
+	Get(ctx context.Context, path string, w io.Writer) error
+	Put(ctx context.Context, path string, r io.Reader, size int64) error
+	// Result writes the rows of a committed result, as text.
+	Result(ctx context.Context, url string, w io.Writer) error
+}

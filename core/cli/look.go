@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/api"
+	"github.com/capstan-run/capstan/core/api/apipb"
+)
+
+// completeJobs offers job ids to the shell.
+func (a *app) completeJobs(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c, _, err := a.host(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer c.Close()
+	jobs, _ := c.List(ctx, 50, "")
+	out := []string{"@latest\tthe newest job"}
+	for _, j := range jobs {
+		out = append(out, fmt.Sprintf("%s\t%s, %s", j.ID, j.State, ago(j.Submitted)))
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+func (a *app) listCommand() *cobra.Command {
+	var limit int
+	var state string
+	c := &cobra.Command{
+		Use: "list", Aliases: []string{"ls", "jobs"}, Short: "List jobs, newest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			client, _, err := a.host(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			jobs, err := client.List(cmd.Context(), limit, state)
+			if err != nil {
+				return err
+			}
+			names := make([]string, len(jobs))
+			for i, j := range jobs {
+				names[i] = string(j.ID)
+			}
+			return a.print(jobs, func() string { return strings.Join(names, "\n") }, func(w io.Writer) {
+				fmt.Fprintln(w, "ID\tKIND\tSTATE\tGANG\tSUBMITTED\tTOOK\tPROGRESS")
+				for _, j := range jobs {
+					fmt.Fprintf(w, "%s\t%s\t%s\t%d x %s\t%s\t%s\t%s\n", j.ID, j.Spec.Kind, j.State, j.Spec.Gang.Size, j.Spec.Gang.CPU,
+						ago(j.Submitted), took(j), summary(&j))
+				}
+			})
+		},
+	}
+	c.Flags().IntVar(&limit, "limit", 50, "at most so many")
+	c.Flags().StringVar(&state, "job-state", "", "only jobs in this state: queued, starting, running, succeeded, failed, cancelled, timed-out")
+	return c
+}
+
+func took(j core.Job) string {
+	switch {
+	case j.Started.IsZero():
+		return "-"
+	case j.Ended.IsZero():
+		return span(time.Since(j.Started))
+	}
+	return span(j.Ended.Sub(j.Started))
+}
+
+func (a *app) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status JOB", Short: "Show one job", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, _, err := a.host(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			j, err := client.Get(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return a.print(j, func() string { return string(j.ID) }, func(w io.Writer) { statusTable(w, j) })
+		},
+	}
+}
+
+func statusTable(w io.Writer, j *core.Job) {
+	row := func(k, v string) {
+		if v != "" {
+			fmt.Fprintf(w, "%s\t%s\n", k, clean(v))
+		}
+	}
+	row("id", string(j.ID))
+	row("kind", j.Spec.Kind)
+	row("state", string(j.State))
+	row("gang", fmt.Sprintf("%d executors of %s cpu, %s memory", j.Spec.Gang.Size, j.Spec.Gang.CPU, j.Spec.Gang.Memory))
+	row("queue", fmt.Sprintf("%s, priority %d", j.Spec.Metadata.Queue, j.Spec.Metadata.Priority))
+	row("submitted", ago(j.Submitted))
+	row("took", took(*j))
+	if j.Epoch > 1 {
+		row("attempt", fmt.Sprint(j.Epoch))
+	}
+	for _, s := range j.Progress.Stages {
+		row(s.Name, fmt.Sprintf("%d of %d tasks done, %d running, %d failed tries, %s of %s", s.Done, s.Tasks, s.Running, s.Failed, size(s.BytesDone), size(s.BytesTotal)))
+	}
+	row("note", j.Progress.Note)
+	if o := j.Outcome; o != nil {
+		row("result", o.Report.Output)
+		row("error", o.What)
+		row("at", o.Where)
+		row("fix", o.Remedy)
+		for _, n := range o.Report.Notes {
+			row("note", n)
+		}
+	}
+}
+
+func (a *app) whyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "why JOB", Short: "Say why a job waits, or why it failed", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, _, err := a.host(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			r, err := client.RPC().Why(cmd.Context(), connect.NewRequest(&apipb.JobRequest{Id: args[0]}))
+			if err != nil {
+				return api.FromConnect(err)
+			}
+			if a.output == "json" {
+				return printJSON(a.out, map[string]any{"text": r.Msg.Text, "blockers": r.Msg.Blockers, "remedy": r.Msg.Remedy})
+			}
+			fmt.Fprintln(a.out, r.Msg.Text)
+			return nil
+		},
+	}
+}
+
+func (a *app) eventsCommand() *cobra.Command {
+	var follow bool
+	c := &cobra.Command{
+		Use: "events JOB", Short: "Show what happened to a job", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, _, err := a.host(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			enough := errors.New("enough")
+			err = client.Watch(cmd.Context(), args[0], 0, func(j *core.Job, e *apipb.JobEvent) error {
+				if e != nil && a.output == "json" {
+					return printJSON(a.out, map[string]any{"seq": e.Seq, "time": e.Time.AsTime(), "kind": e.Kind, "text": e.Text})
+				}
+				if e != nil {
+					fmt.Fprintf(a.out, "%s  %-18s %s\n", e.Time.AsTime().Local().Format("2006-01-02 15:04:05.000"), e.Kind, clean(e.Text))
+				}
+				if j != nil && !follow {
+					return enough // the first document comes after all events so far
+				}
+				return nil
+			})
+			if errors.Is(err, enough) {
+				return nil
+			}
+			return err
+		},
+	}
+	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the job ends")
+	return c
+}
+
+func (a *app) logsCommand() *cobra.Command {
+	r := &apipb.LogsRequest{}
+	var rank int32
+	c := &cobra.Command{
+		Use: "logs JOB", Short: "Show a job's log", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			client, _, err := a.host(ctx)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			r.Id, r.Rank = args[0], rank
+			return a.logs(ctx, client, r)
+		},
+	}
+	f := c.Flags()
+	f.BoolVarP(&r.Follow, "follow", "f", false, "go on until the job ends")
+	f.Int32Var(&rank, "rank", -1, "only this rank; -1 for all and the coordinator")
+	f.Int64Var(&r.Tail, "tail", 0, "only the last so many lines")
+	f.StringVar(&r.Grep, "grep", "", "only lines that contain this")
+	f.Int64Var(&r.Epoch, "attempt", 0, "of this attempt; default the last")
+	return c
+}
+
+// logs prints the log, and goes on where it was when the connection breaks.
+func (a *app) logs(ctx context.Context, client *api.Client, r *apipb.LogsRequest) error {
+	shown, tries := 0, 0
+	for {
+		s, err := client.RPC().Logs(ctx, connect.NewRequest(r))
+		if err != nil {
+			return api.FromConnect(err)
+		}
+		skip := shown
+		for s.Receive() {
+			if skip > 0 {
+				skip--
+				continue
+			}
+			shown++
+			tries = 0
+			a.logLine(s.Msg())
+		}
+		err = api.FromConnect(s.Err())
+		s.Close()
+		if ctx.Err() != nil || err == nil {
+			return nil
+		}
+		if core.KindOf(err) != core.HostLost || tries == 100 {
+			return err
+		}
+		if r.Tail > 0 {
+			r.Tail, shown = 0, 0 // a tail cannot be resumed by count
+		}
+		tries++
+		select {
+		case <-time.After(300 * time.Millisecond):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (a *app) logLine(l *apipb.LogLine) {
+	if a.output == "json" {
+		printJSON(a.out, map[string]any{"time": l.Time.AsTime(), "rank": l.Rank, "attempt": l.Epoch, "text": l.Text})
+		return
+	}
+	who := "coord"
+	if l.Rank >= 0 {
+		who = fmt.Sprintf("%5d", l.Rank)
+	}
+	fmt.Fprintf(a.out, "%s %s  %s\n", l.Time.AsTime().Local().Format("15:04:05.000"), who, clean(l.Text))
+}

@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// report shows a finished job and answers its outcome as the command's error.
+func (a *app) report(j *core.Job) error {
+	if j == nil || j.Outcome == nil {
+		return core.Errorf(core.HostLost, "the job's outcome is unknown")
+	}
+	if a.output == "json" || a.output == "yaml" || a.output == "name" {
+		if err := a.print(j, func() string { return string(j.ID) }, func(io.Writer) {}); err != nil {
+			return err
+		}
+		if err := j.Outcome.Err(); err != nil {
+			return exitCode(j.Outcome.Kind.ExitCode())
+		}
+		return nil
+	}
+	r := j.Outcome.Report
+	if t := r.Preview; t != nil && len(t.Rows) > 0 {
+		a.table(t)
+	}
+	a.cost(j, r)
+	if err := j.Outcome.Err(); err != nil {
+		e := core.AsError(err)
+		a.hint("%s job %s %s", a.colour(red, "✗"), j.ID, j.State)
+		a.printError(e)
+		a.hint("  log: capstan logs %s", j.ID)
+		return exitCode(j.Outcome.Kind.ExitCode())
+	}
+	a.hint("%s job %s succeeded", a.colour(green, "✓"), j.ID)
+	return nil
+}
+
+func (a *app) table(t *core.Table) {
+	if t.Title != "" {
+		fmt.Fprintf(a.out, "%s\n", clean(t.Title))
+	}
+	tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	for i, c := range t.Columns {
+		sep := "\t"
+		if i == len(t.Columns)-1 {
+			sep = "\n"
+		}
+		fmt.Fprintf(tw, "%s%s", clean(c), sep)
+	}
+	for _, row := range t.Rows {
+		for i, c := range row {
+			sep := "\t"
+			if i == len(row)-1 {
+				sep = "\n"
+			}
+			fmt.Fprintf(tw, "%s%s", clean(c), sep)
+		}
+	}
+	tw.Flush()
+	fmt.Fprintln(a.out)
+}
+
+// cost tells where the result lies and what it took.
+func (a *app) cost(j *core.Job, r core.Report) {
+	if r.Output != "" && j.Outcome.Kind == "" {
+		fmt.Fprintf(a.out, "result  %s  (%s rows, %s)\n", r.Output, count(r.RecordsOut), size(r.BytesOut))
+		fmt.Fprintf(a.out, "        read it: capstan store cat %s\n", r.Output)
+	}
+	if r.BytesIn > 0 && r.Seconds > 0 {
+		line := fmt.Sprintf("cost    %s in (%s records), %s shuffled, %.1f s on %.3g cores, %.1f CPU-s",
+			size(r.BytesIn), count(r.RecordsIn), size(r.Shuffled), r.Seconds, r.Cores, r.CPUSeconds)
+		if r.CPUSeconds > 0 {
+			line += fmt.Sprintf(": %.0f MB/s per core", float64(r.BytesIn)/1e6/r.CPUSeconds)
+		}
+		fmt.Fprintln(a.out, line)
+	}
+	if r.DeadLetters > 0 {
+		a.hint("%s %s bad records went to the dead-letter files under %s/_dead", a.colour(yellow, "note:"), count(r.DeadLetters), r.Output)
+	}
+	for _, n := range r.Notes {
+		a.hint("%s %s", a.colour(yellow, "note:"), clean(n))
+	}
+}

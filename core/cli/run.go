@@ -1,0 +1,364 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/api"
+	"github.com/capstan-run/capstan/core/api/apipb"
+	"github.com/capstan-run/capstan/core/spec"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var id string
+	var detach, quiet bool
+	c := &cobra.Command{
+		Use: "run SPEC", Short: "Submit a job, follow it, and exit with its outcome", Args: cobra.ExactArgs(1),
+		Long: `Submits the document SPEC (- for standard input), follows the job to its end and
+exits with its outcome. With no host running it starts one for the occasion.
+Ctrl-C detaches: the job goes on.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			doc, source, dir, err := a.document(args[0])
+			if err != nil {
+				return err
+			}
+			if err := a.precheck(doc, source); err != nil {
+				return err
+			}
+			client, _, own, err := a.hostOrOwn(ctx)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			jobID, err := a.submit(ctx, client, doc, source, dir, id)
+			if err != nil {
+				a.release(client, own)
+				return err
+			}
+			if detach {
+				fmt.Fprintln(a.out, jobID)
+				return nil
+			}
+			job, err := a.follow(ctx, client, jobID, quiet)
+			if errors.Is(err, errDetached) {
+				a.comeBack(jobID)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			err = a.report(job)
+			a.release(client, own)
+			return err
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&id, "id", "", "id of the job; the same id with the same spec attaches to it")
+	f.BoolVar(&detach, "detach", false, "print the id and return at once")
+	f.BoolVarP(&quiet, "quiet", "q", false, "no progress, only the result")
+	f.StringVar(&a.launcher, "launcher", "", "launcher of a host started for the occasion: docker, process")
+	return c
+}
+
+func (a *app) submitCommand() *cobra.Command {
+	var id string
+	var quiet bool
+	c := &cobra.Command{
+		Use: "submit SPEC", Short: "Submit a job and print its id", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			doc, source, dir, err := a.document(args[0])
+			if err != nil {
+				return err
+			}
+			client, _, err := a.host(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			jobID, err := a.submit(cmd.Context(), client, doc, source, dir, id)
+			if err != nil {
+				return err
+			}
+			if a.output == "json" {
+				return printJSON(a.out, map[string]string{"id": string(jobID)})
+			}
+			fmt.Fprintln(a.out, jobID)
+			if !quiet && a.output != "name" {
+				a.comeBack(jobID)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&id, "id", "", "id of the job; the same id with the same spec attaches to it")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the id only")
+	return c
+}
+
+// comeBack tells how to find a job again.
+func (a *app) comeBack(id core.JobID) {
+	a.hint("job %s goes on; come back with", id)
+	a.hint("  capstan wait %s      follow it to its end", id)
+	a.hint("  capstan logs -f %s   its log", id)
+	a.hint("  capstan cancel %s    end it", id)
+}
+
+// document reads SPEC: its text, its name for messages, and the folder that
+// relative names are taken from.
+func (a *app) document(name string) (doc []byte, source, dir string, err error) {
+	if name == "-" {
+		doc, err = io.ReadAll(io.LimitReader(a.in, spec.MaxBytes+1))
+		dir, _ = os.Getwd()
+		return doc, "standard input", dir, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, "", "", core.Errorf(core.Invalid, "%v", err).Do("`capstan init KIND > job.yaml` writes a first job")
+	}
+	defer f.Close()
+	doc, err = io.ReadAll(io.LimitReader(f, 8<<20))
+	if err != nil {
+		return nil, "", "", core.Errorf(core.Invalid, "%v", err)
+	}
+	abs, err := filepath.Abs(name)
+	return doc, name, filepath.Dir(abs), err
+}
+
+// precheck finds the faults of a built-in kind's document before a host is
+// started for it. Other kinds are the host's to judge.
+func (a *app) precheck(doc []byte, source string) error {
+	_, err := spec.Parse(doc, source, a.Kinds)
+	var e *core.Error
+	if errors.As(err, &e) {
+		for _, d := range e.Diagnostics {
+			if d.Path == "kind" {
+				return nil
+			}
+		}
+	}
+	return err
+}
+
+// submit uploads what the document ships and submits it.
+func (a *app) submit(ctx context.Context, c *api.Client, doc []byte, source, dir, id string) (core.JobID, error) {
+	if len(doc) <= spec.MaxBytes {
+		kinds, err := c.Kinds(ctx)
+		if err != nil {
+			return "", err
+		}
+		draft, err := spec.Ships(doc, kinds, dir)
+		if err != nil {
+			return "", err
+		}
+		if len(draft.Files) > 0 {
+			// Faults are told in terms of the user's document.
+			if _, err := spec.Parse(doc, source, kinds); err != nil {
+				return "", err
+			}
+			if doc, err = a.ship(ctx, c, draft); err != nil {
+				return "", err
+			}
+		}
+	}
+	if len(doc) > 3<<20 {
+		_, err := spec.Parse(doc, source, nil)
+		return "", err
+	}
+	jobID, attached, warnings, err := c.Submit(ctx, doc, id, source)
+	if err != nil {
+		return "", err
+	}
+	for _, w := range warnings {
+		a.hint("%s %s", a.colour(yellow, "warning:"), w)
+	}
+	if attached {
+		a.hint("job %s exists with this spec: attached to it", jobID)
+	}
+	return jobID, nil
+}
+
+func (a *app) ship(ctx context.Context, c *api.Client, draft *spec.Draft) ([]byte, error) {
+	paths := make([]string, len(draft.Files))
+	for i, f := range draft.Files {
+		paths[i] = f.Path
+	}
+	sums, err := c.Upload(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	return draft.Doc(sums)
+}
+
+// release lets an occasional host go once its last job is over.
+func (a *app) release(c *api.Client, own *occasion) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	r, err := c.RPC().Shutdown(ctx, connect.NewRequest(&apipb.ShutdownRequest{OnlyIfOccasionalAndIdle: true}))
+	if err == nil && r.Msg.Stopping {
+		own.end()
+	}
+}
+
+var errDetached = errors.New("detached")
+
+// follow shows a job until it is final. Interrupts detach.
+func (a *app) follow(ctx context.Context, c *api.Client, id core.JobID, quiet bool) (*core.Job, error) {
+	sig := make(chan os.Signal, 1)
+	signal.Notify(sig, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(sig)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-sig:
+			cancel(errDetached)
+		case <-ctx.Done():
+		}
+	}()
+	view := a.view(quiet)
+	defer view.close()
+	var last *core.Job
+	var seq int64
+	lostSince := time.Time{}
+	for {
+		err := c.Watch(ctx, string(id), seq, func(j *core.Job, e *apipb.JobEvent) error {
+			lostSince = time.Time{}
+			if e != nil {
+				seq = e.Seq
+				view.event(e)
+			}
+			if j != nil {
+				last = j
+				view.job(j)
+			}
+			return nil
+		})
+		if errors.Is(context.Cause(ctx), errDetached) {
+			return last, errDetached
+		}
+		if err == nil {
+			return last, nil
+		}
+		if core.KindOf(err) != core.HostLost {
+			return last, err
+		}
+		if lostSince.IsZero() {
+			lostSince = time.Now()
+			view.note("the host does not answer; trying again for 30 s")
+		}
+		if time.Since(lostSince) > 30*time.Second {
+			return last, &core.Error{Kind: core.HostLost, What: fmt.Sprintf("the host went away while job %s was running; its state is unknown", id),
+				Remedy: "start the host again (`capstan up`) and `capstan wait " + string(id) + "`: an acknowledged job is not lost"}
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (a *app) waitCommand() *cobra.Command {
+	var timeout time.Duration
+	var quiet bool
+	c := &cobra.Command{
+		Use: "wait JOB...", Short: "Follow jobs to their end and exit with their outcome", Args: cobra.MinimumNArgs(1),
+		ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, timeout)
+				defer cancel()
+			}
+			client, _, err := a.host(ctx)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			var worst error
+			for _, ref := range args {
+				j, err := client.Get(ctx, ref)
+				if err != nil {
+					return err
+				}
+				job, err := a.follow(ctx, client, j.ID, quiet || len(args) > 1)
+				if errors.Is(err, errDetached) {
+					a.comeBack(j.ID)
+					return nil
+				}
+				if ctx.Err() != nil {
+					return core.Errorf(core.TimedOut, "job %s is not over after %s", j.ID, timeout).Do("it goes on; `capstan wait` again, or `capstan cancel`")
+				}
+				if err != nil {
+					return err
+				}
+				if err := a.report(job); err != nil {
+					worst = err
+				}
+			}
+			a.release(client, nil)
+			return worst
+		},
+	}
+	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after this time (exit 8); the job goes on")
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "no progress, only the result")
+	return c
+}
+
+func (a *app) cancelCommand() *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use: "cancel JOB...", Short: "End jobs", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, _, err := a.host(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			for _, ref := range args {
+				j, err := client.Cancel(cmd.Context(), ref, reason)
+				if err != nil {
+					return err
+				}
+				if j.State.Final() {
+					a.hint("job %s is %s already", j.ID, j.State)
+					continue
+				}
+				fmt.Fprintln(a.out, j.ID)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "", "why, for the job's history")
+	return c
+}
+
+func (a *app) retryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "retry JOB", Short: "Submit a finished job's spec again", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, _, err := a.host(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			r, err := client.RPC().Retry(cmd.Context(), connect.NewRequest(&apipb.JobRequest{Id: args[0]}))
+			if err != nil {
+				return api.FromConnect(err)
+			}
+			fmt.Fprintln(a.out, r.Msg.Id)
+			return nil
+		},
+	}
+}
