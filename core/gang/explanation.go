@@ -1,0 +1,184 @@
+package gang
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/place"
+	"github.com/capstan-run/capstan/core/queue"
+)
+
+// Explanation says why a gang, or a rank to be replaced, waits (law G9).
+type Explanation struct {
+	Gang     ID       `json:"gang"`
+	Rank     int      `json:"rank"` // queue.Whole, or the rank that waits for a new node
+	What     string   `json:"what"` // the ask in words
+	Blockers []string `json:"blockers"`
+	// Change is the smallest changes that would unblock it, each enough by
+	// itself; "" if none is known.
+	Change string `json:"change,omitempty"`
+	// Estimate is the latest start, in Unix milliseconds, if every walltime is
+	// used in full and nothing more urgent comes; 0 if that cannot be known.
+	Estimate int64 `json:"estimate,omitempty"`
+	Now      int64 `json:"now"` // when this was so
+}
+
+// String is several lines, the first the ask.
+func (x Explanation) String() string {
+	var b strings.Builder
+	b.WriteString(string(x.Gang))
+	if x.Rank != queue.Whole {
+		fmt.Fprintf(&b, " rank %d", x.Rank)
+	}
+	fmt.Fprintf(&b, " waits: %s", x.What)
+	for _, s := range x.Blockers {
+		b.WriteString("\n  " + s)
+	}
+	if x.Change != "" {
+		b.WriteString("\n  would do: " + x.Change)
+	}
+	if x.Estimate != 0 {
+		fmt.Fprintf(&b, "\n  starts within %s", millis(x.Estimate-x.Now))
+	}
+	return b.String()
+}
+
+func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
+
+// Why explains why a gang, or the first of its ranks to be replaced, waits;
+// false if nothing of it does.
+func (s *Scheduler) Why(id ID) (Explanation, bool) {
+	g := s.gangs[id]
+	if g == nil {
+		return Explanation{}, false
+	}
+	for i := range s.line.Len() {
+		if e := s.line.At(i); e.Gang == string(id) {
+			return s.explain(g, i), true
+		}
+	}
+	return Explanation{}, false
+}
+
+// explain is about the i-th entry of the line, which is g's.
+func (s *Scheduler) explain(g *member, i int) Explanation {
+	e := s.line.At(i)
+	ask := g.claim(e)
+	x := Explanation{Gang: g.Gang, Rank: e.Rank, What: g.Request.String(), Now: s.now}
+	if e.Repair() {
+		x.What = fmt.Sprintf("a new node for 1 x (%s)", g.Each)
+	}
+	if ahead := s.ahead(i); ahead != "" {
+		x.Blockers = append(x.Blockers, ahead)
+	}
+	for _, b := range place.Explain(s.fleet.nodes(), ask) {
+		x.Blockers = append(x.Blockers, b.String())
+	}
+	if s.stalled(e) {
+		x.Blockers = append(x.Blockers, "the nodes that are up could not hold it even if they were empty")
+	}
+	x.Change = strings.Join(s.changes(g, e, ask), ", or ")
+	x.Estimate = s.estimate(e)
+	return x
+}
+
+// ahead names who stands before the i-th entry and holds it up.
+func (s *Scheduler) ahead(i int) string {
+	var first *queue.Entry
+	count := 0
+	for k := range i {
+		if e := s.line.At(k); !s.stalled(e) {
+			if count++; first == nil {
+				first = &e
+			}
+		}
+	}
+	switch {
+	case count == 0:
+		return ""
+	case first.Repair():
+		return fmt.Sprintf("%d ahead in line, first the repair of %s rank %d", count, first.Gang, first.Rank)
+	default:
+		return fmt.Sprintf("%d ahead in line, first %s (priority %d)", count, first.Gang, first.Priority)
+	}
+}
+
+// changes lists what would let e run now, were it at the head.
+func (s *Scheduler) changes(g *member, e queue.Entry, ask place.Ask) []string {
+	nodes := s.fleet.nodes()
+	if _, ok := place.Choose(nodes, ask); ok {
+		return nil // only those ahead are in the way
+	}
+	var out []string
+	if id, need, ok := place.Relief(nodes, ask); ok {
+		out = append(out, fmt.Sprintf("%s freed on node %s", place.Amount(need), id))
+	}
+	if other := s.blocker(ask); other != nil {
+		out = append(out, fmt.Sprintf("the end of %s", other.Gang))
+	}
+	if !e.Repair() {
+		out = append(out, place.Shrink(nodes, ask)...)
+	}
+	return out
+}
+
+// blocker is a gang whose end alone would make room: the one that holds the
+// fewest ranks, then the first by ID. It looks at most at tried of them.
+func (s *Scheduler) blocker(ask place.Ask) *member {
+	const tried = 64
+	var best *member
+	seen := 0
+	for _, g := range s.ordered() {
+		if g.phase == waiting || best != nil && g.Size >= best.Size {
+			continue
+		}
+		if seen++; seen > tried {
+			break
+		}
+		after := s.fleet.clone()
+		g.leave(&after)
+		if _, ok := place.Choose(after.nodes(), ask); ok {
+			best = g
+		}
+	}
+	return best
+}
+
+// leave frees what g holds in f.
+func (g *member) leave(f *fleet) {
+	for rank, id := range g.nodes {
+		if !g.lost[rank] {
+			f.give(id, g.Each)
+		}
+	}
+}
+
+// tooLarge refuses q, which all nodes, empty, could not hold.
+func tooLarge(q Request, nodes []place.Node) Refuse {
+	var total core.Resources
+	for i := range nodes {
+		total = total.Add(nodes[i].Capacity)
+	}
+	where := fmt.Sprintf("%d nodes", len(nodes))
+	if len(nodes) == 1 {
+		where = "1 node"
+	}
+	changes := place.Shrink(nodes, q.ask())
+	r := Refuse{
+		Gang: q.Gang,
+		Kind: core.Unplaceable,
+		Why:  fmt.Sprintf("%s is larger than the cluster (%s on %s)", q, total, where),
+	}
+	if q.Placement != (core.PlacementAsk{}) {
+		r.Why = fmt.Sprintf("%s does not fit the cluster (%s on %s)", q, total, where)
+		r.Why += ": " + place.Explain(nodes, q.ask())[0].Reason
+	}
+	if len(changes) > 0 {
+		// "size 2 would fit, or size 16 with cpu 125m"
+		changes[0] += " would fit"
+		r.Remedy = strings.Join(changes, ", or ")
+	}
+	return r
+}

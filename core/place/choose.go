@@ -1,0 +1,233 @@
+package place
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// Ask is what to place.
+type Ask struct {
+	Size   int // ranks, at least 1
+	Each   core.Resources
+	Policy core.PlacementAsk
+	// Beside are nodes that hold members of the same gang already. Pack stays
+	// in their domain, spread keeps out of theirs, and neither goes as near to
+	// the first of them as it can. Those that are not among the nodes are
+	// passed over.
+	Beside []core.NodeID
+	// Avoid are nodes to use only if there is no placement without them.
+	Avoid []core.NodeID
+}
+
+// Check reports what is wrong with a policy.
+func Check(p core.PlacementAsk) error {
+	if p.Pack != "" && p.Spread != "" {
+		return fmt.Errorf("placement cannot both pack and spread")
+	}
+	for _, s := range []string{p.Pack, p.Spread} {
+		if _, ok := levelOf(s); s != "" && !ok {
+			return fmt.Errorf("placement level %q is not host, rack or zone", s)
+		}
+	}
+	return nil
+}
+
+// Choose returns the index in nodes of each rank's node, ascending, or false
+// if there is no placement. nodes are in topology order; they are only read.
+func Choose(nodes []Node, ask Ask) ([]int, bool) {
+	f := survey(nodes, ask)
+	if len(ask.Avoid) > 0 {
+		g := f.without(ask.Avoid)
+		if chosen, ok := g.choose(); ok {
+			return chosen, true
+		}
+	}
+	return f.choose()
+}
+
+// field is the nodes as one ask sees them.
+type field struct {
+	nodes  []Node
+	ask    Ask
+	room   []int // by node: ranks that fit
+	beside []int // indexes of ask.Beside
+}
+
+// survey counts the room of every node. Nodes that the members in place rule
+// out have none.
+func survey(nodes []Node, ask Ask) *field {
+	f := &field{nodes: nodes, ask: ask, room: make([]int, len(nodes))}
+	for i := range nodes {
+		if nodes[i].Closed == "" {
+			f.room[i] = nodes[i].room(ask.Each)
+		}
+	}
+	if len(ask.Beside) == 0 {
+		return f
+	}
+	for _, id := range ask.Beside {
+		if i := slices.IndexFunc(nodes, func(n Node) bool { return n.ID == id }); i >= 0 {
+			f.beside = append(f.beside, i)
+		}
+	}
+	for i := range nodes {
+		if f.excluded(i) {
+			f.room[i] = 0
+		}
+	}
+	return f
+}
+
+// excluded reports whether members in place rule node i out.
+func (f *field) excluded(i int) bool {
+	if l, ok := levelOf(f.ask.Policy.Pack); ok && len(f.beside) > 0 {
+		return !same(l, &f.nodes[i], &f.nodes[f.beside[0]])
+	}
+	if l, ok := levelOf(f.ask.Policy.Spread); ok {
+		return slices.ContainsFunc(f.beside, func(b int) bool { return same(l, &f.nodes[i], &f.nodes[b]) })
+	}
+	return false
+}
+
+// without is f as if the nodes of ids had no room.
+func (f *field) without(ids []core.NodeID) *field {
+	g := *f
+	g.room = slices.Clone(f.room)
+	for i := range g.nodes {
+		if slices.Contains(ids, g.nodes[i].ID) {
+			g.room[i] = 0
+		}
+	}
+	return &g
+}
+
+func (f *field) choose() ([]int, bool) {
+	if l, ok := levelOf(f.ask.Policy.Spread); ok {
+		return f.spread(l)
+	}
+	top, ok := levelOf(f.ask.Policy.Pack)
+	if !ok {
+		top = cluster
+	}
+	if len(f.beside) > 0 {
+		return f.near(f.beside[0], top)
+	}
+	return f.pack(top)
+}
+
+// pack places all ranks in one domain of level top or below (law P2).
+func (f *field) pack(top level) ([]int, bool) {
+	for l := host; l <= top; l++ {
+		best, bestEnd, least := -1, 0, 0
+		for lo := 0; lo < len(f.nodes); {
+			hi := domainEnd(f.nodes, l, lo)
+			sum := f.sum(lo, hi)
+			if sum >= f.ask.Size && (best < 0 || sum < least) {
+				best, bestEnd, least = lo, hi, sum
+			}
+			lo = hi
+		}
+		if best >= 0 {
+			return f.fill(best, bestEnd), true
+		}
+	}
+	return nil, false
+}
+
+// near places all ranks in the lowest domain around node i that has room.
+func (f *field) near(i int, top level) ([]int, bool) {
+	for l := host; l <= top; l++ {
+		lo := i
+		for lo > 0 && same(l, &f.nodes[lo-1], &f.nodes[i]) {
+			lo--
+		}
+		hi := domainEnd(f.nodes, l, lo)
+		if f.sum(lo, hi) >= f.ask.Size {
+			return f.fill(lo, hi), true
+		}
+	}
+	return nil, false
+}
+
+func (f *field) sum(lo, hi int) int {
+	sum := 0
+	for _, r := range f.room[lo:hi] {
+		sum += r
+	}
+	return sum
+}
+
+// fill spends the room of nodes lo..hi on all ranks: the roomiest first, and
+// for the last ranks the node they fit most tightly. The room must suffice.
+func (f *field) fill(lo, hi int) []int {
+	size := f.ask.Size
+	hosts := make([]int, size+1) // by room, counted up to size
+	for _, r := range f.room[lo:hi] {
+		hosts[min(r, size)]++
+	}
+	full := make([]int, size+1) // how many hosts of that room are used up
+	rest := size
+	for r := size; r > 0; r-- {
+		full[r] = min(hosts[r], (rest-1)/r)
+		rest -= full[r] * r
+		if full[r] < hosts[r] {
+			break // the rest fits on one that is left
+		}
+	}
+	chosen := make([]int, 0, size)
+	last := -1
+	for i := lo; i < hi; i++ {
+		r := f.room[i]
+		if r < size && full[r] > 0 {
+			full[r]--
+			chosen = appendTimes(chosen, i, r)
+		} else if r >= rest && (last < 0 || r < f.room[last]) {
+			last = i
+		}
+	}
+	chosen = appendTimes(chosen, last, rest)
+	slices.Sort(chosen)
+	return chosen
+}
+
+func appendTimes(s []int, v, n int) []int {
+	for range n {
+		s = append(s, v)
+	}
+	return s
+}
+
+// spread places each rank in a domain of level l of its own (law P3).
+func (f *field) spread(l level) ([]int, bool) {
+	roomiest := f.roomiest(l)
+	if len(roomiest) < f.ask.Size {
+		return nil, false
+	}
+	slices.SortStableFunc(roomiest, func(a, b int) int { return cmp.Compare(f.room[b], f.room[a]) })
+	chosen := roomiest[:f.ask.Size]
+	slices.Sort(chosen)
+	return chosen, true
+}
+
+// roomiest is the node with the most room in each domain of level l that has
+// any.
+func (f *field) roomiest(l level) []int {
+	var out []int
+	for lo := 0; lo < len(f.nodes); {
+		hi := domainEnd(f.nodes, l, lo)
+		best := lo
+		for i := lo; i < hi; i++ {
+			if f.room[i] > f.room[best] {
+				best = i
+			}
+		}
+		if f.room[best] > 0 {
+			out = append(out, best)
+		}
+		lo = hi
+	}
+	return out
+}
