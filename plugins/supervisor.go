@@ -1,31 +1,67 @@
 package plugins
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/plugins/pluginpb"
 )
 
-// Builtin is a framework served by a command of the host's own binary.
+// Builtin is a framework that the host's own binary serves.
 type Builtin struct {
 	Name string   // "mapreduce"
-	Args []string // after the running binary: {"plugin", "mapreduce"}
-	// Descriptions, when set, spare a process at start-up.
+	Args []string // what the binary is started with: {"plugin", "mapreduce"}
+	// Descriptions are what it serves. Where they are known, the host needs to
+	// start no process to learn them.
 	Descriptions []core.Description
 }
 
 // Config configures a Supervisor.
 type Config struct {
-	Dir     string // plugin folder; "" for none
-	Pins    string // file of pinned hashes; required with Dir
-	Runtime string // private directory for sockets; short path
+	// Dir is the plugin folder: every executable file in it is a plugin of that
+	// name. "" or a folder that does not exist: none.
+	Dir string
+	// Pins is the file of trusted hashes, made on demand with mode 0600.
+	// Required with Dir.
+	Pins string
+	// Runtime is a private directory for sockets; default: a temporary one. A
+	// path above 60 bytes is not used, for a socket's name must fit 107.
+	Runtime string
 	BuiltIn []Builtin
-	Log     *slog.Logger
+	Log     *slog.Logger // default: nowhere
+
+	PingEvery    time.Duration // default 1s
+	HangAfter    time.Duration // default 10s
+	StartTimeout time.Duration // default 30s
+	PlanTimeout  time.Duration // default 60s
 }
 
-// Supervisor runs plugin processes.
-type Supervisor struct{}
+// Supervisor runs plugin processes. Its methods are safe for concurrent use.
+type Supervisor struct {
+	config Config
+	pins   *pins
+	pad    *launchpad
+	tmp    string // made by New, removed by Close
+	wg     sync.WaitGroup
+
+	mu      sync.Mutex
+	plugins []*plugin // built-ins in their order, then the folder's by name
+	closed  bool
+}
+
+var errClosed = core.Errorf(core.Internal, "the host is ending")
 
 // Info is a line of `plugin list`.
 type Info struct {
@@ -34,50 +70,420 @@ type Info struct {
 	Path    string             `json:"path"`
 	SHA256  string             `json:"sha256"`
 	Pin     string             `json:"pin"`   // built-in, pinned, unpinned, mismatch
-	State   string             `json:"state"` // ready, held, refused
+	State   string             `json:"state"` // ready, held, refused, broken
 	Message string             `json:"message,omitempty"`
-	Crashes int                `json:"crashes,omitempty"`
+	Crashes int                `json:"crashes,omitempty"` // in a row
 }
 
-func New(c Config) (*Supervisor, error) { panic("skeleton") }
+// The pins of a plugin.
+const (
+	PinBuiltIn  = "built-in"
+	PinPinned   = "pinned"
+	PinUnpinned = "unpinned"
+	PinMismatch = "mismatch"
+)
 
-// Discover looks through the plugin folder and asks every plugin what it serves.
-func (s *Supervisor) Discover(ctx context.Context) error { panic("skeleton") }
+// New makes a supervisor of the built-ins. Discover adds the plugin folder.
+func New(c Config) (*Supervisor, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	c.PingEvery = cmp.Or(c.PingEvery, time.Second)
+	c.HangAfter = cmp.Or(c.HangAfter, 10*time.Second)
+	c.StartTimeout = cmp.Or(c.StartTimeout, 30*time.Second)
+	c.PlanTimeout = cmp.Or(c.PlanTimeout, time.Minute)
+	if c.Dir != "" && c.Pins == "" {
+		return nil, errors.New("plugins: Config.Pins is missing")
+	}
+	s := &Supervisor{config: c, pins: &pins{all: map[string]pin{}}}
+	if c.Pins != "" {
+		var err error
+		if s.pins, err = loadPins(c.Pins); err != nil {
+			return nil, err
+		}
+	}
+	dir := c.Runtime
+	if dir == "" || len(dir) > 60 {
+		var err error
+		if s.tmp, err = os.MkdirTemp("", "capstan-"); err != nil {
+			return nil, err
+		}
+		dir = s.tmp
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	s.pad = newLaunchpad(dir, c.StartTimeout)
+	exe, err := os.Executable()
+	if err != nil {
+		exe = os.Args[0]
+	}
+	for _, b := range c.BuiltIn {
+		s.plugins = append(s.plugins, &plugin{
+			name: b.Name, sup: s, kinds: b.Descriptions, state: StateReady, pin: PinBuiltIn,
+			binary: &binary{path: exe, args: b.Args, builtIn: true},
+		})
+	}
+	return s, nil
+}
 
-// Kinds lists what the plugins serve, by kind.
-func (s *Supervisor) Kinds() []core.Description { panic("skeleton") }
+// Discover looks through the plugin folder, pins what it sees for the first
+// time (law P5), and asks every plugin that is ready what it serves. What is
+// wrong with one plugin is shown by List; the error is about the folder only.
+// Calling it again picks up what was added, replaced or removed.
+func (s *Supervisor) Discover(ctx context.Context) error {
+	names, err := s.folder()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	var asked, gone []*plugin
+	keep := s.plugins[:0:0]
+	for _, p := range s.plugins {
+		if p.binary.builtIn || slices.Contains(names, p.name) {
+			keep = append(keep, p)
+		} else {
+			gone = append(gone, p)
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(keep, func(p *plugin) bool { return p.name == name }) {
+			keep = append(keep, &plugin{
+				name: name, sup: s, state: StateReady, pin: PinUnpinned,
+				binary: &binary{path: filepath.Join(s.config.Dir, name), args: []string{"plugin"}},
+			})
+		}
+	}
+	s.plugins = keep
+	asked = slices.Clone(keep)
+	s.mu.Unlock()
+	for _, p := range gone {
+		p.close()
+	}
+	var wg sync.WaitGroup
+	for _, p := range asked {
+		wg.Go(func() { s.examine(ctx, p) })
+	}
+	wg.Wait()
+	return nil
+}
 
-// Describe answers for one kind; NotFound lists the kinds there are.
-func (s *Supervisor) Describe(kind string) (core.Description, error) { panic("skeleton") }
+// folder lists the executable files of the plugin folder, by name.
+func (s *Supervisor) folder() ([]string, error) {
+	if s.config.Dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(s.config.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, &core.Error{Kind: core.Internal, What: "read the plugin folder", Where: s.config.Dir, Err: err}
+	}
+	var names []string
+	for _, e := range entries {
+		info, err := os.Stat(filepath.Join(s.config.Dir, e.Name()))
+		if err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
 
-// Binary is the plugin's binary, the init of the kind's executors when
-// GangAsk.Program is ""; path "" for a built-in: the running binary.
-func (s *Supervisor) Binary(kind string) (path, sha256 string, err error) { panic("skeleton") }
+// examine checks a plugin's pin and, if it may run and has not said yet, asks
+// what it serves.
+func (s *Supervisor) examine(ctx context.Context, p *plugin) {
+	if !p.binary.builtIn {
+		s.checkPin(p)
+	}
+	p.mu.Lock()
+	ask := (p.state == StateReady && len(p.kinds) == 0) || p.state == StateBroken
+	p.mu.Unlock()
+	if !ask {
+		return
+	}
+	err := p.describe(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.state, p.message = StateReady, p.note()
+	case p.state != StateHeld:
+		p.state, p.message = StateBroken, err.Error()
+		s.config.Log.Error("plugin does not say what it serves", "plugin", p.name, "error", err)
+	}
+}
 
-// Plan asks the kind's shared process.
-func (s *Supervisor) Plan(ctx context.Context, job *core.Job) (*core.Plan, error) { panic("skeleton") }
+// note is what List says of a plugin that is well.
+func (p *plugin) note() string {
+	if v, ok := p.sup.pins.get(p.name); ok && v.How == firstUse && !p.binary.builtIn {
+		return "trusted on first use"
+	}
+	return ""
+}
 
-// Run coordinates an attempt in a process of its own.
+const (
+	firstUse = "first use"
+	accepted = "accepted"
+)
+
+func (s *Supervisor) checkPin(p *plugin) {
+	pinned, known := s.pins.get(p.name)
+	sum, err := safeDigest(p.binary)
+	if err == nil && !known {
+		pinned = pin{SHA256: sum, How: firstUse}
+		if err = s.pins.set(p.name, pinned); err == nil {
+			s.config.Log.Warn("plugin trusted on first use", "plugin", p.name, "sha256", sum)
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case err != nil:
+		p.state, p.pin, p.message = StateRefused, PinUnpinned, err.Error()
+	case sum != pinned.SHA256:
+		p.state, p.pin, p.message = StateRefused, PinMismatch, mismatch(p.binary.path, pinned.SHA256, sum).What
+		s.config.Log.Error("plugin refused", "plugin", p.name, "reason", p.message)
+	default:
+		p.binary.pin(sum)
+		p.pin = PinPinned
+		if p.state == StateRefused {
+			p.state, p.message = StateReady, p.note()
+		}
+	}
+}
+
+// safeDigest hashes the binary, unless anybody may write it or its folder.
+func safeDigest(b *binary) (string, error) {
+	for _, path := range []string{b.path, filepath.Dir(b.path)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return "", err
+		}
+		if info.Mode()&0o002 != 0 && info.Mode()&fs.ModeSticky == 0 {
+			return "", fmt.Errorf("%s can be written by everybody; take that away: chmod o-w %s", path, path)
+		}
+	}
+	f, sum, err := b.open()
+	if err != nil {
+		return "", err
+	}
+	return sum, f.Close()
+}
+
+func (s *Supervisor) snapshot() []*plugin {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.plugins)
+}
+
+// find returns the plugin that serves kind. Of several, the first in the order
+// of List does: a built-in cannot be displaced.
+func (s *Supervisor) find(kind string) (*plugin, core.Description, error) {
+	var kinds []string
+	for _, p := range s.snapshot() {
+		p.mu.Lock()
+		served := p.kinds
+		p.mu.Unlock()
+		for _, d := range served {
+			if d.Kind == kind {
+				return p, d, nil
+			}
+			kinds = append(kinds, d.Kind)
+		}
+	}
+	return nil, core.Description{}, core.Errorf(core.NotFound, "no plugin serves kind %q", kind).
+		At("kind").Do("kinds here: " + strings.Join(kinds, ", "))
+}
+
+// Kinds lists what the plugins serve, in the order of List.
+func (s *Supervisor) Kinds() []core.Description {
+	var out []core.Description
+	seen := map[string]bool{}
+	for _, p := range s.snapshot() {
+		p.mu.Lock()
+		for _, d := range p.kinds {
+			if !seen[d.Kind] {
+				seen[d.Kind] = true
+				out = append(out, d)
+			}
+		}
+		p.mu.Unlock()
+	}
+	return out
+}
+
+// Describe answers for one kind. The error is core.NotFound and names the kinds
+// there are.
+func (s *Supervisor) Describe(kind string) (core.Description, error) {
+	_, d, err := s.find(kind)
+	return d, err
+}
+
+// Binary is the init binary of the kind's executors where GangAsk.Program is
+// "": its path on this machine and SHA-256, or "" for a built-in, which is the
+// running binary.
+func (s *Supervisor) Binary(kind string) (path, sha256 string, err error) {
+	p, _, err := s.find(kind)
+	if err != nil || p.binary.builtIn {
+		return "", "", err
+	}
+	if err := p.usable(false); err != nil {
+		return "", "", err
+	}
+	f, _, err := p.binary.checked()
+	if err != nil {
+		return "", "", err
+	}
+	defer f.Close()
+	return p.binary.path, p.binary.digest(), nil
+}
+
+// Plan asks the plugin of the job's kind what the job would need. Errors are
+// the framework's own, or core.ErrPluginCrash, or core.Denied for a plugin
+// that is held or refused. It also has a process ready for the job's attempt.
+func (s *Supervisor) Plan(ctx context.Context, job *core.Job) (*core.Plan, error) {
+	p, _, err := s.find(job.Spec.Kind)
+	if err != nil {
+		return nil, err
+	}
+	b, err := json.Marshal(job)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.config.PlanTimeout,
+		core.Errorf(core.TimedOut, "plugin %s did not plan the job within %v", p.name, s.config.PlanTimeout))
+	defer cancel()
+	var r *pluginpb.PlanResponse
+	err = p.call(ctx, func(ctx context.Context, c pluginpb.FrameworkClient) (err error) {
+		r, err = c.Plan(ctx, &pluginpb.PlanRequest{Job: b})
+		return err
+	})
+	if err == nil {
+		err = errorFromWire(r.Error)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.prepare()
+	plan := new(core.Plan)
+	return plan, decode("plan of plugin "+p.name, r.Plan, plan)
+}
+
+// Run coordinates an attempt in a process of its own, and returns when the
+// coordinator did, or crashed (core.ErrPluginCrash in the chain), or ctx
+// ended. No method of host is called after it returned. What host's WantGang,
+// ReleaseGang or Send answer with ends the attempt with that error.
 func (s *Supervisor) Run(ctx context.Context, kind string, a *core.Attempt, host core.Host) (core.Report, error) {
-	panic("skeleton")
+	p, _, err := s.find(kind)
+	if err != nil {
+		return core.Report{}, err
+	}
+	proc, err := p.take()
+	if err != nil {
+		return core.Report{}, err
+	}
+	defer s.discard(proc)
+	return s.coordinate(ctx, proc, a, host)
+}
+
+// discard ends a process. The process itself is dead at once; what go-plugin
+// cleans up after it is not waited for.
+func (s *Supervisor) discard(proc *process) {
+	_ = proc.runner.Kill(context.Background())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.wg.Go(proc.kill)
+		return
+	}
+	proc.kill()
 }
 
 // List shows every plugin.
-func (s *Supervisor) List() []Info { panic("skeleton") }
-
-// Verify looks at one plugin again; accept pins a changed binary.
-func (s *Supervisor) Verify(ctx context.Context, name string, accept bool) (Info, error) {
-	panic("skeleton")
+func (s *Supervisor) List() []Info {
+	all := s.snapshot()
+	out := make([]Info, len(all))
+	for i, p := range all {
+		out[i] = p.info()
+	}
+	return out
 }
 
-// Close ends every plugin process.
-func (s *Supervisor) Close() { panic("skeleton") }
+func (p *plugin) info() Info {
+	sum := p.binary.digest()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Info{
+		Name: p.name, Kinds: p.kinds, Path: p.binary.path, SHA256: sum,
+		Pin: p.pin, State: p.state, Message: p.message, Crashes: p.crashes,
+	}
+}
 
-// Serve is the main function of a plugin binary.
-func Serve(frameworks ...core.Framework) { panic("skeleton") }
+// Verify looks at one plugin again: its hash, and what it serves. A held one
+// goes on if it answers. accept pins a binary that changed.
+func (s *Supervisor) Verify(ctx context.Context, name string, accept bool) (Info, error) {
+	i := slices.IndexFunc(s.snapshot(), func(p *plugin) bool { return p.name == name })
+	if i < 0 {
+		return Info{}, core.Errorf(core.NotFound, "there is no plugin %s", name).Do("capstan plugin list shows the plugins")
+	}
+	p := s.snapshot()[i]
+	if accept && !p.binary.builtIn {
+		sum, err := safeDigest(p.binary)
+		if err == nil {
+			err = s.pins.set(name, pin{SHA256: sum, How: accepted})
+		}
+		if err != nil {
+			return p.info(), core.AsError(err)
+		}
+	}
+	p.reset()
+	s.examine(ctx, p)
+	info := p.info()
+	if info.State != StateReady {
+		return info, core.Errorf(core.Denied, "plugin %s is %s: %s", name, info.State, info.Message)
+	}
+	return info, nil
+}
 
-// ServePlugin serves the frameworks to the host that started this process.
-func ServePlugin(frameworks ...core.Framework) { panic("skeleton") }
+// reset forgets the crashes and the processes, so that the next call starts anew.
+func (p *plugin) reset() {
+	p.starting.Lock()
+	defer p.starting.Unlock()
+	p.mu.Lock()
+	shared, spare := p.shared, p.spare
+	p.shared, p.spare, p.crashes, p.last = nil, nil, 0, nil
+	if p.state == StateHeld || p.state == StateBroken {
+		p.state, p.message = StateReady, ""
+	}
+	if !p.binary.builtIn && p.state == StateReady {
+		p.kinds = nil
+	}
+	p.mu.Unlock()
+	for _, proc := range []*process{shared, spare} {
+		if proc != nil {
+			proc.kill()
+		}
+	}
+}
 
-// Execute is an executor's process: executor.Run and the exit code.
-func Execute(frameworks ...core.Framework) int { panic("skeleton") }
+// Close ends every plugin process. Attempts still running end as crashed; the
+// caller ends them by their contexts first.
+func (s *Supervisor) Close() {
+	s.mu.Lock()
+	closed := s.closed
+	s.closed = true
+	all := slices.Clone(s.plugins)
+	s.mu.Unlock()
+	if closed {
+		return
+	}
+	for _, p := range all {
+		p.close()
+	}
+	s.wg.Wait()
+	s.pad.close()
+	if s.tmp != "" {
+		os.RemoveAll(s.tmp)
+	}
+}

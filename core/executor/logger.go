@@ -11,16 +11,26 @@ import (
 
 // logger makes the worker's logger: its records become log lines.
 func (l *link) logger() *slog.Logger {
-	h := &lineHandler{emit: l.log, mu: new(sync.Mutex), buf: new(bytes.Buffer)}
+	return NewLogger(func(at time.Time, level slog.Level, line string) {
+		if level != slog.LevelInfo {
+			line = level.String() + " " + line
+		}
+		l.log(at, line)
+	})
+}
+
+// NewLogger makes a logger whose records of level info and above reach emit as
+// a person would write them: the message, then the attributes as slog's text
+// handler has them. A record of several lines calls emit for each. emit may be
+// called from any goroutine.
+func NewLogger(emit func(at time.Time, level slog.Level, line string)) *slog.Logger {
+	h := &lineHandler{emit: emit, mu: new(sync.Mutex), buf: new(bytes.Buffer)}
 	h.attrs = slog.NewTextHandler(h.buf, &slog.HandlerOptions{Level: slog.LevelDebug, ReplaceAttr: dropBuiltin})
 	return slog.New(h)
 }
 
-// lineHandler writes a record as a person would: the message first, then its
-// attributes as slog's text handler has them; the level only when it is not
-// info, the time not at all, for the line carries its own.
 type lineHandler struct {
-	emit  func(time.Time, string)
+	emit  func(time.Time, slog.Level, string)
 	mu    *sync.Mutex   // guards buf, across all handlers derived from one
 	buf   *bytes.Buffer // where attrs writes
 	attrs slog.Handler
@@ -47,9 +57,6 @@ func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 		return err
 	}
 	text := r.Message
-	if r.Level != slog.LevelInfo {
-		text = r.Level.String() + " " + text
-	}
 	if attrs != "" {
 		text += " " + attrs
 	}
@@ -58,7 +65,7 @@ func (h *lineHandler) Handle(ctx context.Context, r slog.Record) error {
 		at = time.Now()
 	}
 	for line := range strings.SplitSeq(text, "\n") {
-		h.emit(at, line)
+		h.emit(at, r.Level, line)
 	}
 	return nil
 }

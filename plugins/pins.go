@@ -1,0 +1,94 @@
+package plugins
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// pins is the file of trusted hashes: name → pin, as JSON, mode 0600.
+type pins struct {
+	path string
+	mu   sync.Mutex
+	all  map[string]pin
+}
+
+// pin is a hash and how it came to be trusted.
+type pin struct {
+	SHA256 string `json:"sha256"`
+	How    string `json:"how"` // "first use", "accepted"
+}
+
+func loadPins(path string) (*pins, error) {
+	p := &pins{path: path, all: map[string]pin{}}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &p.all)
+	}
+	if err != nil {
+		return nil, &core.Error{
+			Kind: core.Internal, What: "read the plugin pins", Where: path, Err: err,
+			Remedy: "mend the file, or remove it to pin every plugin anew",
+		}
+	}
+	return p, nil
+}
+
+func (p *pins) get(name string) (pin, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	v, ok := p.all[name]
+	return v, ok
+}
+
+// set pins durably: the new file is complete before it takes the old one's place.
+func (p *pins) set(name string, v pin) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	next := map[string]pin{name: v}
+	for n, o := range p.all {
+		if n != name {
+			next[n] = o
+		}
+	}
+	if err := writePins(p.path, next); err != nil {
+		return &core.Error{Kind: core.Internal, What: "pin plugin " + name, Where: p.path, Err: err}
+	}
+	p.all = next
+	return nil
+}
+
+func writePins(path string, all map[string]pin) error {
+	data, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".pins-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	_, err = tmp.Write(append(data, '\n'))
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err := errors.Join(err, tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+func mismatch(path, pinned, sum string) *core.Error {
+	return core.Errorf(core.Denied, "plugin %s changed since it was pinned: its SHA-256 is %.12s…, pinned is %.12s…",
+		filepath.Base(path), sum, pinned).At(path).
+		Do(fmt.Sprintf("if you replaced it, run: capstan plugin verify --accept %s", filepath.Base(path)))
+}

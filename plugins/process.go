@@ -1,0 +1,184 @@
+package plugins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/plugins/pluginpb"
+)
+
+// process is one running plugin process.
+type process struct {
+	name    string
+	client  *goplugin.Client
+	conn    *grpc.ClientConn
+	rpc     pluginpb.FrameworkClient
+	stderr  *tail
+	runner  *cmdRunner
+	hung    atomic.Bool // killed because it did not answer
+	counted atomic.Bool // its crash is in the breaker's count
+	ended   sync.Once
+}
+
+// start starts a process of b and waits until it serves. An error is a crash
+// (law P1) unless the binary was refused.
+func (l *launchpad) start(name string, b *binary) (*process, error) {
+	file, path, err := b.checked()
+	if err != nil {
+		return nil, err
+	}
+	if file != nil {
+		defer file.Close()
+	}
+	p := &process{name: name, stderr: new(tail)}
+	p.client = goplugin.NewClient(&goplugin.ClientConfig{
+		HandshakeConfig:  handshake(),
+		Plugins:          goplugin.PluginSet{pluginName: &grpcPlugin{}},
+		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
+		AutoMTLS:         true,
+		SkipHostEnv:      true,
+		StartTimeout:     l.startTimeout,
+		Logger:           hclog.NewNullLogger(),
+		Stderr:           p.stderr,
+		SyncStdout:       p.stderr,
+		SyncStderr:       p.stderr,
+		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: l.dir},
+		RunnerFunc: func(_ hclog.Logger, c *exec.Cmd, _ string) (runner.Runner, error) {
+			c.Path, c.Args = path, append([]string{b.path}, b.args...)
+			c.Env = append(plainEnv(), c.Env...)
+			c.Stdin = nil
+			var err error
+			p.runner, err = l.newRunner(c)
+			return p.runner, err
+		},
+	})
+	if err := p.connect(); err != nil {
+		p.kill()
+		if errors.Is(err, goplugin.ErrProcessNotFound) || p.runner == nil || !p.runner.started() {
+			return nil, &core.Error{Kind: core.Internal, What: "start plugin " + name, Where: b.path, Err: err}
+		}
+		return nil, p.crash(err)
+	}
+	return p, nil
+}
+
+func (p *process) connect() error {
+	c, err := p.client.Client()
+	if err != nil {
+		return err
+	}
+	raw, err := c.Dispense(pluginName)
+	if err != nil {
+		return err
+	}
+	p.conn = raw.(*grpc.ClientConn)
+	p.rpc = pluginpb.NewFrameworkClient(p.conn)
+	return nil
+}
+
+// kill ends the process at once and cleans up after it. There is nothing that
+// a plugin should still do: what lasts was saved through the host.
+func (p *process) kill() {
+	p.ended.Do(func() {
+		if p.runner != nil {
+			_ = p.runner.Kill(context.Background()) // an ended process is what is wanted
+		}
+		p.client.Kill()
+	})
+}
+
+func (p *process) alive() bool {
+	select {
+	case <-p.runner.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// crash describes the end of the process as an error. cause is what the caller
+// saw of it.
+func (p *process) crash(cause error) *core.Error {
+	e := &core.Error{Kind: core.Internal, Where: "plugin " + p.name, Detail: p.stderr.String()}
+	how := strings.TrimSpace(cause.Error())
+	switch {
+	case p.hung.Load():
+		how = "it did not answer and was killed"
+	case p.runner.started() && !p.alive():
+		how = p.runner.state()
+	}
+	e.Err = fmt.Errorf("%w: %s", core.ErrPluginCrash, how)
+	e.Remedy = "see the lines below; `capstan plugin list` shows the state of every plugin"
+	return e
+}
+
+// failure turns the error of a call into a crash when the process is gone, or
+// into the error that the plugin answered with.
+func (p *process) failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	switch status.Code(err) {
+	case codes.Unknown, codes.InvalidArgument, codes.Unimplemented, codes.ResourceExhausted:
+		return &core.Error{Kind: core.Internal, Where: "plugin " + p.name, What: status.Convert(err).Message()}
+	}
+	// The connection broke. If the process is not gone by itself, it is of no
+	// use any more.
+	select {
+	case <-p.runner.exited:
+	case <-time.After(time.Second):
+	}
+	crash := p.crash(err)
+	if p.alive() {
+		p.kill()
+		crash.Detail = p.stderr.String()
+	}
+	return crash
+}
+
+// watch kills the process when it answers no health check for hangAfter, until
+// ctx ends (law P2). A host that slept blames nobody: it counts checks, not
+// time.
+func (p *process) watch(ctx context.Context, every, hangAfter time.Duration) {
+	health := grpc_health_v1.NewHealthClient(p.conn)
+	for {
+		if !pause(ctx, every) {
+			return
+		}
+		check, cancel := context.WithTimeout(ctx, hangAfter)
+		_, err := health.Check(check, &grpc_health_v1.HealthCheckRequest{Service: goplugin.GRPCServiceName})
+		late := check.Err() == context.DeadlineExceeded
+		cancel()
+		if err != nil && late && ctx.Err() == nil {
+			p.hung.Store(true)
+			p.kill()
+			return
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,177 @@
+package plugins
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/executor"
+	"github.com/capstan-run/capstan/plugins/pluginpb"
+)
+
+// remoteHost is core.Host as a coordinator in its own process sees it.
+type remoteHost struct {
+	stream pluginpb.Framework_RunServer
+	events chan core.Event
+	wake   chan struct{}
+
+	sending sync.Mutex
+	over    bool // done was sent; guarded by sending
+
+	mu     sync.Mutex
+	queued []core.Event
+	closed error
+	nextID int64
+	saves  map[int64]chan error
+}
+
+func newRemoteHost(stream pluginpb.Framework_RunServer) *remoteHost {
+	return &remoteHost{
+		stream: stream, events: make(chan core.Event), wake: make(chan struct{}, 1), saves: map[int64]chan error{},
+	}
+}
+
+// send is the stream's only sender, for gRPC allows one at a time.
+func (h *remoteHost) send(m *pluginpb.FromPlugin) error {
+	h.sending.Lock()
+	defer h.sending.Unlock()
+	if h.over {
+		return errOver
+	}
+	h.over = m.GetDone() != nil
+	return h.stream.Send(m)
+}
+
+var errOver = errors.New("the attempt is over: its coordinator has returned")
+
+func (h *remoteHost) queue(e core.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.queued = append(h.queued, e)
+	h.wakeLocked()
+}
+
+func (h *remoteHost) wakeLocked() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// deliver hands queued events to the coordinator until the attempt is over.
+func (h *remoteHost) deliver(ctx context.Context) {
+	defer close(h.events)
+	for {
+		h.mu.Lock()
+		batch, closed := h.queued, h.closed
+		h.queued = nil
+		h.mu.Unlock()
+		for _, e := range batch {
+			select {
+			case h.events <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if len(batch) > 0 {
+			continue
+		}
+		if closed != nil {
+			return
+		}
+		select {
+		case <-h.wake:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Events implements core.Host.
+func (h *remoteHost) Events() <-chan core.Event { return h.events }
+
+// WantGang implements core.Host. What the host has against the ask ends the
+// attempt; it does not come back here.
+func (h *remoteHost) WantGang(ask core.GangAsk) error {
+	b, err := json.Marshal(ask)
+	if err != nil {
+		return err
+	}
+	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_WantGang{WantGang: &pluginpb.WantGang{Ask: b}}})
+}
+
+// ReleaseGang implements core.Host.
+func (h *remoteHost) ReleaseGang(name string) error {
+	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_ReleaseGang{ReleaseGang: &pluginpb.ReleaseGang{Gang: name}}})
+}
+
+// Send implements core.Host.
+func (h *remoteHost) Send(gang string, rank int, msg []byte) error {
+	m := &pluginpb.Message{Gang: gang, Rank: int32(rank), Data: msg}
+	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Message{Message: m}})
+}
+
+// Report implements core.Host.
+func (h *remoteHost) Report(p core.Progress) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return // numbers and strings always marshal
+	}
+	// A broken stream ends the attempt's context; nothing is lost by not
+	// saying so here.
+	_ = h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Progress{Progress: b}})
+}
+
+// Save implements core.Host.
+func (h *remoteHost) Save(ctx context.Context, state []byte) error {
+	answer := make(chan error, 1)
+	h.mu.Lock()
+	if h.closed != nil {
+		defer h.mu.Unlock()
+		return h.closed
+	}
+	h.nextID++
+	id := h.nextID
+	h.saves[id] = answer
+	h.mu.Unlock()
+	err := h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Save{Save: &pluginpb.Save{Id: id, State: state}}})
+	if err == nil {
+		select {
+		case err = <-answer:
+			return err
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.saves, id)
+	return err
+}
+
+func (h *remoteHost) saved(w *pluginpb.Saved) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	answer := h.saves[w.GetId()]
+	delete(h.saves, w.GetId())
+	if answer == nil {
+		return
+	}
+	var err error
+	if w.GetError() != "" {
+		err = errors.New(w.GetError())
+	}
+	answer <- err
+}
+
+// logger makes the coordinator's logger: its records go to the job's log.
+func (h *remoteHost) logger() *slog.Logger {
+	return executor.NewLogger(func(_ time.Time, level slog.Level, line string) {
+		// A broken stream ends the attempt, which says enough.
+		_ = h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Log{Log: &pluginpb.Log{Level: level.String(), Text: line}}})
+	})
+}
