@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -16,13 +17,12 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/shuffle/store"
 )
 
-// Lister lists objects of the store.
+// Lister lists objects of the store. A *store.Client is one.
 type Lister interface {
-	// List calls each with every object whose "bucket/key" begins with prefix,
-	// in any order, until each fails.
-	List(ctx context.Context, prefix string, each func(path string, size int64) error) error
+	List(ctx context.Context, prefix, startAfter string) iter.Seq2[store.Info, error]
 }
 
 // List finds the files of in, each once, ordered by URL (law I5). lister may be
@@ -321,19 +321,29 @@ func listObjects(ctx context.Context, p string, lister Lister) ([]File, error) {
 		return nil, core.Errorf(core.Invalid, "s3://%s is not a valid pattern", p).Do("close every [ and {")
 	}
 	root := bucket + strings.TrimSuffix(pat.base, "/")
+	prefix := root
+	if root == bucket {
+		prefix += "/"
+	}
 	var files []File
-	err := lister.List(ctx, root, func(object string, size int64) error {
-		rel, ok := strings.CutPrefix(object, root)
-		switch {
-		case !ok || (rel != "" && rel[0] != '/'): // "logs" lists "logs2" too
-		case rel == "" && pat.glob == "", // the object itself, named in full
-			rel != "" && !strings.HasSuffix(rel, "/") && pat.match(rel[1:]):
-			files = append(files, File{URL: "s3://" + object, Size: size})
+	for o, err := range lister.List(ctx, prefix, "") {
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list s3://%s: %w", root, err)
+		if rel, ok := strings.CutPrefix(o.Path, root); ok && pat.object(rel) {
+			files = append(files, File{URL: "s3://" + o.Path, Size: o.Size})
+		}
 	}
 	return files, nil
+}
+
+// object reports whether the object whose path is base + rel is meant.
+func (p pattern) object(rel string) bool {
+	switch {
+	case rel == "":
+		return p.glob == "" // named in full
+	case rel[0] != '/', strings.HasSuffix(rel, "/"):
+		return false // "logs" lists "logs2" too; a folder's mark holds no records
+	}
+	return p.match(rel[1:])
 }

@@ -95,7 +95,7 @@ func (o *object) fetch(ctx context.Context, off int64) {
 }
 
 func (o *object) get(ctx context.Context, buf []byte, off int64) error {
-	r, err := o.store.Get(ctx, o.path, off, int64(len(buf)))
+	r, _, err := o.store.Get(ctx, o.path, off, int64(len(buf)))
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/shuffle/store"
 )
 
 // Defaults of spec.input.
@@ -16,9 +17,10 @@ const (
 
 // Store is what reading s3:// inputs needs of the object store. Paths are
 // "bucket/key".
+// A *store.Client is one.
 type Store interface {
-	// Get opens length bytes from off; the object must be at least so long.
-	Get(ctx context.Context, path string, off, length int64) (io.ReadCloser, error)
+	// Get opens length bytes from off.
+	Get(ctx context.Context, path string, off, length int64) (io.ReadCloser, store.Info, error)
 }
 
 // Options says how to read.
@@ -42,9 +44,9 @@ type Options struct {
 
 // OptionsOf takes the options from a document. Its faults were found by the
 // check of the document.
-func OptionsOf(in spec.Input, store Store, bad func(Bad) error) Options {
+func OptionsOf(in spec.Input, st Store, bad func(Bad) error) Options {
 	o := Options{
-		Store:     store,
+		Store:     st,
 		Format:    in.Format,
 		Binary:    in.Encoding == "bytes",
 		MaxRecord: int64(in.MaxRecord),

@@ -1,0 +1,246 @@
+package output
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/shuffle/store"
+)
+
+// placers is how many parts are copied at once.
+const placers = 8
+
+// Exists is the check at submit time: a Conflict if a result could not be
+// committed to out because something is there. st may be nil; then places in
+// the store are not looked at.
+func Exists(ctx context.Context, st Store, out spec.Output) error {
+	d, err := parseDest(out.Path)
+	replace := out.IfExists == "replace"
+	switch {
+	case err != nil:
+		return err
+	case d.local() && replace:
+		return d.replaceable()
+	case d.local():
+		return d.vacant()
+	case st == nil || replace:
+		return nil
+	}
+	return d.vacantStore(ctx, st)
+}
+
+// Committed returns the manifest of job's result at out, and whether there is
+// one: a coordinator asks at its start, since an attempt before it may have
+// committed and died.
+func Committed(ctx context.Context, st Store, out spec.Output, job core.JobID) (Manifest, bool, error) {
+	m, err := ReadManifest(ctx, st, out.Path)
+	if core.KindOf(err) == core.NotFound {
+		return Manifest{}, false, nil
+	}
+	return m, err == nil && m.Job == job, err
+}
+
+// Commit makes parts the result at out.Path, in one step (law O1), and returns
+// its manifest. If another attempt of meta.Job has committed already, its
+// result stands, is finished, and its manifest is returned: compare Epoch (law
+// O2). A result of another job is a Conflict unless out.IfExists is "replace".
+//
+// After any other error it is open whether the result is committed: call
+// Commit again.
+func Commit(ctx context.Context, st Store, out spec.Output, parts []Part, meta Meta) (Manifest, error) {
+	d, err := parseDest(out.Path)
+	if err != nil {
+		return Manifest{}, err
+	}
+	m, err := manifestOf(out, parts, meta, !d.local())
+	if err != nil {
+		return m, err
+	}
+	if d.local() {
+		return d.commitFiles(ctx, st, out, parts, m)
+	}
+	return d.commitObjects(ctx, st, out, m)
+}
+
+// Sweep removes what a crashed commit of job left beside a file:// destination,
+// and brings a folder back that it had renamed away. Call it when the job has
+// ended for good.
+func Sweep(out spec.Output, job core.JobID) error {
+	d, err := parseDest(out.Path)
+	if err != nil || !d.local() {
+		return err
+	}
+	return d.sweep(job)
+}
+
+func (d dest) taken() *core.Error {
+	return core.Errorf(core.Conflict, "the output exists: %s", d.url).At("spec.output.path").
+		Do("choose another folder, remove this one, or set spec.output.ifExists: replace")
+}
+
+// stage opens a staged part: as a plain file where the store's disk is here.
+func stage(ctx context.Context, st Store, object string) (io.ReadCloser, error) {
+	if name, ok := st.LocalFile(object); ok {
+		if f, err := os.Open(name); err == nil {
+			return f, nil
+		}
+	}
+	r, _, err := st.Get(ctx, object, 0, -1)
+	return r, err
+}
+
+// verified copies a part and checks law O3.
+func verified(w io.Writer, r io.Reader, p ManifestPart, from string) error {
+	sum := crc32.New(castagnoli)
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.TeeReader(r, sum)}, make([]byte, 256<<10))
+	if err != nil {
+		return err
+	}
+	if n != p.Bytes || sum.Sum32() != p.CRC32C {
+		return core.Errorf(core.Failed, "part %s changed after it was written: %d bytes with CRC32C %08x, not %d with %08x",
+			p.Path, n, sum.Sum32(), p.Bytes, p.CRC32C).At(from).Do("check the disk of the store, and run the job again")
+	}
+	return nil
+}
+
+// vacantStore is Exists for a place in the store.
+func (d dest) vacantStore(ctx context.Context, st Store) error {
+	for o, err := range st.List(ctx, d.prefix+"/", "") {
+		if errors.Is(err, store.ErrNotFound) {
+			return nil // no bucket yet
+		}
+		if err != nil {
+			return err
+		}
+		rel := strings.TrimPrefix(o.Path, d.prefix+"/")
+		if rel == manifestName || !(strings.HasPrefix(rel, "_") || strings.HasPrefix(rel, ".")) {
+			return d.taken()
+		}
+	}
+	return nil
+}
+
+func (d dest) commitObjects(ctx context.Context, st Store, out spec.Output, m Manifest) (Manifest, error) {
+	bucket, _, _ := strings.Cut(d.prefix, "/")
+	if err := st.EnsureBucket(ctx, bucket); err != nil {
+		return m, err
+	}
+	old, err := ReadManifest(ctx, st, d.url)
+	switch {
+	case err == nil && old.Job == m.Job:
+		return old, d.finish(ctx, st, old, Manifest{})
+	case err == nil && out.IfExists != "replace":
+		return m, d.taken()
+	case err == nil:
+		err = st.Delete(ctx, d.prefix+"/"+manifestName)
+	case core.KindOf(err) == core.NotFound:
+		err = nil
+		if out.IfExists != "replace" {
+			err = d.vacantStore(ctx, st)
+		}
+	}
+	if err != nil && core.KindOf(err) != core.Conflict {
+		return m, err
+	}
+	// A Conflict here may be the very commit we race with: the manifest decides.
+	if err == nil {
+		err = st.Commit(ctx, d.prefix+"/"+manifestName, m.encode())
+	}
+	if errors.Is(err, store.ErrExists) || core.KindOf(err) == core.Conflict {
+		now, rerr := ReadManifest(ctx, st, d.url)
+		if rerr == nil && now.Job == m.Job {
+			return now, d.finish(ctx, st, now, Manifest{})
+		}
+		return m, d.taken()
+	}
+	if err != nil {
+		return m, err
+	}
+	return m, d.finish(ctx, st, m, old)
+}
+
+// finish places the parts of a committed manifest, removes those of the one it
+// replaced, and marks the folder as complete. Every step may be repeated.
+func (d dest) finish(ctx context.Context, st Store, m, old Manifest) error {
+	if _, err := st.Stat(ctx, d.prefix+"/"+successName); err == nil && len(old.Parts) == 0 && d.placed(ctx, st, m) {
+		return nil
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(placers)
+	for _, p := range m.Parts {
+		g.Go(func() error { return d.place(gctx, st, p) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, p := range old.Parts {
+		if err := st.Delete(ctx, d.prefix+"/"+p.Path); err != nil {
+			return err
+		}
+	}
+	if _, err := st.Put(ctx, d.prefix+"/"+successName, strings.NewReader(""), 0, store.PutOptions{}); err != nil {
+		return err
+	}
+	return d.still(ctx, st, m)
+}
+
+// placed reports whether every part has its place.
+func (d dest) placed(ctx context.Context, st Store, m Manifest) bool {
+	for _, p := range m.Parts {
+		if info, err := st.Stat(ctx, d.prefix+"/"+p.Path); err != nil || info.Size != p.Bytes {
+			return false
+		}
+	}
+	return true
+}
+
+// still reports a Conflict if another job has replaced m meanwhile, after
+// taking m's parts away again.
+func (d dest) still(ctx context.Context, st Store, m Manifest) error {
+	now, err := ReadManifest(ctx, st, d.url)
+	if core.KindOf(err) != core.NotFound && (err != nil || now.Job == m.Job) {
+		return err
+	}
+	for _, p := range m.Parts {
+		if err := st.Delete(ctx, d.prefix+"/"+p.Path); err != nil {
+			return err
+		}
+	}
+	return core.Errorf(core.Conflict, "another job replaced the result at the same time").At(d.url).
+		Do("give each job an output folder of its own")
+}
+
+// place copies one staged part to its place, unless it is there.
+func (d dest) place(ctx context.Context, st Store, p ManifestPart) error {
+	to := d.prefix + "/" + path.Clean(p.Path)
+	if info, err := st.Stat(ctx, to); err == nil && info.Size == p.Bytes {
+		return nil
+	}
+	r, err := stage(ctx, st, p.Staged)
+	if err != nil {
+		return fmt.Errorf("place part %s: %w", p.Path, err)
+	}
+	defer r.Close()
+	// The check runs as the body is sent: a part that changed ends the body
+	// with an error, and a body cut off becomes no object.
+	body, feed := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		feed.CloseWithError(verified(feed, r, p, p.Staged))
+	}()
+	_, err = st.Put(ctx, to, body, p.Bytes, store.PutOptions{})
+	body.Close()
+	<-done
+	return err
+}

@@ -1,0 +1,120 @@
+package output
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+)
+
+// appender appends row i of a column to dst.
+type appender func(dst []byte, i int) []byte
+
+// textOf writes a column as text: bytes as they are, numbers in their shortest
+// exact form, anything else as Arrow does. A null is empty.
+func textOf(col arrow.Array) appender {
+	value := numberOf(col)
+	switch col := col.(type) {
+	case *array.String:
+		value = func(dst []byte, i int) []byte { return append(dst, col.Value(i)...) }
+	case *array.LargeString:
+		value = func(dst []byte, i int) []byte { return append(dst, col.Value(i)...) }
+	case *array.Binary:
+		value = func(dst []byte, i int) []byte { return append(dst, col.Value(i)...) }
+	case *array.LargeBinary:
+		value = func(dst []byte, i int) []byte { return append(dst, col.Value(i)...) }
+	}
+	if value == nil {
+		value = func(dst []byte, i int) []byte { return append(dst, col.ValueStr(i)...) }
+	}
+	if col.NullN() == 0 {
+		return value
+	}
+	return func(dst []byte, i int) []byte {
+		if col.IsNull(i) {
+			return dst
+		}
+		return value(dst, i)
+	}
+}
+
+// numberOf writes the common numbers and booleans, nil for other types.
+func numberOf(col arrow.Array) appender {
+	switch col := col.(type) {
+	case *array.Int64:
+		return func(dst []byte, i int) []byte { return strconv.AppendInt(dst, col.Value(i), 10) }
+	case *array.Int32:
+		return func(dst []byte, i int) []byte { return strconv.AppendInt(dst, int64(col.Value(i)), 10) }
+	case *array.Uint64:
+		return func(dst []byte, i int) []byte { return strconv.AppendUint(dst, col.Value(i), 10) }
+	case *array.Float64:
+		return func(dst []byte, i int) []byte { return strconv.AppendFloat(dst, col.Value(i), 'g', -1, 64) }
+	case *array.Boolean:
+		return func(dst []byte, i int) []byte { return strconv.AppendBool(dst, col.Value(i)) }
+	}
+	return nil
+}
+
+// jsonOf writes a column as JSON. Bytes that are not text become base64, NaN
+// and infinities null, since JSON has none.
+func jsonOf(col arrow.Array) appender {
+	var value appender
+	switch c := col.(type) {
+	case *array.Float64:
+		number := numberOf(col)
+		value = func(dst []byte, i int) []byte {
+			if v := c.Value(i); math.IsNaN(v) || math.IsInf(v, 0) {
+				return append(dst, "null"...)
+			}
+			return number(dst, i)
+		}
+	case *array.String:
+		value = func(dst []byte, i int) []byte { return appendJSON(dst, c.Value(i)) }
+	case *array.LargeString:
+		value = func(dst []byte, i int) []byte { return appendJSON(dst, c.Value(i)) }
+	case *array.Binary:
+		value = func(dst []byte, i int) []byte { return appendJSONBytes(dst, c.Value(i)) }
+	case *array.Int64, *array.Int32, *array.Uint64, *array.Boolean:
+		value = numberOf(col)
+	default:
+		value = func(dst []byte, i int) []byte {
+			b, err := json.Marshal(col.GetOneForMarshal(i))
+			if err != nil {
+				return appendJSON(dst, col.ValueStr(i))
+			}
+			return append(dst, b...)
+		}
+	}
+	return func(dst []byte, i int) []byte {
+		if col.IsNull(i) {
+			return append(dst, "null"...)
+		}
+		return value(dst, i)
+	}
+}
+
+// appendJSON appends s as a JSON string.
+func appendJSON(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			b, _ := json.Marshal(s) // a string always encodes
+			return append(dst, b...)
+		}
+	}
+	dst = append(dst, '"')
+	dst = append(dst, s...)
+	return append(dst, '"')
+}
+
+func appendJSONBytes(dst, p []byte) []byte {
+	if utf8.Valid(p) {
+		return appendJSON(dst, string(p))
+	}
+	dst = append(dst, '"')
+	dst = base64.StdEncoding.AppendEncode(dst, p)
+	return append(dst, '"')
+}
