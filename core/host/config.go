@@ -59,9 +59,10 @@ type Frameworks interface {
 	Run(ctx context.Context, kind string, a *core.Attempt, h core.Host) (core.Report, error)
 	// Binary is the path of the binary that serves kind, and is its worker:
 	// "" for this program itself.
-	Binary(kind string) string
-	Plugins(verify bool, accept string) ([]PluginInfo, error)
-	Close() error
+	Binary(kind string) (path, sha256 string, err error)
+	// Plugins lists what there is; verify starts each and holds it against its
+	// pin; accept pins the present binary of one.
+	Plugins(ctx context.Context, verify bool, accept string) ([]PluginInfo, error)
 }
 
 // PluginInfo describes a plugin for people.
@@ -85,7 +86,6 @@ type Store interface {
 	Sweep(ctx context.Context, prefix string) error
 	// Admin is the administrator's access.
 	Admin() core.StoreAccess
-	Close() error
 }
 
 // Door is one attempt's way into the store.

@@ -235,7 +235,7 @@ func (g *gangRun) launch(members []*member) error {
 		if err := h.server.Expect(m.id, token, assignment); err != nil {
 			return err
 		}
-		ex, err := h.executor(m.id, g.state.Ask, g.state.Dir, m.node, token)
+		ex, err := h.executor(m.id, g.attempt.job.rec.Job.Spec.Kind, g.state.Ask, g.state.Dir, m.node, token)
 		if err != nil {
 			return err
 		}
@@ -249,7 +249,7 @@ func (g *gangRun) launch(members []*member) error {
 }
 
 // executor describes one executor to the launcher and writes its bootstrap file.
-func (h *Host) executor(id string, ask core.GangAsk, dir string, node core.NodeID, token string) (launch.Executor, error) {
+func (h *Host) executor(id, kind string, ask core.GangAsk, dir string, node core.NodeID, token string) (launch.Executor, error) {
 	boot := "boot." + id
 	b := executor.Bootstrap{ID: id, Address: "unix:" + hostSock, CA: string(h.ca.CertPEM()), Token: token}
 	if err := b.Write(filepath.Join(dir, boot)); err != nil {
@@ -268,6 +268,11 @@ func (h *Host) executor(id string, ask core.GangAsk, dir string, node core.NodeI
 	}
 	if ask.Program != "" {
 		ex.Binary = h.artifact(ask.Program)
+	} else {
+		var err error
+		if ex.Binary, _, err = h.cfg.Frameworks.Binary(kind); err != nil {
+			return launch.Executor{}, err
+		}
 	}
 	for _, f := range ask.Files {
 		ex.Files[f.Name] = h.artifact(f.SHA256)

@@ -163,7 +163,6 @@ func (h *Host) dryRun(ctx context.Context, doc []byte, source string) (*apipb.Pl
 	return out, nil
 }
 
-
 func (s *service) one(ref string) (*job, error) {
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
@@ -394,8 +393,8 @@ func (s *service) Kinds(context.Context, *connect.Request[apipb.KindsRequest]) (
 	return connect.NewResponse(out), nil
 }
 
-func (s *service) Plugins(_ context.Context, r *connect.Request[apipb.PluginsRequest]) (*connect.Response[apipb.PluginsResponse], error) {
-	list, err := s.h.cfg.Frameworks.Plugins(r.Msg.Verify, r.Msg.Accept)
+func (s *service) Plugins(ctx context.Context, r *connect.Request[apipb.PluginsRequest]) (*connect.Response[apipb.PluginsResponse], error) {
+	list, err := s.h.cfg.Frameworks.Plugins(ctx, r.Msg.Verify, r.Msg.Accept)
 	if err != nil {
 		return nil, api.ToConnect(err)
 	}
@@ -405,14 +404,6 @@ func (s *service) Plugins(_ context.Context, r *connect.Request[apipb.PluginsReq
 			Sha256: p.SHA256, Pin: p.Pin, State: p.State, Message: p.Message})
 	}
 	return connect.NewResponse(out), nil
-}
-
-// nodeView is a node for people: what it has, what is free, what runs there.
-type nodeView struct {
-	core.Node
-	Free      core.Resources `json:"free"`
-	Executors int            `json:"executors"`
-	Draining  bool           `json:"draining,omitempty"`
 }
 
 func (s *service) Nodes(context.Context, *connect.Request[apipb.NodesRequest]) (*connect.Response[apipb.NodesResponse], error) {

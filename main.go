@@ -1,0 +1,323 @@
+// Command capstan hosts big-data frameworks. This file is wiring: which
+// frameworks, launchers and commands this binary has.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/cli"
+	"github.com/capstan-run/capstan/core/host"
+	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/launch/docker"
+	"github.com/capstan-run/capstan/core/launch/process"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/plugins"
+	"github.com/capstan-run/capstan/shuffle/store"
+	"github.com/capstan-run/capstan/shuffle/store/embedded"
+	"github.com/capstan-run/capstan/shuffle/store/gate"
+)
+
+// version is set by the release build; otherwise the module's own is used.
+var version = ""
+
+// builtIn are the frameworks this binary serves, by plugin name.
+func builtIn() map[string]core.Framework {
+	return map[string]core.Framework{"mapreduce": framework.New(nil)}
+}
+
+func main() {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "executor":
+			os.Exit(plugins.Execute(all()...))
+		case "plugin":
+			if len(os.Args) == 3 && builtIn()[os.Args[2]] != nil {
+				plugins.ServePlugin(builtIn()[os.Args[2]])
+				return
+			}
+		case "store-server":
+			if err := embedded.Main(context.Background(), os.Stdin, os.Stdout); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
+		}
+	}
+	os.Exit(cli.Run(context.Background(), wiring(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+func all() []core.Framework {
+	var list []core.Framework
+	for _, f := range builtIn() {
+		list = append(list, f)
+	}
+	return list
+}
+
+func wiring() cli.Wiring {
+	w := cli.Wiring{Version: buildVersion(), Host: runHost, Store: openStore}
+	for _, f := range all() {
+		w.Kinds = append(w.Kinds, f.Describe())
+	}
+	return w
+}
+
+func buildVersion() string {
+	if version != "" {
+		return version
+	}
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
+		return b.Main.Version
+	}
+	return "dev"
+}
+
+// runHost assembles a host and runs it.
+func runHost(ctx context.Context, o cli.HostOptions) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	level := slog.LevelWarn
+	if o.Verbose {
+		level = slog.LevelInfo
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+
+	launcher, why, err := openLauncher(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer launcher.Close()
+	st, err := startStore(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer st.close()
+	sup, err := startPlugins(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer sup.Close()
+
+	cfg := host.Config{
+		StateDir: o.StateDir, Version: buildVersion(), Launcher: launcher, LauncherWhy: why,
+		Frameworks: frameworks{sup}, Store: st, ExecutorUID: -1, ExecutorGID: -1,
+		Occasional: o.Occasional, Warm: o.Warm, Log: log,
+	}
+	if owner, ok := launcher.(launch.Owner); ok {
+		cfg.ExecutorUID, cfg.ExecutorGID = owner.Owner()
+	}
+	return host.Run(ctx, cfg, host.Listen{Address: o.Listen, TLSCert: o.TLSCert, TLSKey: o.TLSKey}, func(*host.Host) {
+		o.Ready(fmt.Sprintf("host up at %s; launcher %s: %s", o.StateDir, launcher.Name(), why))
+	})
+}
+
+// openLauncher takes the launcher asked for; auto takes Docker if an engine
+// answers, else plain processes.
+func openLauncher(ctx context.Context, o cli.HostOptions, log *slog.Logger) (launch.Launcher, string, error) {
+	instance, err := host.Instance(o.StateDir)
+	if err != nil {
+		return nil, "", err
+	}
+	dir := filepath.Join(o.StateDir, "launch")
+	if o.Launcher != "process" {
+		l, err := docker.New(ctx, docker.Config{StateDir: dir, Instance: instance, Log: log})
+		if err == nil {
+			return l, "a Docker engine answers", nil
+		}
+		if o.Launcher == "docker" || !errors.Is(err, launch.ErrNoEngine) {
+			return nil, "", err
+		}
+		p, perr := process.New(ctx, process.Config{StateDir: dir, Instance: instance, Log: log})
+		return p, "no Docker engine answers, so executors are plain processes without isolation or memory limits", perr
+	}
+	p, err := process.New(ctx, process.Config{StateDir: dir, Instance: instance, Log: log})
+	return p, "asked for with --launcher", err
+}
+
+func startPlugins(ctx context.Context, o cli.HostOptions, log *slog.Logger) (*plugins.Supervisor, error) {
+	c := plugins.Config{Dir: o.Plugins, Pins: filepath.Join(o.StateDir, "plugins.pins"), Runtime: filepath.Join(o.StateDir, "tmp"), Log: log}
+	if c.Dir == "" {
+		c.Dir = filepath.Join(o.StateDir, "plugins")
+	}
+	for _, d := range []string{c.Dir, c.Runtime} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return nil, core.Errorf(core.Denied, "%v", err).At(d)
+		}
+	}
+	for name, f := range builtIn() {
+		c.BuiltIn = append(c.BuiltIn, plugins.Builtin{Name: name, Args: []string{"plugin", name}, Descriptions: []core.Description{f.Describe()}})
+	}
+	sup, err := plugins.New(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := sup.Discover(ctx); err != nil {
+		sup.Close()
+		return nil, err
+	}
+	return sup, nil
+}
+
+// frameworks is the supervisor as the host sees it.
+type frameworks struct{ *plugins.Supervisor }
+
+func (f frameworks) Plugins(ctx context.Context, verify bool, accept string) ([]host.PluginInfo, error) {
+	if accept != "" {
+		if _, err := f.Verify(ctx, accept, true); err != nil {
+			return nil, err
+		}
+	}
+	list := f.List()
+	for i := range list {
+		if verify {
+			info, err := f.Verify(ctx, list[i].Name, false)
+			if err != nil {
+				info.State, info.Message = "failed", err.Error()
+			}
+			info.Name = list[i].Name
+			list[i] = info
+		}
+	}
+	var out []host.PluginInfo
+	for _, p := range list {
+		v := host.PluginInfo{Name: p.Name, Path: p.Path, SHA256: p.SHA256, Pin: p.Pin, State: p.State, Message: p.Message}
+		for _, k := range p.Kinds {
+			v.Kinds = append(v.Kinds, k.Kind)
+			v.Version = k.Version
+		}
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// objectStore is the embedded store, or another one, as the host sees it.
+type objectStore struct {
+	admin  core.StoreAccess
+	client *store.Client
+	server *embedded.Server // nil for an external one
+}
+
+func startStore(ctx context.Context, o cli.HostOptions, log *slog.Logger) (*objectStore, error) {
+	s := new(objectStore)
+	if o.Store.Endpoint != "" {
+		s.admin = o.Store
+		s.admin.AccessKey, s.admin.SecretKey = os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
+	} else {
+		exe, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		if s.server, err = embedded.Start(ctx, embedded.Options{Command: []string{exe, "store-server"}, Root: filepath.Join(o.StateDir, "store"), Log: log}); err != nil {
+			return nil, err
+		}
+		s.admin = s.server.Access()
+	}
+	var err error
+	if s.client, err = store.Open(s.admin); err == nil {
+		err = s.client.EnsureBucket(ctx, "capstan")
+	}
+	if err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *objectStore) Admin() core.StoreAccess { return s.admin }
+
+func (s *objectStore) Door(ctx context.Context, prefix string, grants []core.StoreGrant) (host.Door, error) {
+	for _, g := range grants {
+		if !g.Write {
+			continue
+		}
+		bucket, _, _ := strings.Cut(g.Prefix, "/")
+		if err := s.client.EnsureBucket(ctx, bucket); err != nil {
+			return nil, err
+		}
+	}
+	g, err := gate.New(gate.Config{Upstream: s.admin, Prefix: prefix, Grants: grants})
+	if err != nil {
+		return nil, err
+	}
+	return door{g}, nil
+}
+
+func (s *objectStore) Sweep(ctx context.Context, prefix string) error {
+	_, err := s.client.DeletePrefix(ctx, prefix)
+	return err
+}
+
+func (s *objectStore) close() {
+	if s.client != nil {
+		s.client.Close()
+	}
+	if s.server != nil {
+		s.server.Close()
+	}
+}
+
+// door is a gate as the host sees it.
+type door struct{ *gate.Gate }
+
+func (d door) Serve(l net.Listener) { go d.Gate.Serve(l) }
+func (d door) Fence()               { d.Gate.Close() }
+
+// openStore opens the store for the store commands.
+func openStore(a core.StoreAccess) (cli.Store, error) {
+	c, err := store.Open(a)
+	if err != nil {
+		return nil, err
+	}
+	return storeCommands{c}, nil
+}
+
+type storeCommands struct{ c *store.Client }
+
+func (s storeCommands) List(ctx context.Context, prefix string, each func(string, int64, time.Time) error) error {
+	for info, err := range s.c.List(ctx, prefix, "") {
+		if err != nil {
+			return err
+		}
+		if err := each(info.Path, info.Size, info.Modified); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s storeCommands) Get(ctx context.Context, path string, w io.Writer) error {
+	r, _, err := s.c.Get(ctx, path, 0, -1)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	_, err = io.Copy(w, r)
+	return err
+}
+
+func (s storeCommands) Put(ctx context.Context, path string, r io.Reader, size int64) error {
+	bucket, _, _ := strings.Cut(path, "/")
+	if err := s.c.EnsureBucket(ctx, bucket); err != nil {
+		return err
+	}
+	_, err := s.c.Put(ctx, path, r, size, store.PutOptions{})
+	return err
+}
+
+func (s storeCommands) Result(ctx context.Context, url string, w io.Writer) error {
+	return output.Cat(ctx, s.c, url, w)
+}
