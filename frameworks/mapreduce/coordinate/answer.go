@@ -70,7 +70,7 @@ func (m *Machine) done(r int, d *task.Done) {
 		m.superfluous(r, i, d)
 		return
 	}
-	if i.phase == task.Map && d.Index != nil && len(d.Index.Partitions) != m.state.Partitions {
+	if i.phase == task.Map && !m.fits(d.Index) {
 		m.unfit(t, i, d)
 		return
 	}
@@ -90,6 +90,11 @@ func (m *Machine) done(r int, d *task.Done) {
 		i.paces = append(i.paces, pace{millis: max(1, m.now-t.began), bytes: i.bytes})
 	}
 	m.accept(r, i, d)
+}
+
+// fits reports whether reduce tasks could read all of a map output.
+func (m *Machine) fits(x Index) bool {
+	return x == nil || x.First == 0 && len(x.Partitions) == m.state.Partitions
 }
 
 // unfit takes map output that reduce tasks could not read in full.

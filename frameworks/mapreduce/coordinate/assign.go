@@ -50,7 +50,7 @@ func (m *Machine) order(t *try) *task.Run {
 		run.Bounds = m.state.Bounds
 		for _, i := range m.maps.items {
 			if i.done.Index != nil {
-				run.Sources = append(run.Sources, m.cfg.Slice(i.done.Index, t.id.Index))
+				run.Sources = append(run.Sources, slice(i.done.Index, t.id.Index))
 			}
 		}
 	}
@@ -83,4 +83,13 @@ func (m *Machine) expire() {
 			}
 		}
 	}
+}
+
+// slice is partition p of a map output that was checked when it was accepted.
+func slice(x Index, p int) Index {
+	s, err := x.Slice(p)
+	if err != nil {
+		panic(err)
+	}
+	return s
 }

@@ -16,11 +16,13 @@ type Config struct {
 	Attempts    int           // failures of one task that fail the job
 	Timeout     time.Duration // a try without progress for so long has failed
 	Speculation bool
-	Range       bool                       // sample keys before the first map task
-	Compare     func(a, b []byte) int      // order of sampled keys; default bytes.Compare
-	Preview     *spec.Preview              // nil: none
-	FirstTry    int                        // number of each task's first try (law M3)
-	Slice       func(x Index, p int) Index // one partition of a map output; default keeps the schema
+	Range       bool // sample keys before the first map task
+	// Orders are the orders that keys may have, the likeliest first; default
+	// bytes.Compare. Of a program's keys only its workers know the order: sampled
+	// keys come sorted, and the first order that all samples agree with counts.
+	Orders   []func(a, b []byte) int
+	Preview  *spec.Preview // nil: none
+	FirstTry int           // number of each task's first try (law M3)
 }
 
 // Machine coordinates one attempt. It is not safe for concurrent use.
@@ -59,9 +61,6 @@ const inventoryWait = 10 * 1000 // milliseconds
 
 // New makes a machine that goes on from state, which is durable already.
 func New(cfg Config, state State) *Machine {
-	if cfg.Slice == nil {
-		cfg.Slice = sliceIndex
-	}
 	m := &Machine{cfg: cfg, state: state}
 	if state.Result != nil {
 		return m

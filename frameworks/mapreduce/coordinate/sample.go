@@ -33,26 +33,24 @@ func (m *Machine) splitOf(i int) int {
 // sampled turns the samples into bounds and has them saved: every map task of
 // every generation must cut by the same ones.
 func (m *Machine) sampled() {
-	var keys [][]byte
+	var samples [][][]byte
 	for _, i := range m.sample.items {
-		keys = append(keys, i.done.Keys...)
+		samples = append(samples, i.done.Keys)
 	}
-	m.state.Bounds = bounds(keys, m.state.Partitions, m.cfg.Compare)
+	m.state.Bounds = bounds(samples, m.state.Partitions, m.cfg.Orders)
 	m.state.Sampled = true
 	m.sample = nil
 	m.save()
 }
 
-// bounds picks n-1 upper bounds that cut keys into n parts of about one size.
-// Without keys there are none, and everything is in partition 0.
-func bounds(keys [][]byte, n int, compare func(a, b []byte) int) [][]byte {
-	if compare == nil {
-		compare = bytes.Compare
-	}
+// bounds picks n-1 upper bounds that cut the keys of all samples into n parts of
+// about one size. Without keys there are none, and everything is in partition 0.
+func bounds(samples [][][]byte, n int, orders []func(a, b []byte) int) [][]byte {
+	keys := slices.Concat(samples...)
 	if len(keys) == 0 || n < 2 {
 		return nil
 	}
-	slices.SortFunc(keys, compare)
+	slices.SortFunc(keys, agreed(samples, orders))
 	list := make([][]byte, n-1)
 	for p := range list {
 		list[p] = keys[(p+1)*len(keys)/n]
@@ -60,14 +58,18 @@ func bounds(keys [][]byte, n int, compare func(a, b []byte) int) [][]byte {
 	return list
 }
 
-// sliceIndex is x with partition p alone.
-func sliceIndex(x Index, p int) Index {
-	s := *x
-	s.Partitions = nil
-	if p < len(x.Partitions) {
-		s.Partitions = x.Partitions[p : p+1]
+// agreed is the first order in which every sample is sorted; the last one if
+// there is none.
+func agreed(samples [][][]byte, orders []func(a, b []byte) int) func(a, b []byte) int {
+	for _, order := range orders {
+		if !slices.ContainsFunc(samples, func(keys [][]byte) bool { return !slices.IsSortedFunc(keys, order) }) {
+			return order
+		}
 	}
-	return &s
+	if len(orders) > 0 {
+		return orders[len(orders)-1]
+	}
+	return bytes.Compare
 }
 
 // partitionBytes is the size of partition p over all sources.
