@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"hash"
@@ -22,9 +21,6 @@ const (
 	maxParts      = 10000
 	parallelParts = 2
 	checksumKey   = "X-Amz-Checksum-Crc32c"
-	// uploadMark names the upload an object came from, so that a repeated
-	// completion can tell its own object from another's.
-	uploadMark = "X-Amz-Meta-Capstan-Upload"
 )
 
 // partSource yields the parts of an object in order; io.EOF after the last.
@@ -105,12 +101,10 @@ func (s *streamSource) next() (body, error) {
 // of it remains, unless the store is away for good: the server sweeps old
 // uploads, and DeletePrefix aborts those under its prefix.
 func (c *Client) putMultipart(ctx context.Context, p Path, src partSource, o PutOptions) (info Info, err error) {
-	mark := rand.Text()
 	m := o.minio()
 	m.UserMetadata = map[string]string{
 		"X-Amz-Checksum-Algorithm": "CRC32C",
 		"X-Amz-Checksum-Type":      "FULL_OBJECT",
-		uploadMark:                 mark,
 	}
 	var id string
 	err = c.retry(ctx, "put", p.String(), func(ctx context.Context) error {
@@ -123,7 +117,7 @@ func (c *Client) putMultipart(ctx context.Context, p Path, src partSource, o Put
 	parts, size, err := c.putParts(ctx, p, id, src)
 	var up minio.UploadInfo
 	if err == nil {
-		up, err = c.complete(ctx, p, id, mark, parts, o)
+		up, err = c.complete(ctx, p, id, parts, o)
 	}
 	if err != nil {
 		abort, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -136,7 +130,7 @@ func (c *Client) putMultipart(ctx context.Context, p Path, src partSource, o Put
 	return Info{Path: p.String(), Size: size, ETag: up.ETag, ContentType: o.contentType()}, nil
 }
 
-func (c *Client) putParts(ctx context.Context, p Path, id string, src partSource) (parts []minio.CompletePart, size int64, err error) {
+func (c *Client) putParts(ctx context.Context, p Path, id string, src partSource) (parts []minio.ObjectPart, size int64, err error) {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelParts)
 	var mu sync.Mutex
@@ -170,7 +164,7 @@ func (c *Client) putParts(ctx context.Context, p Path, id string, src partSource
 }
 
 // inOrder sorts parts in place by number; the numbers are 1 to len(parts).
-func inOrder(parts []minio.CompletePart) []minio.CompletePart {
+func inOrder(parts []minio.ObjectPart) []minio.ObjectPart {
 	for i := range parts {
 		for parts[i].PartNumber != i+1 {
 			j := parts[i].PartNumber - 1
@@ -180,7 +174,7 @@ func inOrder(parts []minio.CompletePart) []minio.CompletePart {
 	return parts
 }
 
-func (c *Client) putPart(ctx context.Context, p Path, id string, n int, b body) (minio.CompletePart, error) {
+func (c *Client) putPart(ctx context.Context, p Path, id string, n int, b body) (minio.ObjectPart, error) {
 	var part minio.ObjectPart
 	err := c.retry(ctx, "put", p.String(), func(ctx context.Context) error {
 		r, err := b.open()
@@ -196,31 +190,46 @@ func (c *Client) putPart(ctx context.Context, p Path, id string, n int, b body) 
 		}
 		return err
 	})
-	return minio.CompletePart{PartNumber: n, ETag: part.ETag, ChecksumCRC32C: part.ChecksumCRC32C}, err
+	part.PartNumber, part.Size = n, b.size
+	return part, err
 }
 
-func (c *Client) complete(ctx context.Context, p Path, id, mark string, parts []minio.CompletePart, o PutOptions) (minio.UploadInfo, error) {
+func (c *Client) complete(ctx context.Context, p Path, id string, parts []minio.ObjectPart, o PutOptions) (minio.UploadInfo, error) {
 	m := minio.PutObjectOptions{}
 	if o.IfNoneMatch {
 		m.SetMatchETagExcept("*")
+	}
+	list := make([]minio.CompletePart, len(parts))
+	for i, part := range parts {
+		list[i] = minio.CompletePart{PartNumber: part.PartNumber, ETag: part.ETag, ChecksumCRC32C: part.ChecksumCRC32C}
 	}
 	var up minio.UploadInfo
 	tries := 0
 	err := c.retry(ctx, "put", p.String(), func(ctx context.Context) error {
 		tries++
 		var err error
-		up, err = c.core.CompleteMultipartUpload(ctx, p.Bucket, p.Key, id, parts, m)
+		up, err = c.core.CompleteMultipartUpload(ctx, p.Bucket, p.Key, id, list, m)
 		if tries == 1 || err == nil || minio.ToErrorResponse(err).StatusCode == 0 {
 			return err
 		}
 		// The first try's answer may have been lost after its success.
-		if obj, serr := c.core.StatObject(ctx, p.Bucket, p.Key, minio.StatObjectOptions{}); serr == nil && obj.Metadata.Get(uploadMark) == mark {
-			up.ETag = obj.ETag
+		if etag, same := c.holds(ctx, p, parts); same {
+			up.ETag = etag
 			return nil
 		}
 		return err
 	})
 	return up, err
+}
+
+// holds reports whether the object has the bytes of parts, by its checksum.
+func (c *Client) holds(ctx context.Context, p Path, parts []minio.ObjectPart) (etag string, same bool) {
+	want, err := minio.ChecksumFullObjectCRC32C.FullObjectChecksum(parts)
+	if err != nil {
+		return "", false
+	}
+	obj, err := c.core.StatObject(ctx, p.Bucket, p.Key, minio.StatObjectOptions{Checksum: true})
+	return obj.ETag, err == nil && obj.ChecksumCRC32C == want.Encoded()
 }
 
 // trailer computes the CRC32C of what it passes on and leaves it in the HTTP
