@@ -185,8 +185,8 @@ func (d *decoder) take(p *parts, need int64) error {
 		return err
 	}
 	if buf == nil {
-		// Some arrays of arrow index this buffer without looking for nil.
-		buf = memory.NewBufferBytes(nil)
+		// Not nil inside, or the empty values of a binary array would be nil too.
+		buf = memory.NewBufferBytes([]byte{})
 	}
 	p.buffers = append(p.buffers, buf)
 	if int64(buf.Len()) < need {

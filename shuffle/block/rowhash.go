@@ -94,6 +94,9 @@ func (h *RowHasher) take(n int) []uint64 {
 
 // values fills dst with the values of d's elements from off on.
 func (h *RowHasher) values(dst []uint64, d arrow.ArrayData, off int) {
+	if len(dst) == 0 {
+		return // an empty array may have no offsets
+	}
 	l, err := LayoutOf(d.DataType())
 	if err != nil {
 		panic("block: row hash of an unchecked schema: " + err.Error())
