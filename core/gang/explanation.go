@@ -14,7 +14,8 @@ import (
 type Explanation struct {
 	Gang     ID       `json:"gang"`
 	Rank     int      `json:"rank"` // queue.Whole, or the rank that waits for a new node
-	What     string   `json:"what"` // the ask in words
+	State    string   `json:"state"` // as GangView.State; "unknown" for a gang that is not known
+	What     string   `json:"what"`  // the ask in words
 	Blockers []string `json:"blockers"`
 	// Change is the smallest changes that would unblock it, each enough by
 	// itself; "" if none is known.
@@ -32,6 +33,10 @@ func (x Explanation) String() string {
 	if x.Rank != queue.Whole {
 		fmt.Fprintf(&b, " rank %d", x.Rank)
 	}
+	if !x.Waits() {
+		fmt.Fprintf(&b, " is %s", x.State)
+		return b.String()
+	}
 	fmt.Fprintf(&b, " waits: %s", x.What)
 	for _, s := range x.Blockers {
 		b.WriteString("\n  " + s)
@@ -47,26 +52,37 @@ func (x Explanation) String() string {
 
 func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
 
-// Why explains why a gang, or the first of its ranks to be replaced, waits;
-// false if nothing of it does.
-func (s *Scheduler) Why(id ID) (Explanation, bool) {
+// Waits reports whether the gang, or a rank of it, waits for room.
+func (x Explanation) Waits() bool { return len(x.Blockers) > 0 }
+
+// Why explains why a gang, or the first of its ranks to be replaced, waits. If
+// nothing of it does, the explanation holds only its state.
+func (s *Scheduler) Why(id ID) Explanation {
 	g := s.gangs[id]
 	if g == nil {
-		return Explanation{}, false
+		return Explanation{Gang: id, Rank: queue.Whole, State: "unknown", Now: s.now}
 	}
+	if i := s.position(id); i >= 0 {
+		return s.explain(g, i)
+	}
+	return Explanation{Gang: id, Rank: queue.Whole, State: string(g.phase), What: g.Request.String(), Now: s.now}
+}
+
+// position is the first place in the line of a gang or one of its ranks, or -1.
+func (s *Scheduler) position(id ID) int {
 	for i := range s.line.Len() {
-		if e := s.line.At(i); e.Gang == string(id) {
-			return s.explain(g, i), true
+		if s.line.At(i).Gang == string(id) {
+			return i
 		}
 	}
-	return Explanation{}, false
+	return -1
 }
 
 // explain is about the i-th entry of the line, which is g's.
 func (s *Scheduler) explain(g *member, i int) Explanation {
 	e := s.line.At(i)
 	ask := g.claim(e)
-	x := Explanation{Gang: g.Gang, Rank: e.Rank, What: g.Request.String(), Now: s.now}
+	x := Explanation{Gang: g.Gang, Rank: e.Rank, State: string(g.phase), What: g.Request.String(), Now: s.now}
 	if e.Repair() {
 		x.What = fmt.Sprintf("a new node for 1 x (%s)", g.Each)
 	}

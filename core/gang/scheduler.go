@@ -88,7 +88,7 @@ func (s *Scheduler) Step(e Event) Result {
 	subject := s.apply(e, &r)
 	s.expire(&r)
 	s.walk(&r)
-	if x, ok := s.Why(subject); ok {
+	if x := s.Why(subject); x.Waits() {
 		r.Explanations = append(r.Explanations, x)
 	}
 	return r

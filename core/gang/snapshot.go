@@ -79,14 +79,7 @@ func (s *Scheduler) Gang(id ID) (GangView, bool) {
 	if g == nil {
 		return GangView{}, false
 	}
-	position := 0
-	for i := range s.line.Len() {
-		if s.line.At(i).Gang == string(id) {
-			position = i + 1
-			break
-		}
-	}
-	return g.view(position), true
+	return g.view(s.position(id) + 1), true
 }
 
 // String is the state, one line for each node and gang: the same for the same
