@@ -158,7 +158,7 @@ func empty(dt arrow.DataType) arrow.ArrayData {
 	l, _ := block.LayoutOf(dt)
 	bufs := []*memory.Buffer{nil}
 	for range l.Buffers() - 1 {
-		bufs = append(bufs, memory.NewBufferBytes(nil))
+		bufs = append(bufs, memory.NewBufferBytes([]byte{}))
 	}
 	children := make([]arrow.ArrayData, len(l.Children))
 	for i, f := range l.Children {

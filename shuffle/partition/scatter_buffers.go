@@ -27,6 +27,11 @@ func (s *scatterer) carve(sizes, counts []int) ([]*memory.Buffer, [][]byte) {
 		if counts[k] == 0 {
 			continue
 		}
+		if n == 0 {
+			// Not nil inside, or the empty values of a binary array would be nil too.
+			bufs[k], raw[k] = memory.NewBufferBytes([]byte{}), []byte{}
+			continue
+		}
 		bufs[k] = memory.SliceBuffer(whole, at, n)
 		raw[k] = bufs[k].Bytes()
 		at += int(block.Align(int64(n)))
