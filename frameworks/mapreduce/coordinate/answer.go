@@ -94,7 +94,7 @@ func (m *Machine) done(r int, d *task.Done) {
 
 // fits reports whether reduce tasks could read all of a map output.
 func (m *Machine) fits(x Index) bool {
-	return x == nil || x.First == 0 && len(x.Partitions) == m.state.Partitions
+	return x == nil || x.First == 0 && x.Total == m.state.Partitions && len(x.Partitions) == m.state.Partitions
 }
 
 // unfit takes map output that reduce tasks could not read in full.

@@ -46,7 +46,7 @@ func made(run *task.Run, salt uint64) *task.Done {
 		d.Keys = [][]byte{fmt.Appendf(nil, "key-%d", id.Index)}
 	case id.Phase == task.Map && run.Partitions > 0:
 		d.RecordsIn = 10
-		x := &shuffle.Index{Name: name + ".x", Size: int64(10 * run.Partitions)}
+		x := &shuffle.Index{Version: shuffle.Version, Name: name + ".x", Size: int64(10 * run.Partitions), Total: run.Partitions}
 		for p := range run.Partitions {
 			x.Partitions = append(x.Partitions, shuffle.Partition{Length: 10, Rows: 1, RowHash: uint64(id.Index*100+p) + salt})
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestMessagesSurviveTheWire(t *testing.T) {
-	index := &shuffle.Index{Version: 1, Name: "map-00001.0.x", Schema: []byte("schema"), Partitions: []shuffle.Partition{{Length: 9, Rows: 2, RowHash: 7}}}
+	index := &shuffle.Index{Version: shuffle.Version, Name: "map-00001.0.x", Total: 1, Schema: []byte("schema"), Partitions: []shuffle.Partition{{Length: 9, Rows: 2, RowHash: 7}}}
 	var many []*shuffle.Index
 	for range 1000 {
 		many = append(many, index)
@@ -44,7 +44,7 @@ func TestMessagesSurviveTheWire(t *testing.T) {
 }
 
 func TestLongMessagesArePacked(t *testing.T) {
-	index := &shuffle.Index{Schema: make([]byte, 500), Partitions: []shuffle.Partition{{Length: 9}}}
+	index := &shuffle.Index{Version: shuffle.Version, Total: 1, Schema: make([]byte, 500), Partitions: []shuffle.Partition{{Length: 9}}}
 	run := &Run{}
 	for range 1000 {
 		run.Sources = append(run.Sources, index)
