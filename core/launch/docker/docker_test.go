@@ -1,8 +1,11 @@
 package docker_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -87,4 +90,33 @@ func leftovers(t testing.TB, engine *client.Client, instance string) []string {
 		left = append(left, n.Name)
 	}
 	return left
+}
+
+// networksOf counts an instance's networks.
+func networksOf(t testing.TB, instance string) int {
+	t.Helper()
+	list, err := dial(t).NetworkList(t.Context(), network.ListOptions{
+		Filters: filters.NewArgs(filters.Arg("label", launch.LabelInstance+"="+instance)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
+}
+
+// tarWith is a tar of one file.
+func tarWith(t testing.TB, name, body string) io.Reader {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(body))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, body); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return &buf
 }
