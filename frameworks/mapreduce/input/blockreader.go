@@ -315,7 +315,7 @@ func (r *BlockReader) broken(err error) error {
 	var gone errGone
 	if errors.As(err, &gone) {
 		var e *core.Error
-		if errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		if errors.As(err, &e) || isContext(err) {
 			return gone.error
 		}
 		return readError(r.cur.URL, r.pos, gone.error)

@@ -37,9 +37,13 @@
 // compression over content that is not is an error: decoding nothing would lose
 // data, guessing would read garbage. Compressed files are never cut.
 //
-// CSV files are cut at line borders, so a quoted field cannot hold a newline in
-// a file that is cut. A file that is read whole (smaller than the split size, or
-// compressed) may; see [PlanOptions].Whole.
+// A CSV record is one line: files are cut anywhere, and a field that holds a
+// newline is a bad record, in every file alike, so that the split size never
+// changes an answer. CSV columns are text, named by the header, which every
+// file must repeat. JSON lines get their columns from a look into the files at
+// planning time ([Infer]); the columns travel in the splits, so all tasks agree.
+//
+// A Parquet row group belongs to the range that holds its first page.
 //
 // A symbolic link to a file is followed if its target lies below the fixed part
 // of a path, which is what executors see. Other links are refused by name.
@@ -47,13 +51,14 @@
 // A directory that holds the manifest of a Capstan result (_manifest.json) is
 // listed like any other: its parts are its plain files.
 //
-// Users' Arrow files are checked as far as Arrow's reader allows (lengths in the
-// framing against the file's size), and a panic becomes a bad record. Corrupt
+// Users' Arrow files are checked before and behind Arrow's reader, which trusts
+// them: the framing against the file's size, and every array's buffers against
+// its length; a panic in between becomes a bad record. Corrupt
 // schema metadata can still exhaust memory and kill the process: that process
 // is the executor, which the job loses and names, never the host.
 //
 // # Left out
 //
 // Encodings other than UTF-8 and bytes; bzip2, xz and lz4 files; splitting of
-// compressed files; schemas given by the user; nested CSV.
+// compressed files; schemas given by the user; newlines in CSV fields.
 package input

@@ -220,7 +220,7 @@ func (w *walk) start() error {
 }
 
 func (w *walk) add(p string, size int64) {
-	w.files = append(w.files, File{URL: fileURL(p), Size: size})
+	w.files = append(w.files, File{URL: FileURL(p), Size: size})
 }
 
 // folder lists the folder at rel. Each name costs one lstat, made only if it

@@ -20,20 +20,18 @@ const (
 
 // PlanOptions says how to cut.
 type PlanOptions struct {
-	Format    string
 	SplitSize int64 // most bytes in a split; default DefaultSplitSize
 	// MinTasks is how many splits keep the cores busy, about three per core.
 	// Splits shrink towards it, but not below 1 MiB.
 	MinTasks int
-	// Whole never cuts a file. For CSV with newlines in quoted fields.
-	Whole bool
-	// Store is where s3:// files lie; may be nil without them.
-	Store Store
+	// Read is how the tasks will read: Plan looks into a few CSV or JSON files
+	// for Split.Columns, and needs Read.Store for s3:// files.
+	Read Options
 }
 
 // PlanOptionsOf takes the options from a document, for a gang of cores.
 func PlanOptionsOf(in spec.Input, store Store, cores int) PlanOptions {
-	return PlanOptions{Format: in.Format, SplitSize: int64(in.SplitSize), MinTasks: 3 * cores, Store: store}
+	return PlanOptions{SplitSize: int64(in.SplitSize), MinTasks: 3 * cores, Read: OptionsOf(in, store, nil)}
 }
 
 // Plan cuts files into splits. Files that are about to be cut are opened: for
@@ -43,13 +41,20 @@ func Plan(ctx context.Context, files []File, o PlanOptions) ([]Split, error) {
 	if o.SplitSize <= 0 {
 		o.SplitSize = DefaultSplitSize
 	}
-	p := planner{o: o, size: splitSize(files, o), open: opener{store: o.Store}}
+	p := planner{o: o, size: splitSize(files, o), open: opener{store: o.Read.Store}}
 	for _, f := range files {
 		if err := p.file(ctx, f); err != nil {
 			return nil, err
 		}
 	}
 	p.flush()
+	cols, err := Infer(ctx, files, o.Read)
+	if err != nil {
+		return nil, err
+	}
+	for i := range p.splits {
+		p.splits[i].Columns = cols
+	}
 	return p.splits, nil
 }
 
@@ -80,7 +85,7 @@ func (p *planner) file(ctx context.Context, f File) error {
 	if f.Size == 0 && codec == "" && p.lines() {
 		return nil // no bytes, no records
 	}
-	if codec == "" && f.Size > p.size && !p.o.Whole {
+	if codec == "" && f.Size > p.size {
 		cut, err := p.cut(ctx, f)
 		if cut || err != nil {
 			return err
@@ -91,7 +96,7 @@ func (p *planner) file(ctx context.Context, f File) error {
 }
 
 func (p *planner) lines() bool {
-	switch p.o.Format {
+	switch p.o.Read.Format {
 	case "", "text", "csv", "json":
 		return true
 	}
@@ -100,7 +105,7 @@ func (p *planner) lines() bool {
 
 // cut cuts a large file, if its format and content allow.
 func (p *planner) cut(ctx context.Context, f File) (bool, error) {
-	switch p.o.Format {
+	switch p.o.Read.Format {
 	case "parquet":
 		ranges, err := rowGroups(ctx, &p.open, f, p.size)
 		for _, r := range ranges {

@@ -61,8 +61,8 @@ func LocalPath(rawURL string) (string, error) {
 	return path, nil
 }
 
-// fileURL is the URL that LocalPath turns back into path.
-func fileURL(path string) string {
+// FileURL is the URL that LocalPath turns back into path.
+func FileURL(path string) string {
 	return "file://" + strings.ReplaceAll(path, "%", "%25")
 }
 

@@ -19,4 +19,13 @@ type Range struct {
 type Split struct {
 	Ranges []Range
 	Bytes  int64 // sum of lengths
+	// Columns of CSV and JSON lines: the same for all splits of a job, so that
+	// every task sees one schema. Empty for other formats.
+	Columns []Column
+}
+
+// Column is a column of CSV or JSON lines.
+type Column struct {
+	Name string
+	Type string // "utf8", "int64", "float64", "bool"
 }
