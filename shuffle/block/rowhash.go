@@ -20,7 +20,7 @@ import (
 //	null                nullHash
 //	bool                0 or 1
 //	fixed, ≤ 8 bytes    the bytes as a little-endian number
-//	other bytes         bytesHash: three cases by length, xxh3-64 above 16
+//	other bytes         up to 16: fold of two words; above: xxh3-64
 //	list                fold over its elements, then its length
 //	struct              fold over its fields
 const (
@@ -174,32 +174,46 @@ func copyValues[T uint8 | uint16 | uint32](dst []uint64, src []T) {
 
 func binaryValues[T int32 | int64](dst []uint64, offs []T, data []byte) {
 	offs = offs[:len(dst)+1]
-	lo := offs[0]
+	lo := int(offs[0])
 	for i := range dst {
-		hi := offs[i+1]
-		dst[i] = bytesHash(data[lo:hi])
+		hi := int(offs[i+1])
+		if n := hi - lo; n <= 16 && lo+16 <= len(data) {
+			// Reading on into the next value spares a branch per length, which
+			// on words of mixed length costs more than the hash itself.
+			w := data[lo : lo+16]
+			dst[i] = shortHash(binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:]), n)
+		} else {
+			dst[i] = bytesHash(data[lo:hi])
+		}
 		lo = hi
 	}
 }
 
-// bytesHash hashes short values inline, where a call to xxh3 would cost more
-// than the hash.
+// bytesHash is xxh3-64 above 16 bytes, and shortHash of the bytes, with zeros
+// after them, up to there.
 func bytesHash(b []byte) uint64 {
-	n := len(b)
-	switch {
-	case n > 16:
+	if len(b) > 16 {
 		return xxh3.Hash(b)
-	case n >= 8:
-		return fold(fold(binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])), uint64(n))
-	case n >= 4:
-		v := uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<32
-		return fold(v, uint64(n))
-	case n > 0:
-		v := uint64(b[0]) | uint64(b[n/2])<<8 | uint64(b[n-1])<<16
-		return fold(v, uint64(n))
 	}
-	return lengthSalt
+	var w [16]byte
+	copy(w[:], b)
+	return shortHash(binary.LittleEndian.Uint64(w[:]), binary.LittleEndian.Uint64(w[8:]), len(b))
 }
+
+// shortHash hashes the first n ≤ 16 bytes of the words a and b.
+func shortHash(a, b uint64, n int) uint64 {
+	m := &shortMasks[n&31]
+	return fold(a&m[0]^uint64(n)*lengthSalt, b&m[1])
+}
+
+// shortMasks[n] keeps the first n bytes of two words. Beyond 16 it is never
+// used, and 32 entries spare the bounds check.
+var shortMasks = func() (m [32][2]uint64) {
+	for n := range 17 {
+		m[n] = [2]uint64{1<<(8*min(n, 8)) - 1, 1<<(8*max(n-8, 0)) - 1}
+	}
+	return m
+}()
 
 func listValues[T int32 | int64](h *RowHasher, dst []uint64, offs []T, child arrow.ArrayData) {
 	offs = offs[:len(dst)+1]

@@ -142,7 +142,11 @@ func (g generator) appendOther(b array.Builder) {
 	case *array.StringBuilder:
 		b.Append(g.word())
 	case *array.BinaryBuilder:
-		b.Append([]byte(g.word()))
+		v := g.word()
+		if b.DataLen() == 0 {
+			v += "x" // arrow shows the empty values of a column without any bytes as null
+		}
+		b.Append([]byte(v))
 	case *array.LargeStringBuilder:
 		b.Append(g.word())
 	case *array.FixedSizeBinaryBuilder:
