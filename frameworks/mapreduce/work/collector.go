@@ -1,0 +1,353 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/shuffle"
+)
+
+// Collector takes the pairs of a map task, combines them, and at the end
+// writes them as an exchange file, sorted by partition and key (law W1).
+//
+// A Collector is not safe for concurrent use.
+type Collector struct {
+	kinds  Kinds // of the pairs, as the exchange carries them
+	order  Order
+	part   *Partitioner
+	budget int // bytes
+	spills spills
+
+	table   *tableStore  // when folding
+	count   bool         // fold 1 for each pair, whatever its value
+	records *recordStore // else
+	combine combine      // over groups of the records, nil for none
+
+	sorter  sorter
+	batch   *pairs
+	emitted int64
+}
+
+// combine reduces sorted pairs before they leave the map task. It calls emit
+// with keys in order.
+type combine func(ctx context.Context, g *groups, out Emitter) error
+
+func floatOf(bits uint64) float64 { return math.Float64frombits(bits) }
+
+// Emit takes a pair with a value of bytes.
+func (c *Collector) Emit(key, value []byte) error {
+	switch {
+	case c.table != nil && c.count:
+		return c.fold(key, 1)
+	case c.kinds.Value.whole():
+		v, err := parseWhole(key, value)
+		if err != nil {
+			return err
+		}
+		return c.EmitInt(key, v)
+	case c.kinds.Value == Float64:
+		v, err := parseFloat(key, value)
+		if err != nil {
+			return err
+		}
+		return c.EmitFloat(key, v)
+	}
+	if err := c.room(); err != nil {
+		return err
+	}
+	c.records.add(c.part.Of(key), c.order.Prefix(key), key, value)
+	return nil
+}
+
+// EmitInt takes a pair with a whole value.
+func (c *Collector) EmitInt(key []byte, v int64) error {
+	switch {
+	case c.table != nil:
+		if c.count {
+			v = 1
+		}
+		return c.fold(key, v)
+	case c.kinds.Value == Float64:
+		return c.EmitFloat(key, float64(v))
+	case c.kinds.Value.whole():
+		return c.num(key, uint64(v))
+	}
+	var buf [24]byte
+	return c.Emit(key, appendWholeText(buf[:0], v, Int64))
+}
+
+// EmitFloat takes a pair with a floating-point value.
+func (c *Collector) EmitFloat(key []byte, v float64) error {
+	switch {
+	case c.kinds.Value == Float64:
+		return c.num(key, math.Float64bits(v))
+	case c.table != nil && c.count:
+		return c.fold(key, 1)
+	case c.kinds.Value.whole():
+		if v != math.Trunc(v) || math.Abs(v) >= 1<<63 {
+			return core.Errorf(core.Failed, "value %v of key %q is not an integer", v, clip(key)).
+				Do("set with: {type: float64}")
+		}
+		return c.EmitInt(key, int64(v))
+	}
+	var buf [32]byte
+	return c.Emit(key, appendFloatText(buf[:0], v))
+}
+
+func (c *Collector) fold(key []byte, v int64) error {
+	c.emitted++
+	if c.table.tight(1, c.budget) {
+		if err := c.spill(); err != nil {
+			return err
+		}
+	}
+	c.table.Add(key, v)
+	return nil
+}
+
+// addSpans takes words of a block, each with the value v. Only for collectors
+// that fold.
+func (c *Collector) addSpans(p []byte, words []span, v int64) error {
+	c.emitted += int64(len(words))
+	if c.table.tight(len(words), c.budget) {
+		if err := c.spill(); err != nil {
+			return err
+		}
+	}
+	c.table.addSpans(p, words, v)
+	return nil
+}
+
+func (c *Collector) num(key []byte, bits uint64) error {
+	if err := c.room(); err != nil {
+		return err
+	}
+	c.records.addNum(c.part.Of(key), c.order.Prefix(key), key, bits)
+	return nil
+}
+
+// room makes room for one more record.
+func (c *Collector) room() error {
+	c.emitted++
+	r := &c.records.records
+	if r.bytes() <= c.budget && !r.arena.full() || len(r.items) == 0 {
+		return nil
+	}
+	return c.spill()
+}
+
+// store is the one in use.
+func (c *Collector) store() pairStore {
+	if c.table != nil {
+		return c.table
+	}
+	return c.records
+}
+
+// spill writes what is stored as a run in scratch space and forgets it.
+func (c *Collector) spill() error {
+	path := c.spills.name()
+	index, err := c.write(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	c.spills.add(index)
+	return nil
+}
+
+// Finish writes all pairs as the exchange file path. Spilled runs are gone
+// afterwards, also after an error.
+func (c *Collector) Finish(ctx context.Context, path string) (*shuffle.Index, error) {
+	defer c.spills.remove()
+	if len(c.spills.runs) == 0 {
+		return c.write(ctx, path)
+	}
+	if !c.store().empty() {
+		if err := c.spill(); err != nil {
+			return nil, err
+		}
+	}
+	return c.mergeSpills(ctx, path)
+}
+
+// write sorts what is stored, writes it to path, and empties the store.
+func (c *Collector) write(ctx context.Context, path string) (*shuffle.Index, error) {
+	if c.table != nil && c.table.Overflow() {
+		return nil, overflow()
+	}
+	s := c.store()
+	sorted, ends := c.sorter.sort(s.items(c.order, c.part), c.part.parts, s.compare(c.order))
+	w, err := newRunWriter(path, c.kinds.Value, c.part.parts)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	from := 0
+	for p, end := range ends {
+		r := &storeRun{store: s, todo: sorted[from:end], batch: c.batch}
+		from = end
+		if err := c.writePartition(ctx, w, p, r); err != nil {
+			return nil, err
+		}
+	}
+	index, err := w.Commit()
+	if err != nil {
+		return nil, err
+	}
+	s.reset()
+	return index, nil
+}
+
+func (c *Collector) writePartition(ctx context.Context, w *runWriter, p int, r run) error {
+	if c.combine == nil {
+		return w.copy(p, r)
+	}
+	m, err := newMerger([]run{r}, c.order, c.kinds.Value)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	w.begin(p, c.order)
+	if err := c.combine(ctx, newGroups(m, 0, nil), w); err != nil {
+		return err
+	}
+	return w.flush()
+}
+
+// mergeSpills merges the runs partition by partition.
+func (c *Collector) mergeSpills(ctx context.Context, path string) (*shuffle.Index, error) {
+	w, err := newRunWriter(path, c.kinds.Value, c.part.parts)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	for p := range c.part.parts {
+		runs, err := c.spills.open(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		m, err := newMerger(runs, c.order, c.kinds.Value)
+		if err != nil {
+			return nil, err
+		}
+		w.begin(p, c.order)
+		if err := errors.Join(c.mergePartition(ctx, m, w), m.Close()); err != nil {
+			return nil, err
+		}
+	}
+	return w.Commit()
+}
+
+func (c *Collector) mergePartition(ctx context.Context, m *merger, w *runWriter) error {
+	g := newGroups(m, 0, nil)
+	var err error
+	switch {
+	case c.table != nil:
+		err = foldGroups(c.table.fold, g, w)
+	case c.combine != nil:
+		err = c.combine(ctx, g, w)
+	default:
+		err = copyGroups(g, w)
+	}
+	return errors.Join(err, w.flush())
+}
+
+// copyGroups writes every pair as it is.
+func copyGroups(g *groups, w *runWriter) error {
+	for ; g.head != nil && g.err == nil; g.advance() {
+		if err := w.pair(g.head); err != nil {
+			return err
+		}
+	}
+	return g.err
+}
+
+// foldGroups writes one pair for each key.
+func foldGroups(f Fold, g *groups, w *runWriter) error {
+	for {
+		group, err := g.next()
+		if group == nil {
+			return err
+		}
+		acc, err := f.all(group)
+		if err != nil {
+			return err
+		}
+		if err := w.EmitInt(group.Key(), acc); err != nil {
+			return err
+		}
+	}
+}
+
+// all folds the whole values of a group.
+func (f Fold) all(g *Group) (int64, error) {
+	g.Next()
+	acc := g.Int()
+	for g.Next() {
+		v := g.Int()
+		switch f {
+		case FoldSum:
+			s := acc + v
+			if (s > acc) != (v > 0) && v != 0 {
+				return 0, overflow().At(fmt.Sprintf("key %q", clip(g.Key())))
+			}
+			acc = s
+		case FoldMin:
+			acc = min(acc, v)
+		case FoldMax:
+			acc = max(acc, v)
+		}
+	}
+	return acc, nil
+}
+
+func overflow() *core.Error {
+	return core.Errorf(core.Failed, "a sum leaves the range of 64-bit integers").Do("set with: {type: float64}")
+}
+
+// spills are the runs of one task in scratch space.
+type spills struct {
+	dir  string // of the task's own
+	runs []*shuffle.Index
+}
+
+func (s *spills) name() string { return filepath.Join(s.dir, fmt.Sprintf("run-%05d.x", len(s.runs))) }
+
+func (s *spills) add(x *shuffle.Index) { s.runs = append(s.runs, x) }
+
+// open opens partition p of every run.
+func (s *spills) open(ctx context.Context, p int) ([]run, error) {
+	source := &shuffle.Source{Local: []string{s.dir}}
+	var runs []run
+	for _, x := range s.runs {
+		r, err := source.Open(ctx, x, p)
+		if err != nil {
+			return nil, errors.Join(err, closeRuns(runs))
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+func closeRuns(runs []run) error {
+	var errs []error
+	for _, r := range runs {
+		errs = append(errs, r.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *spills) remove() {
+	for _, x := range s.runs {
+		_ = os.Remove(filepath.Join(s.dir, x.Name)) // scratch space goes with the executor
+	}
+	s.runs = nil
+}
+
+var _ io.Closer = (*merger)(nil)

@@ -1,0 +1,48 @@
+// Package work runs the tasks of a MapReduce job inside an executor: it reads
+// a split, maps it, combines, sorts and writes an exchange file; or it merges
+// the partitions of many exchange files, reduces them and writes a part of the
+// output. Which task runs where, and how often, is the coordinator's.
+//
+// # Model
+//
+//	map     split ─ blocks or records ─ Mapper ─ Collector ─ sorted runs ─ merge ─ exchange file
+//	reduce  exchange files ─ merge ─ groups ─ Reducer ─ Sink ─ part of the output
+//	sample  split (a little of it) ─ Mapper ─ keys
+//
+// A key is a string of bytes. Typed keys are encoded so that the order of the
+// bytes is the order of the keys ([Kind]). A value is an int64, a float64, or
+// a string of bytes; its kind is fixed for a step, so that a column of values
+// is one Arrow array and no value is boxed.
+//
+// The collector keeps one of two stores. A [Table] holds one accumulator for
+// each key where the combiner is a [Fold] over integers: memory is that of the
+// distinct keys. Records holds every pair, sorted at the end. Both flush a run
+// to scratch space when they pass their share of the executor's memory, and
+// runs have the exchange's own format, so that spilling, shuffling and merging
+// are one piece of code.
+//
+// # Laws
+//
+//	W1  Every partition of an exchange file and of a spilled run is sorted by
+//	    key in the job's order; pairs with equal keys keep the order in which
+//	    they were emitted.
+//	W2  A merge breaks ties by map task. Together with W1 the values of a key
+//	    arrive in input order, whatever the splits, the partitions, the memory
+//	    or the number of executors: the answer is the same bytes.
+//	W3  A fold runs on the map side only if its order cannot matter: sums,
+//	    minima and maxima of integers. Floating-point sums are added once, in
+//	    input order, on the reduce side.
+//	W4  A task allocates and calls through interfaces per block, per batch and
+//	    per distinct key; never per record of a built-in.
+//	W5  Nothing of a task can be seen before it is done: an exchange file gets
+//	    its name at its commit, a part is named by the coordinator's manifest.
+//	    A try that fails removes what it wrote.
+//	W6  What memory holds is bounded by the executor's share for a slot, plus
+//	    one block and one batch; one record must fit.
+//
+// # Left out
+//
+// The control loop (loop.go beside this, the coordinator's other half), file
+// formats (package input and package output) and the protocols scripts speak
+// (package script).
+package work

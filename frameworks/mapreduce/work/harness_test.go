@@ -1,0 +1,218 @@
+package work
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+	"github.com/capstan-run/capstan/shuffle"
+	"github.com/capstan-run/capstan/shuffle/store"
+)
+
+// memoryStore keeps objects in memory. Parts are all that tests put there.
+type memoryStore struct {
+	Store
+	mu      sync.Mutex
+	objects map[string][]byte
+}
+
+func (s *memoryStore) Put(_ context.Context, path string, r io.Reader, size int64, _ store.PutOptions) (store.Info, error) {
+	b, err := io.ReadAll(r)
+	if err == nil && int64(len(b)) != size {
+		err = fmt.Errorf("put %s: %d bytes, not %d", path, len(b), size)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects == nil {
+		s.objects = map[string][]byte{}
+	}
+	s.objects[path] = b
+	return store.Info{}, err
+}
+
+// trial runs a whole job in this process, task after task.
+type trial struct {
+	body      string // YAML is JSON here
+	functions Registry
+	text      string
+	splits    int
+	parts     int
+	memory    core.Bytes
+	budget    int // bytes, overrides memory's share
+	buffer    int
+	files     string // Env.Files
+}
+
+type result struct {
+	text     string // all result parts, in order
+	parts    []string
+	counters map[string]int64
+	preview  []task.PreviewRow
+	dead     string
+	side     map[string]string
+	spills   int
+	done     []*task.Done
+}
+
+func (tr trial) run(t testing.TB) result {
+	t.Helper()
+	r, failed := tr.try(t)
+	if failed != nil {
+		t.Fatalf("%s: %v\n%s", failed.Task, failed.Err.Error(), failed.Err.Detail)
+	}
+	return r
+}
+
+func (tr trial) worker(t testing.TB) (*Worker, *memoryStore, []input.Split) {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "in.txt")
+	if err := os.WriteFile(file, []byte(tr.text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	env := &core.Env{Memory: tr.memory, CPU: 1000, Shared: filepath.Join(dir, "shared"), Scratch: filepath.Join(dir, "scratch"),
+		Files: tr.files, Log: slog.New(slog.DiscardHandler), Rank: core.Rank{Job: "trial", Epoch: 1}, Size: 1}
+	env.Store.Prefix = "capstan/jobs/trial/1/"
+	for _, d := range []string{env.Shared, env.Scratch} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	body, err := spec.Parse(json.RawMessage(tr.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &memoryStore{}
+	w, err := New(env, body, tr.functions, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tr.budget > 0 {
+		w.budget = tr.budget
+	}
+	var splits []input.Split
+	n := max(tr.splits, 1)
+	size := int64(len(tr.text))
+	for i := range n {
+		from, to := size*int64(i)/int64(n), size*int64(i+1)/int64(n)
+		splits = append(splits, input.Split{Bytes: to - from, Ranges: []input.Range{{
+			File: input.File{URL: "file://" + file, Size: size}, Offset: from, Length: to - from}}})
+	}
+	return w, st, splits
+}
+
+func (tr trial) try(t testing.TB) (result, *task.Failed) {
+	t.Helper()
+	w, st, splits := tr.worker(t)
+	r := result{counters: map[string]int64{}, side: map[string]string{}}
+	parts := max(tr.parts, 1)
+	if w.plan.newReducer == nil {
+		parts = 0
+	}
+	var bounds [][]byte
+	if w.plan.body.Shuffle.By == "range" {
+		var keys [][]byte
+		for i, s := range splits {
+			done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Sample, Index: i}, Split: s, Partitions: parts}, nil)
+			if failed != nil {
+				return r, failed
+			}
+			keys = append(keys, done.Keys...)
+		}
+		var err error
+		if bounds, err = Bounds(w.plan.body, tr.functions, keys, parts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sources []*shuffle.Index
+	for i, s := range splits {
+		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Map, Index: i}, Split: s, Partitions: parts, Bounds: bounds}, nil)
+		if failed != nil {
+			checkEmpty(t, w)
+			return r, failed
+		}
+		r.add(done, st)
+		if done.Index != nil {
+			sources = append(sources, done.Index)
+		}
+	}
+	for p := range parts {
+		var slices []*shuffle.Index
+		for _, x := range sources {
+			s, err := x.Slice(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			slices = append(slices, s)
+		}
+		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce, Index: p}, Partitions: parts, Sources: slices}, nil)
+		if failed != nil {
+			checkEmpty(t, w)
+			return r, failed
+		}
+		r.add(done, st)
+	}
+	checkEmpty(t, w)
+	return r, nil
+}
+
+// checkEmpty holds the worker to leaving nothing in scratch space.
+func checkEmpty(t testing.TB, w *Worker) {
+	t.Helper()
+	left, err := os.ReadDir(w.env.Scratch)
+	if err != nil || len(left) > 0 {
+		t.Fatalf("scratch space after the tasks: %v, %v", left, err)
+	}
+}
+
+func (r *result) add(done *task.Done, st *memoryStore) {
+	r.done = append(r.done, done)
+	for k, n := range done.Counters {
+		r.counters[k] += n
+	}
+	r.preview = append(r.preview, done.Preview...)
+	if done.Part != nil {
+		text := string(st.objects[done.Part.Object])
+		r.text += text
+		r.parts = append(r.parts, text)
+	}
+	for _, p := range done.SideParts {
+		if p.Kind == output.DeadLetter {
+			r.dead += string(st.objects[p.Object])
+			continue
+		}
+		r.side[p.Name] += string(st.objects[p.Object])
+	}
+}
+
+func sortedLines(s string) string {
+	lines := strings.SplitAfter(s, "\n")
+	sort.Strings(lines)
+	return strings.Join(lines, "")
+}
+
+func countWords(s string) string {
+	counts := map[string]int{}
+	for _, w := range strings.Fields(s) {
+		counts[w]++
+	}
+	var b bytes.Buffer
+	for w, n := range counts {
+		fmt.Fprintf(&b, "%s\t%d\n", w, n)
+	}
+	return sortedLines(b.String())
+}

@@ -1,0 +1,206 @@
+package work
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"slices"
+
+	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+	"github.com/capstan-run/capstan/shuffle"
+)
+
+func (t *try) runMap(ctx context.Context) (*task.Done, error) {
+	if t.plan.newReducer == nil {
+		return t.mapToOutput(ctx)
+	}
+	c, err := t.newCollector()
+	if err != nil {
+		return nil, err
+	}
+	done := &task.Done{}
+	if err := t.mapInput(ctx, c, done); err != nil {
+		c.spills.remove()
+		return nil, err
+	}
+	path := t.exchangePath()
+	if done.Index, err = c.Finish(ctx, path); err != nil {
+		return nil, err
+	}
+	if err := t.share(ctx, path, done.Index); err != nil {
+		return nil, errors.Join(err, os.Remove(path))
+	}
+	done.RecordsOut = c.emitted
+	if err := t.finish(ctx, done); err != nil {
+		return nil, errors.Join(err, os.Remove(path))
+	}
+	return done, nil
+}
+
+// share uploads an exchange file that must outlive the machine.
+func (t *try) share(ctx context.Context, path string, x *shuffle.Index) error {
+	if t.plan.body.Shuffle.Durability != "s3" {
+		return nil
+	}
+	return shuffle.Upload(ctx, t.store, path, x, t.env.Store.Prefix+"exchange/"+x.Name)
+}
+
+func (t *try) newCollector() (*Collector, error) {
+	p := t.plan
+	c := &Collector{
+		kinds:  p.exchange,
+		order:  p.order,
+		part:   NewPartitioner(p.body.Shuffle, t.run.Partitions, p.order, t.run.Bounds, p.separator),
+		budget: t.budget,
+		spills: spills{dir: t.state.dir},
+		batch:  newPairs(p.exchange.Value),
+		count:  p.count,
+	}
+	if p.fold != 0 {
+		c.table = &tableStore{Table: NewTable(p.fold)}
+		return c, nil
+	}
+	c.records = &recordStore{records{kind: p.exchange.Value}}
+	if p.newCombine != nil {
+		c.combine = func(ctx context.Context, g *groups, out Emitter) error {
+			r, err := p.newCombine(t.context("combine", p.combineStep()))
+			if err != nil {
+				return err
+			}
+			return reduceAll(ctx, r, g, out, nil)
+		}
+	}
+	return c, nil
+}
+
+// mapToOutput runs a task of a map-only job: its pairs are the result.
+func (t *try) mapToOutput(ctx context.Context) (*task.Done, error) {
+	part := t.newPart(t.resultPart())
+	defer part.Abort()
+	sink, err := newSink(part, t.plan.result, t.plan.body)
+	if err != nil {
+		return nil, err
+	}
+	done := &task.Done{}
+	if err := t.mapInput(ctx, sink, done); err != nil {
+		return nil, err
+	}
+	return done, t.finishPart(ctx, done, sink, part)
+}
+
+func (t *try) resultPart() output.Part {
+	o := t.plan.body.Output
+	return output.ResultPart(t.run.Task.Index, o.Format, o.Compression)
+}
+
+// finishPart stages the part and describes the finished try.
+func (t *try) finishPart(ctx context.Context, done *task.Done, sink *Sink, part *output.PartWriter) error {
+	if err := sink.Close(); err != nil {
+		return err
+	}
+	p, err := part.Close(ctx, sink.rows)
+	if err != nil {
+		return err
+	}
+	done.Part, done.RecordsOut, done.Preview = &p, sink.rows, sink.preview.list()
+	return t.finish(ctx, done)
+}
+
+// finish stages the side parts and adds the counters.
+func (t *try) finish(ctx context.Context, done *task.Done) error {
+	dead, n, err := t.dead.close(ctx)
+	if err != nil {
+		return err
+	}
+	done.SideParts, done.DeadLetters = dead, n
+	for _, name := range slices.Sorted(maps.Keys(t.state.side)) {
+		p, err := t.sidePart(ctx, name)
+		if err != nil {
+			return err
+		}
+		done.SideParts = append(done.SideParts, p)
+	}
+	done.Counters = t.state.counts()
+	return nil
+}
+
+func (t *try) sidePart(ctx context.Context, name string) (output.Part, error) {
+	f := t.state.side[name].file
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return output.Part{}, err
+	}
+	// The tasks of both phases have numbers of their own: the phase keeps them apart.
+	w := t.newPart(output.SidePart(name+"-"+string(t.run.Task.Phase), t.run.Task.Index))
+	defer w.Abort()
+	if _, err := io.Copy(w, f); err != nil {
+		return output.Part{}, err
+	}
+	return w.Close(ctx, 0)
+}
+
+// mapInput runs the mapper over the split.
+func (t *try) mapInput(ctx context.Context, out Emitter, done *task.Done) error {
+	m, err := t.plan.newMapper(t.context("map", &t.plan.body.Map))
+	if err != nil {
+		return err
+	}
+	feed := t.feedBlocks
+	if f := t.plan.body.Input.Format; f != "" && f != "text" {
+		feed = t.feedRecords
+	}
+	err = feed(ctx, m, out, done)
+	if err != nil {
+		// The script's own end says more than the pipe that broke under us.
+		stopped, stop := context.WithCancel(ctx)
+		stop()
+		return errors.Join(err, ignoreCancel(m.Close(stopped, out)))
+	}
+	return m.Close(ctx, out)
+}
+
+func ignoreCancel(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (t *try) options() input.Options {
+	return input.OptionsOf(t.plan.body.Input, t.store, t.dead.add)
+}
+
+func (t *try) feedBlocks(ctx context.Context, m Mapper, out Emitter, done *task.Done) error {
+	bm := blockMapper(m)
+	r := input.NewBlockReader(t.run.Split, t.options())
+	defer r.Close()
+	for {
+		b, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			done.BytesIn = r.Read()
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		t.state.at(b.File, b.Offset)
+		if err := bm.Block(ctx, b, out); err != nil {
+			return err
+		}
+		done.RecordsIn += int64(bytes.Count(b.Data, newline))
+		t.report(r.Read(), done.RecordsIn)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *try) report(bytes, records int64) {
+	if t.progress != nil {
+		t.progress(task.Progress{Task: t.run.Task, Try: t.run.Try, Bytes: bytes, Records: records, Status: t.state.statusText()})
+	}
+}

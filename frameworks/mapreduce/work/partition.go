@@ -1,0 +1,63 @@
+package work
+
+import (
+	"bytes"
+	"sort"
+
+	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/shuffle/partition"
+)
+
+// Partitioner chooses the reduce task of a key.
+type Partitioner struct {
+	parts     int
+	order     Order
+	bounds    [][]byte // range: upper bounds, exclusive, of all but the last
+	ranged    bool
+	first     bool
+	fields    int // of the key that count; 0: all
+	separator []byte
+}
+
+// NewPartitioner makes the partitioner of a job with parts reduce tasks. bounds
+// are in order; fewer than parts-1 leave the last partitions empty.
+func NewPartitioner(s spec.Shuffle, parts int, order Order, bounds [][]byte, separator string) *Partitioner {
+	return &Partitioner{
+		parts: max(parts, 1), order: order, bounds: bounds,
+		ranged: s.By == "range", first: s.By == "first",
+		fields: s.PartitionFields, separator: []byte(separator),
+	}
+}
+
+// Of returns the partition of key, in [0, parts).
+func (p *Partitioner) Of(key []byte) int {
+	if p.parts == 1 || p.first {
+		return 0
+	}
+	if p.fields > 0 {
+		key = keyFields(key, p.separator, p.fields)
+	}
+	if p.ranged {
+		return p.search(key)
+	}
+	return partition.Of(partition.HashBytes(key), p.parts)
+}
+
+// search finds the first bound above key.
+func (p *Partitioner) search(key []byte) int {
+	bounds := p.bounds[:min(len(p.bounds), p.parts-1)]
+	return sort.Search(len(bounds), func(i int) bool { return p.order.Compare(key, bounds[i]) < 0 })
+}
+
+// keyFields is the part of key that holds its first n fields.
+func keyFields(key, separator []byte, n int) []byte {
+	at := 0
+	for range n {
+		i := bytes.Index(key[at:], separator)
+		if i < 0 {
+			return key
+		}
+		at += i + len(separator)
+	}
+	return key[:at-len(separator)]
+}

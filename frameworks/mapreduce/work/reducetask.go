@@ -1,0 +1,190 @@
+package work
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+	"github.com/capstan-run/capstan/shuffle"
+)
+
+// fanIn is the most runs merged at once. More are merged in rounds, through
+// scratch space: each open run holds mapped memory or a buffer.
+const fanIn = 512
+
+func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
+	done := &task.Done{}
+	runs, err := t.openSources(ctx, done)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMerger(runs, t.plan.order, t.plan.exchange.Value)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	r, err := t.plan.newReducer(t.context("reduce", t.plan.body.Reduce))
+	if err != nil {
+		return nil, err
+	}
+	part := t.newPart(t.resultPart())
+	defer part.Abort()
+	sink, err := newSink(part, t.plan.result, t.plan.body)
+	if err != nil {
+		return nil, errors.Join(err, closeReducer(ctx, r, nil))
+	}
+	g := newGroups(m, t.plan.body.Shuffle.GroupFields, []byte(t.plan.separator))
+	err = reduceAll(ctx, r, g, sink, func() {
+		t.report(done.BytesIn*m.taken/max(done.RecordsIn, 1), m.taken)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.finishPart(ctx, done, sink, part); err != nil {
+		return nil, err
+	}
+	return done, nil
+}
+
+// reportEvery is how many groups pass between two reports.
+const reportEvery = 1 << 14
+
+// reduceAll calls r for every group and closes it. report may be nil.
+func reduceAll(ctx context.Context, r Reducer, g *groups, out Emitter, report func()) error {
+	if err := reduceGroups(ctx, r, g, out, report); err != nil {
+		return errors.Join(err, closeReducer(ctx, r, out))
+	}
+	return r.Close(ctx, out)
+}
+
+// closeReducer ends a reducer whose output nobody wants any more.
+func closeReducer(ctx context.Context, r Reducer, out Emitter) error {
+	stopped, stop := context.WithCancel(ctx)
+	stop()
+	return ignoreCancel(r.Close(stopped, out))
+}
+
+func reduceGroups(ctx context.Context, r Reducer, g *groups, out Emitter, report func()) error {
+	for n := 1; ; n++ {
+		group, err := g.next()
+		if group == nil {
+			return err
+		}
+		if err := r.Reduce(ctx, group, out); err != nil {
+			return err
+		}
+		if n%reportEvery == 0 {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if report != nil {
+				report()
+			}
+		}
+	}
+}
+
+// openSources opens the task's partition of every map output, in the order of
+// the map tasks (law W2).
+func (t *try) openSources(ctx context.Context, done *task.Done) ([]run, error) {
+	sources := slices.Clone(t.run.Sources)
+	slices.SortStableFunc(sources, func(a, b *shuffle.Index) int {
+		x, _ := mapOf(a.Name)
+		y, _ := mapOf(b.Name)
+		return cmp.Compare(x, y)
+	})
+	var todo []func() (run, error)
+	for _, x := range sources {
+		p, err := x.Partition(t.run.Task.Index)
+		if err != nil {
+			return nil, err
+		}
+		if p.Rows == 0 {
+			continue
+		}
+		done.BytesIn += p.Length
+		done.RecordsIn += p.Rows
+		todo = append(todo, func() (run, error) { return t.openRun(ctx, t.source, x, t.run.Task.Index) })
+	}
+	for round := 0; len(todo) > fanIn; round++ {
+		var err error
+		if todo, err = t.mergeRound(ctx, todo, round); err != nil {
+			return nil, err
+		}
+	}
+	return openAll(todo)
+}
+
+func (t *try) openRun(ctx context.Context, s *shuffle.Source, x *shuffle.Index, p int) (run, error) {
+	r, err := s.Open(ctx, x, p)
+	if err != nil {
+		return nil, err
+	}
+	return partitionRun{r}, nil
+}
+
+// partitionRun is a partition of an exchange file as a run.
+type partitionRun struct{ *shuffle.PartitionReader }
+
+func openAll(todo []func() (run, error)) ([]run, error) {
+	var runs []run
+	for _, open := range todo {
+		r, err := open()
+		if err != nil {
+			return nil, errors.Join(err, closeRuns(runs))
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
+}
+
+// mergeRound merges each fanIn neighbouring runs into one in scratch space.
+func (t *try) mergeRound(ctx context.Context, todo []func() (run, error), round int) ([]func() (run, error), error) {
+	var next []func() (run, error)
+	local := &shuffle.Source{Local: []string{t.state.dir}}
+	for group := range slices.Chunk(todo, fanIn) {
+		path := filepath.Join(t.state.dir, fmt.Sprintf("merge-%d-%05d.x", round, len(next)))
+		x, err := t.mergeTo(group, path)
+		if err != nil {
+			return nil, err
+		}
+		next = append(next, func() (run, error) {
+			r, err := t.openRun(ctx, local, x, 0)
+			if err == nil {
+				err = os.Remove(path) // mapped, or read: it lives as long as the run
+			}
+			return r, err
+		})
+	}
+	return next, nil
+}
+
+func (t *try) mergeTo(group []func() (run, error), path string) (*shuffle.Index, error) {
+	runs, err := openAll(group)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMerger(runs, t.plan.order, t.plan.exchange.Value)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	w, err := newRunWriter(path, t.plan.exchange.Value, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	w.begin(0, t.plan.order)
+	if err := copyGroups(newGroups(m, 0, nil), w); err != nil {
+		return nil, err
+	}
+	if err := w.flush(); err != nil {
+		return nil, err
+	}
+	return w.Commit()
+}

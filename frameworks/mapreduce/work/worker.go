@@ -1,0 +1,195 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+	"github.com/capstan-run/capstan/shuffle"
+)
+
+// Store is what a worker needs of the object store. A *store.Client is one.
+type Store interface {
+	output.Store
+	shuffle.Objects
+}
+
+// Worker runs the tasks of one job in one executor. Run may be called from
+// several goroutines at once.
+type Worker struct {
+	env    *core.Env
+	plan   *plan
+	store  Store
+	source *shuffle.Source
+	budget int // bytes of a task's store
+	ledger ledger
+}
+
+// defaultMemory stands in for an executor without a limit.
+const defaultMemory = core.Bytes(512 << 20)
+
+// New makes the worker of an executor. functions are those of the program it
+// runs in. An error is a fault of the spec.
+func New(env *core.Env, body *spec.Body, functions Registry, st Store) (*Worker, error) {
+	p, err := newPlan(body, functions)
+	if err != nil {
+		return nil, err
+	}
+	memory := env.Memory
+	if memory <= 0 {
+		memory = defaultMemory
+	}
+	w := &Worker{env: env, plan: p, store: st}
+	// A third for what tasks store; sorting, a block and a batch each, and the
+	// garbage collector's slack need the rest.
+	w.budget = int(memory) / 3 / body.SlotsOf(env.CPU)
+	w.source = &shuffle.Source{Local: []string{env.Shared}}
+	if st != nil {
+		w.source.Objects = st
+	}
+	return w, nil
+}
+
+// LimitMemory tells the Go runtime of the executor's limit, so that it collects
+// garbage rather than be killed. It concerns the whole process: call it once,
+// where the process is the executor.
+func LimitMemory(limit core.Bytes) {
+	if limit > 0 {
+		debug.SetMemoryLimit(int64(limit) / 10 * 8)
+	}
+}
+
+// Run runs one try to its end. progress is called from this goroutine and
+// those of the try, as often as there is any; it must be quick. When Run
+// returns, a failed or cancelled try has left nothing behind.
+func (w *Worker) Run(ctx context.Context, r *task.Run, progress func(task.Progress)) (*task.Done, *task.Failed) {
+	spent := w.ledger.begin()
+	done, err := w.run(ctx, r, progress)
+	cpu := w.ledger.end(spent)
+	if err != nil {
+		return nil, failure(r, err)
+	}
+	done.Task, done.Try, done.CPUNanos = r.Task, r.Try, cpu
+	return done, nil
+}
+
+func (w *Worker) run(ctx context.Context, r *task.Run, progress func(task.Progress)) (*task.Done, error) {
+	t, err := newTry(w, r, progress)
+	if err != nil {
+		return nil, err
+	}
+	defer t.clean()
+	switch r.Task.Phase {
+	case task.Map:
+		return t.runMap(ctx)
+	case task.Reduce:
+		return t.runReduce(ctx)
+	case task.Sample:
+		return t.runSample(ctx)
+	}
+	return nil, core.Errorf(core.Internal, "task %s has no known phase", r.Task)
+}
+
+// fatal is an error that another try would meet again.
+type fatal struct{ error }
+
+func (f fatal) Unwrap() error { return f.error }
+
+// failure describes why a try ended.
+func failure(r *task.Run, err error) *task.Failed {
+	f := &task.Failed{Task: r.Task, Try: r.Try}
+	var lost *shuffle.LostError
+	if errors.As(err, &lost) {
+		if m, ok := mapOf(lost.Name); ok {
+			f.Lost = []int{m}
+		}
+	}
+	var certain fatal
+	f.Fatal = errors.As(err, &certain) || core.KindOf(err) == core.Invalid
+	e := *core.AsError(err)
+	switch {
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		e.Kind = core.Cancelled
+	case e.Kind == core.Internal && e.What == "":
+		e.Kind = core.Failed
+	}
+	if e.Err != nil { // the wire does not carry it
+		if e.What != "" {
+			e.What += ": "
+		}
+		e.What += e.Err.Error()
+		e.Err = nil
+	}
+	if e.Where == "" {
+		e.Where = r.Task.String()
+	}
+	f.Err = e
+	return f
+}
+
+// exchangeName is the file name of a try's map output. mapOf reads it.
+func exchangeName(r *task.Run) string { return r.Task.String() + "." + strconv.Itoa(r.Try) + ".x" }
+
+func mapOf(name string) (int, bool) {
+	digits, ok := strings.CutPrefix(name, string(task.Map)+"-")
+	if !ok {
+		return 0, false
+	}
+	digits, _, _ = strings.Cut(digits, ".")
+	m, err := strconv.Atoi(digits)
+	return m, err == nil
+}
+
+// try is one attempt at a task.
+type try struct {
+	*Worker
+	run      *task.Run
+	state    *tryState
+	progress func(task.Progress)
+	dead     *deadLetters
+}
+
+func newTry(w *Worker, r *task.Run, progress func(task.Progress)) (*try, error) {
+	dir, err := os.MkdirTemp(w.env.Scratch, r.Task.String()+"."+strconv.Itoa(r.Try)+"-")
+	if err != nil {
+		return nil, core.Errorf(core.Failed, "no scratch space: %v", err).At(w.env.Scratch).
+			Do("free space on the disk of the executors' scratch folders")
+	}
+	t := &try{Worker: w, run: r, progress: progress}
+	t.dead = &deadLetters{t: t}
+	t.state = &tryState{dir: dir, split: r.Split, bad: t.dead.add}
+	return t, nil
+}
+
+// clean removes what the try kept in scratch space.
+func (t *try) clean() {
+	t.dead.abort()
+	for _, f := range t.state.side {
+		_ = f.file.Close() // read back before, if the try won
+	}
+	_ = os.RemoveAll(t.state.dir) // the executor's end removes the rest
+}
+
+// context makes the surroundings of a step's user code.
+func (t *try) context(name string, step *spec.Step) *Context {
+	return &Context{
+		Job: t.env.Rank.Job, Epoch: t.env.Rank.Epoch, Task: t.run.Task, Try: t.run.Try,
+		Step: *step, Name: name, Parts: t.run.Partitions, Env: t.env, Body: t.plan.body, shared: t.state,
+	}
+}
+
+// newPart begins a part of the try's output.
+func (t *try) newPart(p output.Part) *output.PartWriter {
+	return output.NewPart(t.store, t.env.Store.Prefix, t.run.Task.String(), t.run.Try, p, t.state.dir)
+}
+
+// exchangePath is where the try's map output lies.
+func (t *try) exchangePath() string { return filepath.Join(t.env.Shared, exchangeName(t.run)) }
