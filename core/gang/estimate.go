@@ -9,13 +9,20 @@ import (
 	"github.com/capstan-run/capstan/core/queue"
 )
 
+// horizon is how far behind the head of the line estimates reach.
+const horizon = 64
+
 // estimate is when e starts at the latest: it plays the line against the ends
-// of the gangs whose walltime is known, each used in full. 0 if an unknown end
-// stands in the way.
+// of the gangs whose walltime is known, each used in full. 0 if an end that is
+// not known stands in the way.
 func (s *Scheduler) estimate(e queue.Entry) int64 {
-	f := s.forecast()
 	limit := s.line.Position(e)
-	for i := 0; i <= limit; {
+	first := min(s.head(), limit)
+	if limit-first > horizon {
+		return 0
+	}
+	f := s.forecast()
+	for i := first; ; {
 		entry := s.line.At(i)
 		switch {
 		case f.serve(s.gangs[ID(entry.Gang)], entry):
@@ -29,17 +36,16 @@ func (s *Scheduler) estimate(e queue.Entry) int64 {
 			return 0
 		}
 	}
-	return 0
 }
 
 // forecast is a possible future of the fleet.
 type forecast struct {
 	now   int64
-	fleet fleet
+	fleet sketch
 	ends  []end // earliest first
 }
 
-// end is when a gang or a repaired rank gives back what it holds.
+// end is when something gives back what it holds.
 type end struct {
 	at   int64
 	gang ID
@@ -49,31 +55,25 @@ type end struct {
 
 // forecast starts from the present.
 func (s *Scheduler) forecast() *forecast {
-	f := &forecast{now: s.now, fleet: s.fleet.clone()}
+	f := &forecast{now: s.now, fleet: s.fleet.sketch()}
 	for _, g := range s.ordered() {
 		if at := g.latestEnd(s.now); at != 0 && g.phase != waiting {
-			v := end{at: at, gang: g.Gang, each: g.Each}
-			for rank, id := range g.nodes {
-				if !g.lost[rank] {
-					v.held = append(v.held, id)
-				}
-			}
-			f.add(v)
+			f.add(end{at, g.Gang, g.Each, g.held()})
 		}
 	}
 	return f
 }
 
-// latestEnd is when g is over at the latest if it starts at now or has
-// started; 0 for never.
+// latestEnd is when g is over at the latest if it is granted at now, or runs
+// already; 0 for never.
 func (g *member) latestEnd(now int64) int64 {
 	switch {
 	case g.Walltime == 0:
 		return 0
-	case g.phase == starting:
-		return g.due + g.Walltime
 	case g.phase == waiting:
 		return now + g.StartTimeout + g.Walltime
+	case g.phase == starting:
+		return g.due + g.Walltime
 	}
 	return max(now, g.wallEnd())
 }
@@ -87,18 +87,15 @@ func (f *forecast) add(v end) {
 
 // serve places e if it fits at f.now.
 func (f *forecast) serve(g *member, e queue.Entry) bool {
-	nodes := f.fleet.nodes()
-	chosen, ok := place.Choose(nodes, g.claim(e))
+	chosen, ok := place.Choose(f.fleet.nodes, g.claim(e))
 	if !ok {
 		return false
 	}
 	v := end{at: g.latestEnd(f.now), gang: g.Gang, each: g.Each}
 	for _, n := range chosen {
-		v.held = append(v.held, nodes[n].ID)
+		v.held = append(v.held, f.fleet.nodes[n].ID)
 	}
-	for _, id := range v.held {
-		f.fleet.take(id, g.Each)
-	}
+	f.fleet.take(v.held, v.each)
 	if v.at != 0 {
 		f.add(v)
 	}
@@ -113,8 +110,6 @@ func (f *forecast) advance() bool {
 	v := f.ends[0]
 	f.ends = f.ends[1:]
 	f.now = max(f.now, v.at)
-	for _, id := range v.held {
-		f.fleet.give(id, v.each)
-	}
+	f.fleet.give(v.held, v.each)
 	return true
 }

@@ -68,9 +68,9 @@ type Release struct {
 	Gang ID
 }
 
-// MemberLost says that a rank of a running gang is gone. What it held is free
-// again; the gang goes on with a hole. For a gang that is still starting it
-// is a StartFailed.
+// MemberLost says that a rank of a running gang is gone and that nobody asks
+// for a new one yet. What it held is free for others; the gang goes on with a
+// hole. For a gang that is still starting it is a StartFailed.
 type MemberLost struct {
 	Now    int64
 	Gang   ID
@@ -78,10 +78,11 @@ type MemberLost struct {
 	Reason string
 }
 
-// MemberReplace asks for a new executor for a rank, lost or not: Replace
-// answers, now or when there is room. Repairs outrank fresh gangs. If the
-// replacement comes to nothing the host says so by MemberLost and may ask
-// again.
+// MemberReplace says that a rank of a running gang is gone, if that was not
+// said before, and asks for a new executor: Replace answers, now or when there
+// is room. Repairs outrank fresh gangs; to keep the room of the old executor
+// for the new one, send this instead of a MemberLost, not after it. If the
+// replacement comes to nothing send it again.
 type MemberReplace struct {
 	Now  int64
 	Gang ID

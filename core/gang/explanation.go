@@ -13,15 +13,16 @@ import (
 // Explanation says why a gang, or a rank to be replaced, waits (law G9).
 type Explanation struct {
 	Gang     ID       `json:"gang"`
-	Rank     int      `json:"rank"` // queue.Whole, or the rank that waits for a new node
+	Rank     int      `json:"rank"`  // queue.Whole, or the rank that waits for a new node
 	State    string   `json:"state"` // as GangView.State; "unknown" for a gang that is not known
 	What     string   `json:"what"`  // the ask in words
 	Blockers []string `json:"blockers"`
-	// Change is the smallest changes that would unblock it, each enough by
+	// Remedy is the smallest changes that would unblock it, each enough by
 	// itself; "" if none is known.
-	Change string `json:"change,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
 	// Estimate is the latest start, in Unix milliseconds, if every walltime is
-	// used in full and nothing more urgent comes; 0 if that cannot be known.
+	// used in full and nothing more urgent comes; 0 if that cannot be known, or
+	// if very many wait before it.
 	Estimate int64 `json:"estimate,omitempty"`
 	Now      int64 `json:"now"` // when this was so
 }
@@ -41,8 +42,8 @@ func (x Explanation) String() string {
 	for _, s := range x.Blockers {
 		b.WriteString("\n  " + s)
 	}
-	if x.Change != "" {
-		b.WriteString("\n  would do: " + x.Change)
+	if x.Remedy != "" {
+		b.WriteString("\n  would do: " + x.Remedy)
 	}
 	if x.Estimate != 0 {
 		fmt.Fprintf(&b, "\n  starts within %s", millis(x.Estimate-x.Now))
@@ -62,16 +63,19 @@ func (s *Scheduler) Why(id ID) Explanation {
 	if g == nil {
 		return Explanation{Gang: id, Rank: queue.Whole, State: "unknown", Now: s.now}
 	}
-	if i := s.position(id); i >= 0 {
+	if i := s.position(g); i >= 0 {
 		return s.explain(g, i)
 	}
 	return Explanation{Gang: id, Rank: queue.Whole, State: string(g.phase), What: g.Request.String(), Now: s.now}
 }
 
 // position is the first place in the line of a gang or one of its ranks, or -1.
-func (s *Scheduler) position(id ID) int {
-	for i := range s.line.Len() {
-		if s.line.At(i).Gang == string(id) {
+func (s *Scheduler) position(g *member) int {
+	if g.phase == waiting {
+		return s.line.Position(g.entry())
+	}
+	for i := 0; i < s.line.Len() && s.line.At(i).Repair(); i++ {
+		if s.line.At(i).Gang == string(g.Gang) {
 			return i
 		}
 	}
@@ -95,30 +99,32 @@ func (s *Scheduler) explain(g *member, i int) Explanation {
 	if s.stalled(e) {
 		x.Blockers = append(x.Blockers, "the nodes that are up could not hold it even if they were empty")
 	}
-	x.Change = strings.Join(s.changes(g, e, ask), ", or ")
+	x.Remedy = strings.Join(s.changes(g, e, ask), ", or ")
 	x.Estimate = s.estimate(e)
 	return x
 }
 
-// ahead names who stands before the i-th entry and holds it up.
+// ahead names who holds up the i-th entry: the one that waits for room and all
+// behind it. Those before it are stalled and hold up nobody (law G4).
 func (s *Scheduler) ahead(i int) string {
-	var first *queue.Entry
-	count := 0
-	for k := range i {
-		if e := s.line.At(k); !s.stalled(e) {
-			if count++; first == nil {
-				first = &e
-			}
-		}
-	}
-	switch {
-	case count == 0:
+	first := s.head()
+	if i <= first {
 		return ""
-	case first.Repair():
-		return fmt.Sprintf("%d ahead in line, first the repair of %s rank %d", count, first.Gang, first.Rank)
-	default:
-		return fmt.Sprintf("%d ahead in line, first %s (priority %d)", count, first.Gang, first.Priority)
 	}
+	e := s.line.At(first)
+	if e.Repair() {
+		return fmt.Sprintf("%d ahead in line, first the repair of %s rank %d", i-first, e.Gang, e.Rank)
+	}
+	return fmt.Sprintf("%d ahead in line, first %s (priority %d)", i-first, e.Gang, e.Priority)
+}
+
+// head is the position of the entry that waits for room; past the end if none
+// does.
+func (s *Scheduler) head() int {
+	if s.stuck == nil {
+		return s.line.Len()
+	}
+	return s.line.Position(*s.stuck)
 }
 
 // changes lists what would let e run now, were it at the head.
@@ -141,34 +147,38 @@ func (s *Scheduler) changes(g *member, e queue.Entry, ask place.Ask) []string {
 }
 
 // blocker is a gang whose end alone would make room: the one that holds the
-// fewest ranks, then the first by ID. It looks at most at tried of them.
+// fewest ranks, then the first by ID. It tries a bounded number of them.
 func (s *Scheduler) blocker(ask place.Ask) *member {
-	const tried = 64
+	const tries = 64
 	var best *member
-	seen := 0
+	after := s.fleet.sketch()
+	tried := 0
 	for _, g := range s.ordered() {
 		if g.phase == waiting || best != nil && g.Size >= best.Size {
 			continue
 		}
-		if seen++; seen > tried {
+		if tried++; tried > tries {
 			break
 		}
-		after := s.fleet.clone()
-		g.leave(&after)
-		if _, ok := place.Choose(after.nodes(), ask); ok {
+		held := g.held()
+		after.give(held, g.Each)
+		if _, ok := place.Choose(after.nodes, ask); ok {
 			best = g
 		}
+		after.take(held, g.Each)
 	}
 	return best
 }
 
-// leave frees what g holds in f.
-func (g *member) leave(f *fleet) {
+// held is the node of each living rank.
+func (g *member) held() []core.NodeID {
+	held := make([]core.NodeID, 0, len(g.nodes))
 	for rank, id := range g.nodes {
 		if !g.lost[rank] {
-			f.give(id, g.Each)
+			held = append(held, id)
 		}
 	}
+	return held
 }
 
 // tooLarge refuses q, which all nodes, empty, could not hold.

@@ -132,6 +132,28 @@ func (f *fleet) empty(all bool) []place.Node {
 	return nodes
 }
 
+// sketch is a copy of the fleet's nodes on which a future can be drawn.
+type sketch struct {
+	nodes []place.Node
+	at    map[core.NodeID]int // shared with the fleet, read only
+}
+
+func (f *fleet) sketch() sketch { return sketch{slices.Clone(f.nodes()), f.at} }
+
+func (s sketch) take(ids []core.NodeID, each core.Resources) {
+	for _, id := range ids {
+		n := &s.nodes[s.at[id]]
+		n.Free = n.Free.Sub(each)
+	}
+}
+
+func (s sketch) give(ids []core.NodeID, each core.Resources) {
+	for _, id := range ids {
+		n := &s.nodes[s.at[id]]
+		n.Free = n.Free.Add(each)
+	}
+}
+
 // described reports whether any node ever said what it can hold.
 func (f *fleet) described() bool {
 	for _, m := range f.machines {

@@ -189,7 +189,7 @@ func (s *Scheduler) adopt(e Adopt) {
 			s.fleet.take(id, g.Each)
 		}
 	}
-	if e.Since == 0 {
+	if e.Since <= 0 {
 		s.setDue(g, s.now+g.StartTimeout)
 		return
 	}

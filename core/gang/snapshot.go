@@ -79,7 +79,7 @@ func (s *Scheduler) Gang(id ID) (GangView, bool) {
 	if g == nil {
 		return GangView{}, false
 	}
-	return g.view(s.position(id) + 1), true
+	return g.view(s.position(g) + 1), true
 }
 
 // String is the state, one line for each node and gang: the same for the same

@@ -61,12 +61,7 @@ func (g *member) claim(e queue.Entry) place.Ask {
 	ask := g.ask()
 	ask.Avoid = g.avoid
 	if e.Repair() {
-		ask.Size = 1
-		for rank, id := range g.nodes {
-			if !g.lost[rank] {
-				ask.Beside = append(ask.Beside, id)
-			}
-		}
+		ask.Size, ask.Beside = 1, g.held()
 	}
 	return ask
 }

@@ -102,12 +102,26 @@ func thinnerBoth(nodes []Node, ask Ask) (Ask, bool) {
 // placement: the least such amount, or false if no single node can do it.
 func Relief(nodes []Node, ask Ask) (core.NodeID, core.Resources, bool) {
 	f := survey(nodes, ask)
+	l, spread := levelOf(ask.Policy.Spread)
+	if !spread {
+		l, _ = levelOf(ask.Policy.Pack) // cluster for neither
+	}
+	oneShort := spread && ask.Size-f.largest() == 1
 	best, least := -1, core.Resources{}
-	for i := range nodes {
-		need, ok := f.relief(i)
-		if ok && (best < 0 || less(need, least)) {
-			best, least = i, need
+	for lo := 0; lo < len(nodes); {
+		hi := domainEnd(nodes, l, lo)
+		sum := f.sum(lo, hi)
+		for i := lo; i < hi; i++ {
+			ranks := f.room[i] + ask.Size - sum
+			if spread {
+				ranks = 1
+			}
+			need, ok := f.relief(i, ranks)
+			if ok && (!spread || oneShort && sum == 0) && (best < 0 || less(need, least)) {
+				best, least = i, need
+			}
 		}
+		lo = hi
 	}
 	if best < 0 {
 		return "", core.Resources{}, false
@@ -115,43 +129,13 @@ func Relief(nodes []Node, ask Ask) (core.NodeID, core.Resources, bool) {
 	return nodes[best].ID, least, true
 }
 
-// relief is what would have to get free on node i.
-func (f *field) relief(i int) (core.Resources, bool) {
+// relief is what would have to get free on node i for so many ranks; false if
+// it does not hold that much.
+func (f *field) relief(i, ranks int) (core.Resources, bool) {
 	n := &f.nodes[i]
 	if n.Closed != "" || f.excluded(i) {
 		return core.Resources{}, false
 	}
-	ranks := f.room[i] + f.missing(i)
-	if _, ok := levelOf(f.ask.Policy.Spread); ok {
-		if f.room[i] > 0 || f.missing(i) != 1 || f.served(i) {
-			return core.Resources{}, false
-		}
-		ranks = 1
-	}
 	need := n.lack(f.ask.Each, ranks)
 	return need, need.Fits(n.Capacity.Sub(n.Free))
-}
-
-// missing is how many ranks the domain of node i lacks room for.
-func (f *field) missing(i int) int {
-	l, ok := levelOf(f.ask.Policy.Pack)
-	if !ok {
-		return f.ask.Size - f.largest()
-	}
-	lo := i
-	for lo > 0 && same(l, &f.nodes[lo-1], &f.nodes[i]) {
-		lo--
-	}
-	return f.ask.Size - f.sum(lo, domainEnd(f.nodes, l, lo))
-}
-
-// served reports whether a node beside i in its spread domain has room.
-func (f *field) served(i int) bool {
-	l, _ := levelOf(f.ask.Policy.Spread)
-	for k := range f.nodes {
-		if f.room[k] > 0 && same(l, &f.nodes[k], &f.nodes[i]) {
-			return true
-		}
-	}
-	return false
 }

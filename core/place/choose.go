@@ -14,9 +14,9 @@ type Ask struct {
 	Each   core.Resources
 	Policy core.PlacementAsk
 	// Beside are nodes that hold members of the same gang already. Pack stays
-	// in their domain, spread keeps out of theirs, and neither goes as near to
-	// the first of them as it can. Those that are not among the nodes are
-	// passed over.
+	// in their domain, spread keeps out of theirs, and neither goes as near as
+	// it can to the first of them in topology order. Those that are not among
+	// the nodes are passed over.
 	Beside []core.NodeID
 	// Avoid are nodes to use only if there is no placement without them.
 	Avoid []core.NodeID
@@ -50,47 +50,58 @@ func Choose(nodes []Node, ask Ask) ([]int, bool) {
 
 // field is the nodes as one ask sees them.
 type field struct {
-	nodes  []Node
-	ask    Ask
-	room   []int // by node: ranks that fit
-	beside []int // indexes of ask.Beside
+	nodes []Node
+	ask   Ask
+	room  []int  // by node: ranks that fit
+	out   []bool // by node: ruled out by the members in place; nil for none
+	near  int    // the node to stay near, -1 for any
 }
 
 // survey counts the room of every node. Nodes that the members in place rule
 // out have none.
 func survey(nodes []Node, ask Ask) *field {
-	f := &field{nodes: nodes, ask: ask, room: make([]int, len(nodes))}
+	f := &field{nodes: nodes, ask: ask, room: make([]int, len(nodes)), near: -1}
 	for i := range nodes {
 		if nodes[i].Closed == "" {
 			f.room[i] = nodes[i].room(ask.Each)
 		}
 	}
-	if len(ask.Beside) == 0 {
-		return f
-	}
-	for _, id := range ask.Beside {
-		if i := slices.IndexFunc(nodes, func(n Node) bool { return n.ID == id }); i >= 0 {
-			f.beside = append(f.beside, i)
-		}
-	}
-	for i := range nodes {
-		if f.excluded(i) {
-			f.room[i] = 0
-		}
+	if len(ask.Beside) > 0 {
+		f.keep()
 	}
 	return f
 }
 
-// excluded reports whether members in place rule node i out.
-func (f *field) excluded(i int) bool {
-	if l, ok := levelOf(f.ask.Policy.Pack); ok && len(f.beside) > 0 {
-		return !same(l, &f.nodes[i], &f.nodes[f.beside[0]])
+// keep holds f to what the members in place allow.
+func (f *field) keep() {
+	beside := make(map[core.NodeID]bool, len(f.ask.Beside))
+	for _, id := range f.ask.Beside {
+		beside[id] = true
 	}
-	if l, ok := levelOf(f.ask.Policy.Spread); ok {
-		return slices.ContainsFunc(f.beside, func(b int) bool { return same(l, &f.nodes[i], &f.nodes[b]) })
+	f.near = slices.IndexFunc(f.nodes, func(n Node) bool { return beside[n.ID] })
+	if f.near < 0 || f.ask.Policy == (core.PlacementAsk{}) {
+		return
 	}
-	return false
+	f.out = make([]bool, len(f.nodes))
+	l, packed := levelOf(f.ask.Policy.Pack)
+	if !packed {
+		l, _ = levelOf(f.ask.Policy.Spread)
+	}
+	for lo := 0; lo < len(f.nodes); {
+		hi := domainEnd(f.nodes, l, lo)
+		held := slices.ContainsFunc(f.nodes[lo:hi], func(n Node) bool { return beside[n.ID] })
+		if packed {
+			held = lo > f.near || f.near >= hi // pack: out is any domain but the one
+		}
+		for i := lo; i < hi && held; i++ {
+			f.out[i], f.room[i] = true, 0
+		}
+		lo = hi
+	}
 }
+
+// excluded reports whether members in place rule node i out.
+func (f *field) excluded(i int) bool { return f.out != nil && f.out[i] }
 
 // without is f as if the nodes of ids had no room.
 func (f *field) without(ids []core.NodeID) *field {
@@ -112,8 +123,8 @@ func (f *field) choose() ([]int, bool) {
 	if !ok {
 		top = cluster
 	}
-	if len(f.beside) > 0 {
-		return f.near(f.beside[0], top)
+	if f.near >= 0 {
+		return f.around(f.near, top)
 	}
 	return f.pack(top)
 }
@@ -137,8 +148,8 @@ func (f *field) pack(top level) ([]int, bool) {
 	return nil, false
 }
 
-// near places all ranks in the lowest domain around node i that has room.
-func (f *field) near(i int, top level) ([]int, bool) {
+// around places all ranks in the lowest domain around node i that has room.
+func (f *field) around(i int, top level) ([]int, bool) {
 	for l := host; l <= top; l++ {
 		lo := i
 		for lo > 0 && same(l, &f.nodes[lo-1], &f.nodes[i]) {

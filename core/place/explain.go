@@ -60,67 +60,121 @@ func Explain(nodes []Node, ask Ask) []Blocker {
 
 // lack says what the policy wants and what there is.
 func (f *field) lack() string {
-	want := fmt.Sprintf("%d are needed", f.ask.Size)
-	if f.ask.Size == 1 {
-		want = "1 is needed"
-	}
+	want := count(f.ask.Size, "is", "are") + " needed"
 	if l, ok := levelOf(f.ask.Policy.Spread); ok {
-		return fmt.Sprintf("spread %s: %d %ss have room for a rank, %s", l, f.largest(), l, want)
+		has := count(f.largest(), l.String()+" has", l.String()+"s have")
+		return fmt.Sprintf("spread %s: %s room for a rank, %s", l, has, want)
 	}
+	has := count(f.largest(), "rank", "ranks")
 	if l, ok := levelOf(f.ask.Policy.Pack); ok {
-		return fmt.Sprintf("pack %s: no %s has room for more than %d ranks, %s", l, l, f.largest(), want)
+		return fmt.Sprintf("pack %s: no %s has room for more than %s, %s", l, l, has, want)
 	}
-	return fmt.Sprintf("there is room for %d ranks, %s", f.largest(), want)
+	return fmt.Sprintf("there is room for %s, %s", has, want)
 }
 
-// groups sorts every node into one blocker.
-func (f *field) groups() []Blocker {
-	var reasons []string
-	members := map[string][]core.NodeID{}
-	closest := map[string]int{}
-	for i := range f.nodes {
-		key := f.reason(i)
-		if members[key] == nil {
-			reasons = append(reasons, key)
-			closest[key] = i
-		}
-		members[key] = append(members[key], f.nodes[i].ID)
-		if less(f.nodes[i].lack(f.ask.Each, 1), f.nodes[closest[key]].lack(f.ask.Each, 1)) {
-			closest[key] = i
-		}
+// count is "no hosts", "1 host" or "3 hosts".
+func count(n int, one, many string) string {
+	switch n {
+	case 0:
+		return "no " + many
+	case 1:
+		return "1 " + one
 	}
-	out := make([]Blocker, len(reasons))
-	for k, key := range reasons {
-		out[k] = Blocker{Nodes: members[key], Reason: key}
-		n := &f.nodes[closest[key]]
-		if lack := n.lack(f.ask.Each, 1); lack != (core.Resources{}) && n.Closed == "" {
-			out[k].Reason += fmt.Sprintf(" (node %s lacks %s)", n.ID, Amount(lack))
-		}
-	}
-	return out
+	return fmt.Sprintf("%d %s", n, many)
 }
 
-// reason is the group of node i.
-func (f *field) reason(i int) string {
+// cause is why a node is no (or not enough) help. It is comparable, so that
+// nodes group by it.
+type cause struct {
+	kind   causeKind
+	closed string
+	room   int
+}
+
+type causeKind int
+
+const (
+	closed causeKind = iota
+	ruledOut
+	roomy
+	small
+	shortOfBoth
+	shortOfCPU
+	shortOfMemory
+)
+
+// cause is that of node i.
+func (f *field) cause(i int) cause {
 	n := &f.nodes[i]
 	lack := n.lack(f.ask.Each, 1)
 	switch {
 	case n.Closed != "":
-		return n.Closed
-	case f.excluded(i) && f.ask.Policy.Spread != "":
-		return "holds or neighbours another rank of the gang"
+		return cause{kind: closed, closed: n.Closed}
 	case f.excluded(i):
-		return fmt.Sprintf("not in the %s of the gang's other ranks", f.ask.Policy.Pack)
+		return cause{kind: ruledOut}
 	case f.room[i] > 0:
-		return fmt.Sprintf("room for %d", f.room[i])
+		return cause{kind: roomy, room: f.room[i]}
 	case !f.ask.Each.Fits(n.Capacity):
-		return "too small for one rank even when empty"
+		return cause{kind: small}
 	case lack.CPU > 0 && lack.Memory > 0:
-		return "short of cpu and memory"
+		return cause{kind: shortOfBoth}
 	case lack.CPU > 0:
-		return "short of cpu"
+		return cause{kind: shortOfCPU}
 	default:
-		return "short of memory"
+		return cause{kind: shortOfMemory}
+	}
+}
+
+// groups sorts every node into one blocker, in the order of their first nodes.
+func (f *field) groups() []Blocker {
+	type cluster struct {
+		cause
+		ids     []core.NodeID
+		closest int // lacks the least
+	}
+	var groups []*cluster
+	byCause := map[cause]*cluster{}
+	for i := range f.nodes {
+		c := f.cause(i)
+		g := byCause[c]
+		if g == nil {
+			g = &cluster{cause: c, closest: i}
+			byCause[c], groups = g, append(groups, g)
+		}
+		g.ids = append(g.ids, f.nodes[i].ID)
+		if less(f.nodes[i].lack(f.ask.Each, 1), f.nodes[g.closest].lack(f.ask.Each, 1)) {
+			g.closest = i
+		}
+	}
+	out := make([]Blocker, len(groups))
+	for k, g := range groups {
+		out[k] = Blocker{Nodes: g.ids, Reason: f.reason(g.cause, g.closest)}
+	}
+	return out
+}
+
+// reason is c in words; closest is the node of the group that lacks the least.
+func (f *field) reason(c cause, closest int) string {
+	n := &f.nodes[closest]
+	lacks := fmt.Sprintf(" (node %s lacks %s)", n.ID, Amount(n.lack(f.ask.Each, 1)))
+	switch c.kind {
+	case closed:
+		return c.closed
+	case ruledOut:
+		if f.ask.Policy.Spread != "" {
+			return fmt.Sprintf("in a %s that holds another rank of the gang", f.ask.Policy.Spread)
+		}
+		return fmt.Sprintf("not in the %s of the gang's other ranks", f.ask.Policy.Pack)
+	case roomy:
+		return fmt.Sprintf("room for %d", c.room)
+	case small:
+		return "too small for one rank even when empty" + lacks
+	case shortOfBoth:
+		return "short of cpu and memory" + lacks
+	case shortOfCPU:
+		return "short of cpu" + lacks
+	default:
+		return "short of memory" + lacks
 	}
 }
 
