@@ -84,16 +84,16 @@ func (a *app) nodeCommand() *cobra.Command {
 				core.Node
 				Free      core.Resources `json:"free"`
 				Executors int            `json:"executors"`
-				Draining  bool           `json:"draining,omitempty"`
+				State     string         `json:"state"`
 			}
 			nodes, names, err := fromStructs[node](r.Msg.Nodes, func(n node) string { return string(n.ID) })
 			if err != nil {
 				return err
 			}
 			return a.print(nodes, func() string { return strings.Join(names, "\n") }, func(w io.Writer) {
-				fmt.Fprintln(w, "NODE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS")
+				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS")
 				for _, n := range nodes {
-					fmt.Fprintf(w, "%s\t%s\t%s of %s\t%s of %s\t%d\n", n.ID, info.Launcher, n.Free.CPU, n.Capacity.CPU,
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\n", n.ID, n.State, info.Launcher, n.Free.CPU, n.Capacity.CPU,
 						size(int64(n.Free.Memory)), size(int64(n.Capacity.Memory)), n.Executors)
 				}
 			})

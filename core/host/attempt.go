@@ -155,7 +155,9 @@ func (a *attempt) prepareDoor() (core.Report, error) {
 	if err := os.MkdirAll(a.dir(""), 0o700); err != nil {
 		return core.Report{}, err
 	}
-	l, err := unixsock.Listen(a.dir("store.sock"))
+	path := a.dir("store.sock")
+	os.Remove(path) // a former life of the host's
+	l, err := unixsock.Listen(path)
 	if err != nil {
 		return core.Report{}, err
 	}
@@ -204,6 +206,9 @@ func (a *attempt) coordinatorAccess() core.StoreAccess {
 // finish makes the attempt's outcome final, or starts the next attempt.
 func (a *attempt) finish(report core.Report, err error) {
 	h, j := a.h, a.job
+	if h.ctx.Err() != nil {
+		return // the next host goes on
+	}
 	h.mu.Lock()
 	if j.cancel != nil && err != nil {
 		err = j.cancel

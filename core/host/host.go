@@ -104,8 +104,11 @@ func (h *Host) open(ctx context.Context) error {
 // loadCA reads the host's certificate authority from the journal, or makes it.
 func (h *Host) loadCA(ctx context.Context) (*executor.CA, error) {
 	pem, err := h.journal.Meta(ctx, "ca")
-	if err == nil && len(pem) > 0 {
+	if err == nil {
 		return executor.LoadCA(pem)
+	}
+	if core.KindOf(err) != core.NotFound {
+		return nil, err
 	}
 	ca, err := executor.NewCA()
 	if err != nil {
@@ -127,7 +130,10 @@ func (h *Host) Close() error {
 	var listeners []net.Listener
 	for _, j := range h.jobs {
 		if j.attempt != nil {
-			j.attempt.end(errHostStops)
+			j.attempt.cancel(errHostStops)
+			if j.attempt.doorSock != nil {
+				listeners = append(listeners, j.attempt.doorSock)
+			}
 			for _, g := range j.attempt.gangs {
 				listeners = append(listeners, g.listeners...)
 			}

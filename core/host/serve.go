@@ -252,7 +252,7 @@ func (s *service) Why(_ context.Context, r *connect.Request[apipb.JobRequest]) (
 		if g := j.attempt.gangs[name]; g != nil && g.state.Lease == 0 {
 			e := h.sched.Why(g.id)
 			text = append(text, e.String())
-			out.Blockers = append(out.Blockers, e.Reasons()...)
+			out.Blockers = append(out.Blockers, e.Blockers...)
 			if e.Remedy != "" {
 				out.Remedy = e.Remedy
 			}
@@ -411,7 +411,7 @@ func (s *service) Nodes(context.Context, *connect.Request[apipb.NodesRequest]) (
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := new(apipb.NodesResponse)
-	for _, n := range h.nodeViews() {
+	for _, n := range h.sched.Snapshot().Nodes {
 		doc, err := api.ToStruct(n)
 		if err != nil {
 			return nil, api.ToConnect(err)
@@ -503,4 +503,16 @@ func (h *Host) onlyFinal() bool {
 		}
 	}
 	return true
+}
+
+// Lookup answers a job as it is now, and a channel that is closed when it
+// changes.
+func (h *Host) Lookup(ref string) (core.Job, <-chan struct{}, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j, err := h.find(ref)
+	if err != nil {
+		return core.Job{}, nil, err
+	}
+	return j.rec.Job, j.changed, nil
 }
