@@ -255,6 +255,7 @@ func (c *chaos) disturb() {
 	switch what := rapid.SampledFrom([]string{
 		"hear", "hear", "hear", "speak", "speak", "receive", "receive", "finish", "finish",
 		"start", "save", "commit", "fail", "twice", "kill", "replace", "crash", "tick", "long tick",
+		"flow", "flow",
 	}).Draw(c.t, "what"); what {
 	case "hear":
 		c.hear()
@@ -270,6 +271,8 @@ func (c *chaos) disturb() {
 		if len(w.running) > 0 {
 			c.fail(r, i)
 		}
+	case "flow":
+		c.flow()
 	case "start":
 		c.start()
 	case "save":
@@ -305,6 +308,23 @@ func (c *chaos) check() {
 		if own > c.cfg.Slots {
 			c.t.Fatalf("rank %d has %d tries in %d slots", r, own, c.cfg.Slots)
 		}
+	}
+}
+
+// flow lets every message arrive, so that schedules come as far as reduce.
+func (c *chaos) flow() {
+	c.start()
+	for r, w := range c.workers {
+		for len(w.inbox) > 0 {
+			c.receive(r)
+		}
+		for len(w.outbox) > 0 {
+			c.speak(r, false)
+		}
+	}
+	c.save()
+	for len(c.queue) > 0 && !c.ended {
+		c.hear()
 	}
 }
 

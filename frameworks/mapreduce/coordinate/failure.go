@@ -24,7 +24,7 @@ func (m *Machine) failure(t *try, e core.Error, fatal bool) *core.Error {
 	} else {
 		e.What = fmt.Sprintf("%s failed %d times, last on rank %d: %s", t.name(), t.failures, t.rank, e.What)
 	}
-	if e.Where == "" {
+	if e.Where == "" || e.Where == t.id.String() {
 		e.Where = m.place(t.item)
 	}
 	return &e
