@@ -124,12 +124,13 @@ var ops = map[string]func([]string) (string, error){
 			return "", err
 		}
 		line := strings.Repeat("x", 1023) + "\n"
+		// All on stderr: engines keep no order between the two streams.
 		for range n {
-			if _, err := os.Stdout.WriteString(line); err != nil {
+			if _, err := os.Stderr.WriteString(line); err != nil {
 				return "", err
 			}
 		}
-		_, err = fmt.Fprintln(os.Stdout, a[1])
+		_, err = fmt.Fprintln(os.Stderr, a[1])
 		return "", err
 	},
 	"read": func(a []string) (string, error) {

@@ -2,8 +2,10 @@ package pool_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/launch/docker"
 	"github.com/capstan-run/capstan/core/launch/launchtest"
 	"github.com/capstan-run/capstan/core/launch/pool"
 	"github.com/capstan-run/capstan/core/launch/process"
@@ -268,12 +271,27 @@ func (a *agents) Discard(s pool.Set) {
 	}
 }
 
-// The pool with real processes: warm, taken, answering, refilled, gone.
-func TestRealExecutors(t *testing.T) {
+// The pool with real executors: warm, taken, answering, refilled, gone.
+func TestProcesses(t *testing.T) {
 	l, err := process.New(t.Context(), process.Config{StateDir: t.TempDir(), Instance: launchtest.Instance()})
 	if err != nil {
 		t.Fatal(err)
 	}
+	testReal(t, l)
+}
+
+func TestContainers(t *testing.T) {
+	l, err := docker.New(t.Context(), docker.Config{StateDir: t.TempDir(), Instance: launchtest.Instance()})
+	if errors.Is(err, launch.ErrNoEngine) && os.Getenv("CAPSTAN_REQUIRE_DOCKER") != "1" {
+		t.Skipf("NOT TESTED: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	testReal(t, l)
+}
+
+func testReal(t *testing.T, l launch.Launcher) {
 	defer l.Close()
 	a := &agents{t: t, l: l, gangs: map[string]*launchtest.Gang{}, ready: make(chan string, 4)}
 	p, err := pool.New(t.Context(), pool.Config{Launcher: l, Host: a, RefillAfter: time.Millisecond})
@@ -285,7 +303,7 @@ func TestRealExecutors(t *testing.T) {
 	p.Warm(shape, 3)
 	<-a.ready
 	var set pool.Set
-	for ok := false; !ok; { // its start may return after the last has joined
+	for ok := false; !ok; runtime.Gosched() { // its start may return after the last has joined
 		set, ok = p.Take(shape, 3)
 	}
 	<-a.ready // the refill
