@@ -35,7 +35,8 @@
 // Compression is known by name (.gz, .zst) and by magic. Neither magic is valid
 // UTF-8, so text is never taken for compressed. A name that promises
 // compression over content that is not is an error: decoding nothing would lose
-// data, guessing would read garbage. Compressed files are never cut.
+// data, guessing would read garbage. Compressed files are never cut. A gzip file
+// that was cut off exactly between two members is a whole file to every reader.
 //
 // A CSV record is one line: files are cut anywhere, and a field that holds a
 // newline is a bad record, in every file alike, so that the split size never
