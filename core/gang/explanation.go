@@ -130,14 +130,14 @@ func (s *Scheduler) head() int {
 // changes lists what would let e run now, were it at the head.
 func (s *Scheduler) changes(g *member, e queue.Entry, ask place.Ask) []string {
 	nodes := s.fleet.nodes()
-	if _, ok := place.Choose(nodes, ask); ok {
+	if place.Fits(nodes, ask) {
 		return nil // only those ahead are in the way
 	}
 	var out []string
 	if id, need, ok := place.Relief(nodes, ask); ok {
 		out = append(out, fmt.Sprintf("%s freed on node %s", place.Amount(need), id))
 	}
-	if other := s.blocker(ask); other != nil {
+	if other := s.blocker(g, ask); other != nil {
 		out = append(out, fmt.Sprintf("the end of %s", other.Gang))
 	}
 	if !e.Repair() {
@@ -146,15 +146,16 @@ func (s *Scheduler) changes(g *member, e queue.Entry, ask place.Ask) []string {
 	return out
 }
 
-// blocker is a gang whose end alone would make room: the one that holds the
-// fewest ranks, then the first by ID. It tries a bounded number of them.
-func (s *Scheduler) blocker(ask place.Ask) *member {
+// blocker is a gang other than self whose end alone would make room: the one
+// that holds the fewest ranks, then the first by ID. It tries a bounded number
+// of them.
+func (s *Scheduler) blocker(self *member, ask place.Ask) *member {
 	const tries = 64
 	var best *member
 	after := s.fleet.sketch()
 	tried := 0
 	for _, g := range s.ordered() {
-		if g.phase == waiting || best != nil && g.Size >= best.Size {
+		if g == self || g.phase == waiting || best != nil && g.Size >= best.Size {
 			continue
 		}
 		if tried++; tried > tries {
@@ -162,7 +163,7 @@ func (s *Scheduler) blocker(ask place.Ask) *member {
 		}
 		held := g.held()
 		after.give(held, g.Each)
-		if _, ok := place.Choose(after.nodes, ask); ok {
+		if place.Fits(after.nodes, ask) {
 			best = g
 		}
 		after.take(held, g.Each)
@@ -181,8 +182,9 @@ func (g *member) held() []core.NodeID {
 	return held
 }
 
-// tooLarge refuses q, which all nodes, empty, could not hold.
-func tooLarge(q Request, nodes []place.Node) Refuse {
+// tooLarge refuses q, which all nodes, empty, could not hold: ever looks at
+// them so.
+func tooLarge(q Request, nodes []place.Node, ever place.Ask) Refuse {
 	var total core.Resources
 	for i := range nodes {
 		total = total.Add(nodes[i].Capacity)
@@ -191,7 +193,7 @@ func tooLarge(q Request, nodes []place.Node) Refuse {
 	if len(nodes) == 1 {
 		where = "1 node"
 	}
-	changes := place.Shrink(nodes, q.ask())
+	changes := place.Shrink(nodes, ever)
 	r := Refuse{
 		Gang: q.Gang,
 		Kind: core.Unplaceable,
@@ -199,7 +201,7 @@ func tooLarge(q Request, nodes []place.Node) Refuse {
 	}
 	if q.Placement != (core.PlacementAsk{}) {
 		r.Why = fmt.Sprintf("%s does not fit the cluster (%s on %s)", q, total, where)
-		r.Why += ": " + place.Explain(nodes, q.ask())[0].Reason
+		r.Why += ": " + place.Explain(nodes, ever)[0].Reason
 	}
 	if len(changes) > 0 {
 		// "size 2 would fit, or size 16 with cpu 125m"

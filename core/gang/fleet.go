@@ -119,19 +119,6 @@ func (f *fleet) nodes() []place.Node {
 	return f.view
 }
 
-// empty is the nodes that are up, or all known ones, as if nothing were
-// granted. Machines nobody has described yet are left out.
-func (f *fleet) empty(all bool) []place.Node {
-	nodes := slices.Clone(f.nodes())
-	for i := range nodes {
-		nodes[i].Free = nodes[i].Capacity
-		if all {
-			nodes[i].Closed = ""
-		}
-	}
-	return nodes
-}
-
 // sketch is a copy of the fleet's nodes on which a future can be drawn.
 type sketch struct {
 	nodes []place.Node

@@ -18,12 +18,11 @@ func (s *Scheduler) submit(q Request, r *Result) {
 		r.Actions = append(r.Actions, Refuse{Gang: q.Gang, Kind: core.Invalid, Why: why})
 		return
 	}
-	if s.fleet.described() {
-		all := s.fleet.empty(true)
-		if _, ok := place.Choose(all, q.ask()); !ok {
-			r.Actions = append(r.Actions, tooLarge(q, all))
-			return
-		}
+	ever := q.ask()
+	ever.View = place.Ever
+	if nodes := s.fleet.nodes(); s.fleet.described() && !place.Fits(nodes, ever) {
+		r.Actions = append(r.Actions, tooLarge(q, nodes, ever))
+		return
 	}
 	g := s.admit(q)
 	s.line.Add(g.entry())

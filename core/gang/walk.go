@@ -69,6 +69,7 @@ func (g *member) claim(e queue.Entry) place.Ask {
 // stalled reports whether e would find no room even if every node that is up
 // were empty, so that waiting for others to end is no use.
 func (s *Scheduler) stalled(e queue.Entry) bool {
-	_, ok := place.Choose(s.fleet.empty(false), s.gangs[ID(e.Gang)].claim(e))
-	return !ok
+	ask := s.gangs[ID(e.Gang)].claim(e)
+	ask.View = place.Empty
+	return !place.Fits(s.fleet.nodes(), ask)
 }

@@ -7,6 +7,9 @@ import (
 	"github.com/capstan-run/capstan/core"
 )
 
+// Fits reports whether Choose would find a placement, and is quicker.
+func Fits(nodes []Node, ask Ask) bool { return Largest(nodes, ask) == ask.Size }
+
 // Largest is how many ranks, up to ask.Size, could be placed.
 func Largest(nodes []Node, ask Ask) int { return survey(nodes, ask).largest() }
 
@@ -48,9 +51,11 @@ func Shrink(nodes []Node, ask Ask) []string {
 	}
 	free := ask
 	free.Policy = core.PlacementAsk{}
-	if _, ok := Choose(nodes, free); ok && ask.Policy.Pack != "" {
+	switch {
+	case !Fits(nodes, free):
+	case ask.Policy.Pack != "":
 		out = append(out, "no pack "+ask.Policy.Pack)
-	} else if ok && ask.Policy.Spread != "" {
+	case ask.Policy.Spread != "":
 		out = append(out, "no spread "+ask.Policy.Spread)
 	}
 	return out
@@ -80,8 +85,7 @@ func thinner(nodes []Node, ask Ask, cpu bool) (Ask, bool) {
 	}
 	// Less per rank never makes a placement impossible, so the search may halve.
 	steps := sort.Search(max(top, 0), func(k int) bool {
-		_, ok := Choose(nodes, with(k+1))
-		return !ok
+		return !Fits(nodes, with(k+1))
 	})
 	return with(steps), steps > 0
 }
@@ -132,10 +136,9 @@ func Relief(nodes []Node, ask Ask) (core.NodeID, core.Resources, bool) {
 // relief is what would have to get free on node i for so many ranks; false if
 // it does not hold that much.
 func (f *field) relief(i, ranks int) (core.Resources, bool) {
-	n := &f.nodes[i]
-	if n.Closed != "" || f.excluded(i) {
+	if f.closed(i) != "" || f.excluded(i) {
 		return core.Resources{}, false
 	}
-	need := n.lack(f.ask.Each, ranks)
-	return need, need.Fits(n.Capacity.Sub(n.Free))
+	need := f.shortfall(i, ranks)
+	return need, need.Fits(f.nodes[i].Capacity.Sub(f.free(i)))
 }

@@ -18,9 +18,23 @@ type Ask struct {
 	// it can to the first of them in topology order. Those that are not among
 	// the nodes are passed over.
 	Beside []core.NodeID
+	// View is which state of the nodes to look at. Default Present.
+	View View
 	// Avoid are nodes to use only if there is no placement without them.
 	Avoid []core.NodeID
 }
+
+// View is a state of the nodes, real or imagined.
+type View int
+
+const (
+	// Present is what is free now on the nodes that are not closed.
+	Present View = iota
+	// Empty is the nodes that are not closed as if nothing were granted.
+	Empty
+	// Ever is all nodes, closed or not, as if nothing were granted.
+	Ever
+)
 
 // Check reports what is wrong with a policy.
 func Check(p core.PlacementAsk) error {
@@ -62,14 +76,30 @@ type field struct {
 func survey(nodes []Node, ask Ask) *field {
 	f := &field{nodes: nodes, ask: ask, room: make([]int, len(nodes)), near: -1}
 	for i := range nodes {
-		if nodes[i].Closed == "" {
-			f.room[i] = nodes[i].room(ask.Each)
+		if f.closed(i) == "" {
+			f.room[i] = room(f.free(i), ask.Each)
 		}
 	}
 	if len(ask.Beside) > 0 {
 		f.keep()
 	}
 	return f
+}
+
+// free is what node i has free in the ask's view.
+func (f *field) free(i int) core.Resources {
+	if f.ask.View == Present {
+		return f.nodes[i].Free
+	}
+	return f.nodes[i].Capacity
+}
+
+// closed is why node i takes no ranks in the ask's view.
+func (f *field) closed(i int) string {
+	if f.ask.View == Ever {
+		return ""
+	}
+	return f.nodes[i].Closed
 }
 
 // keep holds f to what the members in place allow.
@@ -152,7 +182,7 @@ func (f *field) pack(top level) ([]int, bool) {
 func (f *field) around(i int, top level) ([]int, bool) {
 	for l := host; l <= top; l++ {
 		lo := i
-		for lo > 0 && same(l, &f.nodes[lo-1], &f.nodes[i]) {
+		for lo > 0 && same(f.nodes, l, lo-1, i) {
 			lo--
 		}
 		hi := domainEnd(f.nodes, l, lo)

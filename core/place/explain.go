@@ -65,6 +65,9 @@ func (f *field) lack() string {
 		has := count(f.largest(), l.String()+" has", l.String()+"s have")
 		return fmt.Sprintf("spread %s: %s room for a rank, %s", l, has, want)
 	}
+	if f.largest() == 0 {
+		return "there is no room for a single rank, " + want
+	}
 	has := count(f.largest(), "rank", "ranks")
 	if l, ok := levelOf(f.ask.Policy.Pack); ok {
 		return fmt.Sprintf("pack %s: no %s has room for more than %s, %s", l, l, has, want)
@@ -105,16 +108,15 @@ const (
 
 // cause is that of node i.
 func (f *field) cause(i int) cause {
-	n := &f.nodes[i]
-	lack := n.lack(f.ask.Each, 1)
+	lack := f.shortfall(i, 1)
 	switch {
-	case n.Closed != "":
-		return cause{kind: closed, closed: n.Closed}
+	case f.closed(i) != "":
+		return cause{kind: closed, closed: f.closed(i)}
 	case f.excluded(i):
 		return cause{kind: ruledOut}
 	case f.room[i] > 0:
 		return cause{kind: roomy, room: f.room[i]}
-	case !f.ask.Each.Fits(n.Capacity):
+	case !f.ask.Each.Fits(f.nodes[i].Capacity):
 		return cause{kind: small}
 	case lack.CPU > 0 && lack.Memory > 0:
 		return cause{kind: shortOfBoth}
@@ -127,36 +129,38 @@ func (f *field) cause(i int) cause {
 
 // groups sorts every node into one blocker, in the order of their first nodes.
 func (f *field) groups() []Blocker {
-	type cluster struct {
+	type group struct {
 		cause
 		ids     []core.NodeID
 		closest int // lacks the least
 	}
-	var groups []*cluster
-	byCause := map[cause]*cluster{}
+	var groups []*group
+	byCause := map[cause]*group{}
 	for i := range f.nodes {
 		c := f.cause(i)
 		g := byCause[c]
 		if g == nil {
-			g = &cluster{cause: c, closest: i}
+			g = &group{cause: c, closest: i}
 			byCause[c], groups = g, append(groups, g)
 		}
 		g.ids = append(g.ids, f.nodes[i].ID)
-		if less(f.nodes[i].lack(f.ask.Each, 1), f.nodes[g.closest].lack(f.ask.Each, 1)) {
+		if less(f.shortfall(i, 1), f.shortfall(g.closest, 1)) {
 			g.closest = i
 		}
 	}
 	out := make([]Blocker, len(groups))
 	for k, g := range groups {
 		out[k] = Blocker{Nodes: g.ids, Reason: f.reason(g.cause, g.closest)}
+		if g.kind == roomy && len(g.ids) > 1 {
+			out[k].Reason += " each"
+		}
 	}
 	return out
 }
 
 // reason is c in words; closest is the node of the group that lacks the least.
 func (f *field) reason(c cause, closest int) string {
-	n := &f.nodes[closest]
-	lacks := fmt.Sprintf(" (node %s lacks %s)", n.ID, Amount(n.lack(f.ask.Each, 1)))
+	lacks := fmt.Sprintf(" (node %s lacks %s)", f.nodes[closest].ID, Amount(f.shortfall(closest, 1)))
 	switch c.kind {
 	case closed:
 		return c.closed
@@ -178,11 +182,12 @@ func (f *field) reason(c cause, closest int) string {
 	}
 }
 
-// lack is what n has to get free for count ranks.
-func (n *Node) lack(each core.Resources, count int) core.Resources {
+// shortfall is what has to get free on node i for so many ranks.
+func (f *field) shortfall(i, ranks int) core.Resources {
+	free, each := f.free(i), f.ask.Each
 	return core.Resources{
-		CPU:    max(0, each.CPU*core.MilliCPU(count)-n.Free.CPU),
-		Memory: max(0, each.Memory*core.Bytes(count)-n.Free.Memory),
+		CPU:    max(0, each.CPU*core.MilliCPU(ranks)-free.CPU),
+		Memory: max(0, each.Memory*core.Bytes(ranks)-free.Memory),
 	}
 }
 
