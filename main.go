@@ -25,6 +25,7 @@ import (
 	"github.com/capstan-run/capstan/core/launch/process"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
 	"github.com/capstan-run/capstan/plugins"
 	"github.com/capstan-run/capstan/shuffle/store"
 	"github.com/capstan-run/capstan/shuffle/store/embedded"
@@ -36,7 +37,7 @@ var version = ""
 
 // builtIn are the frameworks this binary serves, by plugin name.
 func builtIn() map[string]core.Framework {
-	return map[string]core.Framework{"mapreduce": framework.New(nil)}
+	return map[string]core.Framework{"mapreduce": framework.New(work.Registry{})}
 }
 
 func main() {
@@ -116,6 +117,9 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 		StateDir: o.StateDir, Version: buildVersion(), Launcher: launcher, LauncherWhy: why,
 		Frameworks: frameworks{sup}, Store: st, ExecutorUID: -1, ExecutorGID: -1,
 		Occasional: o.Occasional, Warm: o.Warm, Log: log,
+	}
+	if o.Occasional {
+		cfg.Warm = 0 // it ends with its job
 	}
 	if owner, ok := launcher.(launch.Owner); ok {
 		cfg.ExecutorUID, cfg.ExecutorGID = owner.Owner()

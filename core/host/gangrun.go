@@ -15,6 +15,7 @@ import (
 	"github.com/capstan-run/capstan/core/gang"
 	"github.com/capstan-run/capstan/core/journal"
 	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/launch/pool"
 	"github.com/capstan-run/capstan/core/unixsock"
 )
 
@@ -120,6 +121,9 @@ func (g *gangRun) start(lease uint64) {
 	if err == nil {
 		err = g.launch(g.coldMembers())
 	}
+	if err == nil {
+		err = g.assignWarm()
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if g.state.Lease != lease || g.gone {
@@ -138,11 +142,15 @@ func (g *gangRun) claim() error {
 	if err != nil {
 		return err
 	}
-	h.mu.Lock()
-	if set := h.pool.take(g); set != nil {
-		h.mu.Unlock()
-		return g.serve(door)
+	shape, err := g.shape(g.members[0].node)
+	if err != nil {
+		return err
 	}
+	if h.pool.take(g, shape) {
+		return g.serveStore(door)
+	}
+	h.pool.want(shape, len(g.members))
+	h.mu.Lock()
 	g.state.Dir = h.newGangDir()
 	for r, m := range g.members {
 		g.state.Members[r] = memberState{ID: m.id, Node: m.node}
@@ -153,7 +161,10 @@ func (g *gangRun) claim() error {
 	if err := h.makeGangDir(dir); err != nil {
 		return err
 	}
-	return g.serve(door)
+	if err := g.serveControl(); err != nil {
+		return err
+	}
+	return g.serveStore(door)
 }
 
 func (h *Host) newGangDir() string {
@@ -168,6 +179,13 @@ func (h *Host) makeGangDir(dir string) error {
 	return h.own(dir)
 }
 
+// removeDir removes a gang's directory.
+func removeDir(dir string) {
+	if dir != "" {
+		os.RemoveAll(dir)
+	}
+}
+
 // own hands a path over to the executors' user.
 func (h *Host) own(path string) error {
 	if h.cfg.ExecutorUID < 0 {
@@ -176,24 +194,34 @@ func (h *Host) own(path string) error {
 	return os.Lchown(path, h.cfg.ExecutorUID, h.cfg.ExecutorGID)
 }
 
-// serve opens the gang's two sockets: to the host and to the store.
-func (g *gangRun) serve(door Door) error {
+// serveControl opens the gang's socket to the host.
+func (g *gangRun) serveControl() error {
 	h := g.attempt.h
-	control, err := h.listen(filepath.Join(g.state.Dir, hostSock))
+	l, err := h.listen(filepath.Join(g.state.Dir, hostSock))
 	if err != nil {
 		return err
 	}
-	data, err := h.listen(filepath.Join(g.state.Dir, storeSock))
-	if err != nil {
-		control.Close()
-		return err
-	}
-	h.mu.Lock()
-	g.listeners = append(g.listeners, control, data)
-	h.mu.Unlock()
-	h.goRun(func(context.Context) { h.server.Serve(control) })
-	door.Serve(data)
+	g.keep(l)
+	h.goRun(func(context.Context) { h.server.Serve(l) })
 	return nil
+}
+
+// serveStore opens the gang's socket to the store.
+func (g *gangRun) serveStore(door Door) error {
+	l, err := g.attempt.h.listen(filepath.Join(g.state.Dir, storeSock))
+	if err != nil {
+		return err
+	}
+	g.keep(l)
+	door.Serve(l)
+	return nil
+}
+
+// keep remembers a listener until the gang is torn down.
+func (g *gangRun) keep(l net.Listener) {
+	g.attempt.h.mu.Lock()
+	defer g.attempt.h.mu.Unlock()
+	g.listeners = append(g.listeners, l)
 }
 
 func (h *Host) listen(path string) (net.Listener, error) {
@@ -235,7 +263,11 @@ func (g *gangRun) launch(members []*member) error {
 		if err := h.server.Expect(m.id, token, assignment); err != nil {
 			return err
 		}
-		ex, err := h.executor(m.id, g.attempt.job.rec.Job.Spec.Kind, g.state.Ask, g.state.Dir, m.node, token)
+		shape, err := g.shape(m.node)
+		if err != nil {
+			return err
+		}
+		ex, err := h.executor(m.id, shape, g.state.Dir, token)
 		if err != nil {
 			return err
 		}
@@ -248,8 +280,22 @@ func (g *gangRun) launch(members []*member) error {
 	return h.cfg.Launcher.Start(g.attempt.ctx, set)
 }
 
+// assignWarm gives the members that came from the pool their places.
+func (g *gangRun) assignWarm() error {
+	h := g.attempt.h
+	for _, m := range g.members {
+		if !m.warm {
+			continue
+		}
+		if err := h.server.Assign(m.id, g.assignment(m.rank)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // executor describes one executor to the launcher and writes its bootstrap file.
-func (h *Host) executor(id, kind string, ask core.GangAsk, dir string, node core.NodeID, token string) (launch.Executor, error) {
+func (h *Host) executor(id string, s pool.Shape, dir, token string) (launch.Executor, error) {
 	boot := "boot." + id
 	b := executor.Bootstrap{ID: id, Address: "unix:" + hostSock, CA: string(h.ca.CertPEM()), Token: token}
 	if err := b.Write(filepath.Join(dir, boot)); err != nil {
@@ -259,23 +305,11 @@ func (h *Host) executor(id, kind string, ask core.GangAsk, dir string, node core
 		return launch.Executor{}, err
 	}
 	ex := launch.Executor{
-		ID: id, Node: node, CPU: ask.CPU, Memory: ask.Memory, Image: ask.Image, Userland: ask.Userland,
-		Init: []string{"executor"}, Shared: dir, Bootstrap: boot, ReadOnly: ask.ReadOnly,
-		Files: map[string]string{},
+		ID: id, Node: s.Node, CPU: s.CPU, Memory: s.Memory, PIDs: s.PIDs, Image: s.Image, Userland: s.Userland,
+		Init: []string{"executor"}, Binary: s.Binary, Shared: dir, Bootstrap: boot, ReadOnly: s.ReadOnly, Files: s.Files,
 	}
-	if ask.Network {
+	if s.Network {
 		ex.Network = "capstan-" + filepath.Base(dir)
-	}
-	if ask.Program != "" {
-		ex.Binary = h.artifact(ask.Program)
-	} else {
-		var err error
-		if ex.Binary, _, err = h.cfg.Frameworks.Binary(kind); err != nil {
-			return launch.Executor{}, err
-		}
-	}
-	for _, f := range ask.Files {
-		ex.Files[f.Name] = h.artifact(f.SHA256)
 	}
 	return ex, nil
 }
@@ -428,9 +462,7 @@ func (g *gangRun) tearDown(reason string) {
 	for _, id := range ids {
 		h.server.Forget(id)
 	}
-	if g.state.Dir != "" {
-		os.RemoveAll(g.state.Dir)
-	}
+	removeDir(g.state.Dir)
 }
 
 // stopExecutors stops ids, insisting while the host lives.

@@ -94,7 +94,9 @@ func (h *Host) open(ctx context.Context) error {
 		return err
 	}
 	if h.cfg.Warm > 0 {
-		h.pool = newWarmPool(h)
+		if h.pool, err = newWarmPool(h); err != nil {
+			return err
+		}
 	}
 	h.goRun(h.watchExits)
 	h.goRun(h.tick)
@@ -143,10 +145,10 @@ func (h *Host) Close() error {
 	for _, l := range listeners {
 		l.Close()
 	}
-	h.wg.Wait()
 	if h.pool != nil {
 		h.pool.close()
 	}
+	h.wg.Wait()
 	if h.server != nil {
 		h.server.Close()
 	}
@@ -200,6 +202,7 @@ func (h *Host) executorExited(e launch.Exit) {
 	m := h.members[e.ID]
 	h.mu.Unlock()
 	if m == nil {
+		h.pool.lost(e.ID)
 		return
 	}
 	reason := e.Reason

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -145,6 +146,7 @@ type rig struct {
 	store *noStore
 	h     *host.Host
 	l     *process.Launcher
+	warm  int
 }
 
 func newRig(t *testing.T) *rig {
@@ -170,7 +172,7 @@ func (r *rig) open() {
 	}
 	h, err := host.Open(r.t.Context(), host.Config{
 		StateDir: r.dir, Version: "test", Launcher: l, LauncherWhy: "test", Frameworks: inProcess{r.roll}, Store: r.store,
-		ExecutorUID: -1, ExecutorGID: -1, LostAfter: 3 * time.Second,
+		ExecutorUID: -1, ExecutorGID: -1, LostAfter: 3 * time.Second, Warm: r.warm,
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -369,4 +371,76 @@ func TestHostRestart(t *testing.T) {
 	if j := r.until(id, "the end", final); j.State != core.Succeeded {
 		t.Errorf("after another restart: %s", j.State)
 	}
+}
+
+func TestWarm(t *testing.T) {
+	r := newRig(t)
+	r.close()
+	r.warm = 1
+	r.open()
+	close(r.roll.hold)
+	r.until(r.submit(2, ""), "the end", final) // makes the shape known
+	warm := r.untilWarm(2)
+	id := r.submit(2, "")
+	j := r.until(id, "the end", final)
+	if j.State != core.Succeeded {
+		t.Fatalf("got %s, %+v", j.State, j.Outcome)
+	}
+	if log := r.log(id); !strings.Contains(log, "asked who") {
+		t.Errorf("the log lacks the warm executors' lines:\n%s", log)
+	}
+	if n := r.granted(id, warm); n != 2 {
+		t.Errorf("the gang has %d of the warm executors %v, want 2", n, warm)
+	}
+	r.close()
+	r.warm = 0
+	r.open()
+	r.swept(id)
+}
+
+// untilWarm waits for n warm executors and answers their ids.
+func (r *rig) untilWarm(n int) []string {
+	r.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for time.Now().Before(deadline) {
+		list, err := r.l.List(r.t.Context())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		var warm []string
+		for _, s := range list {
+			if s.Running && s.Labels["warm"] == "true" {
+				warm = append(warm, s.ID)
+			}
+		}
+		if len(warm) == n {
+			return warm
+		}
+		<-tick.C
+	}
+	r.t.Fatalf("no %d warm executors", n)
+	return nil
+}
+
+func (r *rig) log(id core.JobID) string {
+	b, _ := os.ReadFile(filepath.Join(r.dir, "jobs", string(id), "log"))
+	return string(b)
+}
+
+// granted counts the executors of ids in the job's gang.
+func (r *rig) granted(id core.JobID, ids []string) int {
+	r.t.Helper()
+	members, err := r.h.Members(string(id))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	n := 0
+	for _, m := range members {
+		if slices.Contains(ids, m) {
+			n++
+		}
+	}
+	return n
 }

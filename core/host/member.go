@@ -17,12 +17,14 @@ func (s *handler) host() *Host { return (*Host)(s) }
 func (s *handler) Joined(id string, rank core.Rank, running bool) {
 	h := s.host()
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	m := h.members[id]
+	h.mu.Unlock()
 	if m == nil {
 		h.pool.joined(id)
 		return
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if rank.Job == "" || m.lost {
 		return // a warm one on its way, or one that is fenced already
 	}
@@ -65,7 +67,11 @@ func (s *handler) Silent(id string, since time.Duration) {
 	h.mu.Lock()
 	m := h.members[id]
 	h.mu.Unlock()
-	if m == nil || since < h.cfg.LostAfter {
+	if since < h.cfg.LostAfter {
+		return
+	}
+	if m == nil {
+		h.pool.lost(id)
 		return
 	}
 	h.goRun(func(context.Context) {

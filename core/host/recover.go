@@ -177,7 +177,10 @@ func (a *attempt) reattach(g *gangRun, lost []int) {
 	h := a.h
 	door, err := a.openDoor()
 	if err == nil {
-		err = g.serve(door)
+		err = g.serveControl()
+	}
+	if err == nil {
+		err = g.serveStore(door)
 	}
 	if err != nil {
 		h.mu.Lock()

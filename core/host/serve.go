@@ -516,3 +516,22 @@ func (h *Host) Lookup(ref string) (core.Job, <-chan struct{}, error) {
 	}
 	return j.rec.Job, j.changed, nil
 }
+
+// Members lists the executors of a job's present or last gangs, by id.
+func (h *Host) Members(ref string) ([]string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j, err := h.find(ref)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, name := range gangNames(j) {
+		if g := j.rec.Gangs[name]; g != nil {
+			for _, m := range g.Members {
+				ids = append(ids, m.ID)
+			}
+		}
+	}
+	return ids, nil
+}
