@@ -29,7 +29,7 @@ func (l *Launcher) image(e *launch.Executor) string {
 	return e.Image
 }
 
-// userland reports whether e sees the machine's programs.
+// showsUserland reports whether e sees the machine's programs.
 func showsUserland(e *launch.Executor) bool {
 	return e.Image == "host" || e.Image == "" && e.Userland
 }

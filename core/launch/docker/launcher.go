@@ -30,7 +30,8 @@ const (
 // Config says where the engine is and what is ours.
 type Config struct {
 	// StateDir is an absolute directory for copies of binaries and for the
-	// executors' scratch directories. Made when missing.
+	// executors' scratch directories. Made when missing. One instance has one,
+	// and one launcher at a time: what New finds there of no executor it removes.
 	StateDir string
 	// Instance names the host for ever: [a-zA-Z0-9_.-], at most 40 bytes. Two
 	// hosts on one engine have different ones.

@@ -3,6 +3,7 @@ package docker
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -57,7 +58,7 @@ func findUserland(root, path string) userland {
 	dirs := strings.Split(standardPath, ":")
 	for _, p := range filepath.SplitList(path) {
 		p = filepath.Clean(p)
-		if !filepath.IsAbs(p) || contains(dirs, p) {
+		if !filepath.IsAbs(p) || slices.Contains(dirs, p) {
 			continue
 		}
 		if !u.shows(p) {
@@ -70,15 +71,6 @@ func findUserland(root, path string) userland {
 	}
 	u.path = strings.Join(dirs, ":")
 	return u
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // shows reports whether p lies within what is mounted or linked.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -51,42 +52,42 @@ func (l *Launcher) adopt(ctx context.Context) error {
 // stream stands when it returns, or the watcher is already trying again.
 func (l *Launcher) watch(ctx context.Context) {
 	first := make(chan struct{})
-	l.watcher.Go(func() {
-		pause := backoff.NewExponentialBackOff()
-		pause.InitialInterval = 20 * time.Millisecond
-		pause.MaxInterval = time.Second
-		away := false
-		for ctx.Err() == nil {
-			err := l.follow(ctx, func() {
-				pause.Reset()
-				if away {
-					l.log.Info("the Docker engine is back")
-				}
-				away = false
-				if first != nil {
-					close(first)
-					first = nil
-				}
-			})
-			if ctx.Err() != nil {
-				break
-			}
-			if !away {
-				l.log.Warn("the Docker engine's events broke off", "error", err)
-			}
-			away = true
-			select {
-			case <-time.After(pause.NextBackOff()):
-			case <-ctx.Done():
-			}
-		}
-		if first != nil {
-			close(first)
-		}
-	})
+	stands := sync.OnceFunc(func() { close(first) })
+	l.watcher.Go(func() { l.keepFollowing(ctx, stands) })
 	select {
 	case <-first:
 	case <-time.After(answerWithin): // an engine this slow is the watcher's to wait for
+	}
+}
+
+// keepFollowing follows one stream after another (law D5). stands is called
+// whenever one stands.
+func (l *Launcher) keepFollowing(ctx context.Context, stands func()) {
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval = 20 * time.Millisecond
+	pause.MaxInterval = time.Second
+	away := false
+	for {
+		err := l.follow(ctx, func() {
+			pause.Reset()
+			if away {
+				l.log.Info("the Docker engine is back")
+			}
+			away = false
+			stands()
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if !away {
+			l.log.Warn("the Docker engine's events broke off", "error", err)
+		}
+		away = true
+		select {
+		case <-time.After(pause.NextBackOff()):
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -187,8 +187,9 @@ func (l *Launcher) fork(e *launch.Executor, binary string) (pid int, err error) 
 	}
 }
 
-// env is the host's PATH, locale and time zone, and what the executor is told;
-// nothing else of the host's environment, which may hold secrets.
+// env is what the executor is told, and the host's PATH, what pyenv's shims on
+// it need, locale and time zone; nothing else of the host's environment, which
+// may hold secrets.
 func (l *Launcher) env(e *launch.Executor) []string {
 	dir := l.dir(e.ID)
 	scratch := filepath.Join(dir, "scratch")
