@@ -21,9 +21,9 @@
 //	    and stays within its child. Anything else is [ErrMalformed].
 //	B2  Decode allocates in proportion to the number of arrays in the schema,
 //	    never to a number it read.
-//	B3  The bytes Encode writes depend on the values alone: slicing, offsets and
-//	    garbage in padding or under nulls of the first byte of a bitmap leave no
-//	    trace, except that values under nulls are written as they lie.
+//	B3  The bytes Encode writes depend on the elements alone: slicing, offsets
+//	    and the unused bits of a bitmap leave no trace. What lies under a null
+//	    is written as it lies.
 //	B4  [RowHash] depends on the rows alone: not on their order, their batches,
 //	    or what lies under a null.
 //	B5  A schema's bytes are parsed only when they come from the control plane:
