@@ -1,0 +1,255 @@
+package plugins
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/executor"
+	"github.com/capstan-run/capstan/core/executor/wirepb"
+	"github.com/capstan-run/capstan/core/unixsock"
+)
+
+// buildPi builds the example module as a third party would, in a folder of its
+// own that only knows where Capstan lies.
+func buildPi(t *testing.T, to string) {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"go.mod", "main.go"} {
+		data, err := os.ReadFile(filepath.Join("examples/pi", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		data = []byte(strings.ReplaceAll(string(data), "=> ../../..", "=> "+root))
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-o", to, ".")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the example: %v\n%s", err, out)
+	}
+}
+
+// folder is a plugin folder with the example in it.
+func folder(t *testing.T) Config {
+	t.Helper()
+	dir := t.TempDir()
+	buildPi(t, filepath.Join(dir, "pi"))
+	if err := os.WriteFile(filepath.Join(dir, "README"), []byte("no plugin"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return Config{Dir: dir, Pins: filepath.Join(t.TempDir(), "pins.json")}
+}
+
+func discovered(t *testing.T, c Config) *Supervisor {
+	t.Helper()
+	s := supervise(t, c)
+	if err := s.Discover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func piJob(terms string) *core.Job {
+	return &core.Job{ID: "pi", Spec: core.Spec{Kind: "Pi", Body: json.RawMessage(`{"terms":` + terms + `}`), Gang: core.Gang{Size: 2}}}
+}
+
+// TestThirdParty builds a framework in a module of its own, drops it into the
+// plugin folder, and runs a job of it: coordinator in a plugin process,
+// workers as executors started from the same binary.
+func TestThirdParty(t *testing.T) {
+	c := folder(t)
+	s := discovered(t, c)
+	pi := s.List()[1]
+	if pi.Name != "pi" || pi.Pin != PinPinned || pi.State != StateReady || pi.Message != "trusted on first use" || len(pi.SHA256) != 64 {
+		t.Errorf("list shows %+v", pi)
+	}
+	if info, err := os.Stat(c.Pins); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("pins: %v %v", info.Mode(), err)
+	}
+	if _, err := s.Plan(t.Context(), piJob("1")); core.KindOf(err) != core.Invalid || len(core.AsError(err).Diagnostics) != 1 {
+		t.Errorf("a bad spec answers %v", err)
+	}
+	path, sum, err := s.Binary("Pi")
+	if err != nil || sum != pi.SHA256 {
+		t.Fatalf("binary %s %s %v", path, sum, err)
+	}
+	h := newGangHost(t, path)
+	report, err := s.Run(t.Context(), "Pi", &core.Attempt{Job: piJob("1000000"), Epoch: 1, Generation: 1}, h)
+	if err != nil || report.Preview.Rows[0][0][:6] != "3.1415" {
+		t.Errorf("report %+v, %v", report, err)
+	}
+}
+
+func TestChangedBinaryIsRefused(t *testing.T) {
+	c := folder(t)
+	s := discovered(t, c)
+	if _, err := s.Plan(t.Context(), piJob("100")); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(c.Dir, "pi")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The running process keeps the old file; a new one takes its name.
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(data, 0), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Run(t.Context(), "Pi", &core.Attempt{Job: piJob("100"), Epoch: 1}, newFakeHost()); core.KindOf(err) != core.Denied {
+		t.Errorf("an attempt with a changed binary answers %v", err)
+	}
+	again := discovered(t, c)
+	if pi := again.List()[1]; pi.State != StateRefused || pi.Pin != PinMismatch {
+		t.Errorf("list shows %+v", pi)
+	}
+	if _, err := again.Verify(t.Context(), "pi", false); core.KindOf(err) != core.Denied {
+		t.Errorf("verify answers %v", err)
+	}
+	if info, err := again.Verify(t.Context(), "pi", true); err != nil || info.Pin != PinPinned || info.State != StateReady {
+		t.Fatalf("verify --accept: %+v, %v", info, err)
+	}
+	if _, err := again.Plan(t.Context(), piJob("100")); err != nil {
+		t.Errorf("after accepting: %v", err)
+	}
+}
+
+func TestWritableByAllIsRefused(t *testing.T) {
+	c := Config{Dir: t.TempDir(), Pins: filepath.Join(t.TempDir(), "pins.json")}
+	path := filepath.Join(c.Dir, "p")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o757); err != nil {
+		t.Fatal(err)
+	}
+	s := discovered(t, c)
+	if p := s.List()[1]; p.State != StateRefused || !strings.Contains(p.Message, "chmod o-w") {
+		t.Errorf("list shows %+v", p)
+	}
+}
+
+func TestNoPlugin(t *testing.T) {
+	c := Config{Dir: t.TempDir(), Pins: filepath.Join(t.TempDir(), "pins.json")}
+	if err := os.WriteFile(filepath.Join(c.Dir, "p"), []byte("#!/bin/sh\necho I am no plugin >&2\nexit 3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := discovered(t, c)
+	p := s.List()[1]
+	if p.State != StateBroken || p.Message == "" {
+		t.Errorf("list shows %+v", p)
+	}
+	if err := os.Remove(filepath.Join(c.Dir, "p")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Discover(t.Context()); err != nil || len(s.List()) != 1 {
+		t.Errorf("a removed plugin is listed: %+v %v", s.List(), err)
+	}
+}
+
+// gangHost is a core.Host whose gang is real executor processes.
+type gangHost struct {
+	*fakeHost
+	t      *testing.T
+	binary string
+	server *executor.Server
+	dir    string
+	ca     *executor.CA
+	joined chan string
+}
+
+func newGangHost(t *testing.T, binary string) *gangHost {
+	t.Helper()
+	ca, err := executor.NewCA()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &gangHost{fakeHost: newFakeHost(), t: t, binary: binary, dir: t.TempDir(), ca: ca, joined: make(chan string, 2)}
+	if h.server, err = executor.NewServer(executor.Config{CA: ca}, ears{h}); err != nil {
+		t.Fatal(err)
+	}
+	l, err := unixsock.Listen(filepath.Join(h.dir, "host.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- h.server.Serve(l) }()
+	t.Cleanup(func() { h.server.Close(); <-served })
+	return h
+}
+
+func (h *gangHost) WantGang(a core.GangAsk) error {
+	for rank := range a.Size {
+		id, token := string(rune('a'+rank)), executor.NewToken()
+		err := h.server.Expect(id, token, &wirepb.Assignment{
+			Job: "pi", Epoch: 1, Gang: a.Name, Rank: int32(rank), Size: int32(a.Size), Kind: "Pi", Spec: []byte(`{}`),
+		})
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(h.dir, id+".json")
+		boot := executor.Bootstrap{ID: id, Address: "unix:host.sock", Shared: h.dir, CA: string(h.ca.CertPEM()), Token: token}
+		if err := boot.Write(path); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancel(h.t.Context())
+		cmd := exec.CommandContext(ctx, h.binary, "executor")
+		cmd.Env = []string{executor.BootstrapEnv + "=" + path}
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			cancel()
+			return err
+		}
+		h.t.Cleanup(func() { cancel(); _ = cmd.Wait() }) // it is killed
+	}
+	for range a.Size {
+		<-h.joined
+	}
+	for rank := range a.Size {
+		if err := h.server.Start(string(rune('a' + rank))); err != nil {
+			return err
+		}
+	}
+	h.events <- core.GangUp{Gang: a.Name, Size: a.Size}
+	return nil
+}
+
+func (h *gangHost) Send(_ string, rank int, msg []byte) error {
+	return h.server.Send(string(rune('a'+rank)), 1, msg)
+}
+
+// ears is the executor.Handler of a gangHost.
+type ears struct{ *gangHost }
+
+func (h ears) Joined(id string, _ core.Rank, _ bool) { h.joined <- id }
+func (h ears) Message(id string, _ int64, data []byte) {
+	h.events <- core.Message{Gang: "main", Rank: int(id[0] - 'a'), Data: data}
+}
+func (h ears) Log(string, time.Time, string)            {}
+func (h ears) Beat(string, time.Duration, core.Bytes)   {}
+func (h ears) Silent(string, time.Duration)             {}
+func (h ears) Ended(string, *core.Error, time.Duration) {}
+func (h ears) Closed(string, error)                     {}
