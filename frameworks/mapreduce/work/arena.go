@@ -5,7 +5,7 @@ package work
 type arena struct {
 	chunks [][]byte
 	free   [][]byte // of the usual size, from the last use
-	held   int      // bytes of chunks
+	held   int      // bytes handed out
 }
 
 const (
@@ -22,10 +22,10 @@ func (a *arena) room(n int) ([]byte, uint32) {
 	if last < 0 || cap(a.chunks[last])-len(a.chunks[last]) < n {
 		last++
 		a.chunks = append(a.chunks, a.chunk(n))
-		a.held += cap(a.chunks[last])
 	}
 	c := a.chunks[last]
 	off := len(c)
+	a.held += n
 	a.chunks[last] = c[:off+n]
 	return a.chunks[last][off : off+n : off+n], uint32(last)<<chunkBits | uint32(off)
 }
@@ -62,7 +62,7 @@ func (a *arena) from(ref uint32) []byte {
 	return a.chunks[ref>>chunkBits][ref&(chunkSize-1):]
 }
 
-// bytes is the memory in use.
+// bytes is the memory in use, up to a part of a chunk.
 func (a *arena) bytes() int { return a.held }
 
 func (a *arena) reset() {

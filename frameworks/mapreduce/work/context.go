@@ -43,6 +43,7 @@ type tryState struct {
 	split    input.Split
 	file     string // being read
 	offset   int64
+	alive    func() // reports progress
 }
 
 // Count adds n to a counter of the job. Only winning tries count.
@@ -69,6 +70,14 @@ func (c *Context) Status(text string) {
 	c.shared.mu.Lock()
 	defer c.shared.mu.Unlock()
 	c.shared.status = text
+}
+
+// Alive says that the step is at work: a try that does nothing for
+// spec.tasks.timeout is given up.
+func (c *Context) Alive() {
+	if c.shared.alive != nil {
+		c.shared.alive()
+	}
 }
 
 // File is the path of a file shipped with the job (spec.files), by its base name.

@@ -97,7 +97,7 @@ func (tr trial) worker(t testing.TB) (*Worker, *memoryStore, []input.Split) {
 		t.Fatal(err)
 	}
 	st := &memoryStore{}
-	w, err := New(env, body, tr.functions, st)
+	w, err := NewWith(env, body, tr.functions, st)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -199,8 +199,23 @@ func (t *try) feedBlocks(ctx context.Context, m Mapper, out Emitter, done *task.
 	}
 }
 
+// report tells of progress; from any goroutine of the try.
 func (t *try) report(bytes, records int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.bytes, t.records = bytes, records
+	t.tell()
+}
+
+// alive tells of progress that no count shows.
+func (t *try) alive() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tell()
+}
+
+func (t *try) tell() {
 	if t.progress != nil {
-		t.progress(task.Progress{Task: t.run.Task, Try: t.run.Try, Bytes: bytes, Records: records, Status: t.state.statusText()})
+		t.progress(task.Progress{Task: t.run.Task, Try: t.run.Try, Bytes: t.bytes, Records: t.records, Status: t.state.statusText()})
 	}
 }

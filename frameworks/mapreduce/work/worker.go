@@ -8,12 +8,14 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
+	"github.com/capstan-run/capstan/shuffle/store"
 )
 
 // Store is what a worker needs of the object store. A *store.Client is one.
@@ -31,14 +33,47 @@ type Worker struct {
 	source *shuffle.Source
 	budget int // bytes of a task's store
 	ledger ledger
+	close  func() error // nil: nothing to close
 }
 
 // defaultMemory stands in for an executor without a limit.
 const defaultMemory = core.Bytes(512 << 20)
 
-// New makes the worker of an executor. functions are those of the program it
-// runs in. An error is a fault of the spec.
-func New(env *core.Env, body *spec.Body, functions Registry, st Store) (*Worker, error) {
+// New makes the worker of an executor, the job's spec and store being those of
+// env. functions are those of the program it runs in. It bounds the memory of
+// the Go runtime of this process by env.Memory. Close the worker.
+func New(env *core.Env, functions Registry) (*Worker, error) {
+	body, err := spec.Parse(env.Spec.Body)
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(env.Store)
+	if err != nil {
+		return nil, err
+	}
+	w, err := NewWith(env, body, functions, st)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	if env.Memory > 0 {
+		// Collect garbage rather than be killed.
+		debug.SetMemoryLimit(int64(env.Memory) / 10 * 8)
+	}
+	w.close = st.Close
+	return w, nil
+}
+
+// Close releases the store. No try may be running.
+func (w *Worker) Close() error {
+	if w.close == nil {
+		return nil
+	}
+	return w.close()
+}
+
+// NewWith makes a worker of an executor over a store. An error is a fault of
+// the spec.
+func NewWith(env *core.Env, body *spec.Body, functions Registry, st Store) (*Worker, error) {
 	p, err := newPlan(body, functions)
 	if err != nil {
 		return nil, err
@@ -56,15 +91,6 @@ func New(env *core.Env, body *spec.Body, functions Registry, st Store) (*Worker,
 		w.source.Objects = st
 	}
 	return w, nil
-}
-
-// LimitMemory tells the Go runtime of the executor's limit, so that it collects
-// garbage rather than be killed. It concerns the whole process: call it once,
-// where the process is the executor.
-func LimitMemory(limit core.Bytes) {
-	if limit > 0 {
-		debug.SetMemoryLimit(int64(limit) / 10 * 8)
-	}
 }
 
 // Run runs one try to its end. progress is called from this goroutine and
@@ -155,6 +181,9 @@ type try struct {
 	state    *tryState
 	progress func(task.Progress)
 	dead     *deadLetters
+
+	mu             sync.Mutex // of progress
+	bytes, records int64
 }
 
 func newTry(w *Worker, r *task.Run, progress func(task.Progress)) (*try, error) {
@@ -165,7 +194,7 @@ func newTry(w *Worker, r *task.Run, progress func(task.Progress)) (*try, error) 
 	}
 	t := &try{Worker: w, run: r, progress: progress}
 	t.dead = &deadLetters{t: t}
-	t.state = &tryState{dir: dir, split: r.Split, bad: t.dead.add}
+	t.state = &tryState{dir: dir, split: r.Split, bad: t.dead.add, alive: t.alive}
 	return t, nil
 }
 
