@@ -9,17 +9,19 @@
 // to carry out, in order. Time comes as the Now of an event, in Unix
 // milliseconds; [Scheduler.Next] says when the next [Tick] would matter.
 //
-//	                   StartFailed, start timeout, NodeDown: Revoke
-//	            ┌───────────────────────────────────────────┐
-//	            ↓                                           │
-//	Submit ─→ waiting ──Grant──→ starting ──Started──→ running ──Release─→ (gone)
-//	   │        │                   │                    │ │
-//	   │        │ third Revoke      │ Cancel             │ └─walltime: Expire, then Release
-//	   └────────┴──Refuse─→ (gone)  └──Revoke─→ (gone)   └──Cancel: Revoke─→ (gone)
+//	            ┌─ Revoke: StartFailed, start timeout, NodeDown ─┐
+//	            ↓                                                │
+//	Submit ─→ waiting ─────────────── Grant ───────────────→ starting
+//	            │                                                │ Started
+//	            │ never fits, or third Revoke: Refuse            ↓
+//	            ↓                                             running ─→ Release
+//	          (gone)                                             │ walltime: Expire
+//	                                                             ↓
+//	                                                          expired ─→ Release
 //
-// (Only the arrow out of starting leads back to waiting.) A running gang that
-// loses a rank keeps running with a hole; MemberReplace asks for one executor
-// to fill it, and waits in the same queue as a repair.
+// Cancel ends a gang in any state, with a Revoke if it holds anything. A
+// running gang that loses a rank keeps running with a hole; MemberReplace asks
+// for one executor to fill it, and waits in the same line as a repair.
 //
 // # Laws
 //
