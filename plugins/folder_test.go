@@ -1,12 +1,15 @@
 package plugins
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,44 +20,49 @@ import (
 )
 
 // buildPi builds the example module as a third party would, in a folder of its
-// own that only knows where Capstan lies.
-func buildPi(t *testing.T, to string) {
-	t.Helper()
+// own that only knows where Capstan lies. It is built once for all tests.
+var buildPi = sync.OnceValues(func() (binary []byte, err error) {
+	dir, err := os.MkdirTemp("", "pi-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
 	root, err := filepath.Abs("..")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	dir := t.TempDir()
-	for _, name := range []string{"go.mod", "main.go"} {
-		data, err := os.ReadFile(filepath.Join("examples/pi", name))
+	for name, from := range map[string]string{
+		"go.mod": "examples/pi/go.mod", "main.go": "examples/pi/main.go", "go.sum": "../go.sum",
+	} {
+		data, err := os.ReadFile(from)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		data = []byte(strings.ReplaceAll(string(data), "=> ../../..", "=> "+root))
+		data = bytes.ReplaceAll(data, []byte("=> ../../.."), []byte("=> "+root))
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-o", to, ".")
+	cmd := exec.Command("go", "build", "-mod=mod", "-o", "pi", ".")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the example: %v\n%s", err, out)
+		return nil, fmt.Errorf("build the example: %w\n%s", err, out)
 	}
-}
+	return os.ReadFile(filepath.Join(dir, "pi"))
+})
 
 // folder is a plugin folder with the example in it.
 func folder(t *testing.T) Config {
 	t.Helper()
 	dir := t.TempDir()
-	buildPi(t, filepath.Join(dir, "pi"))
+	binary, err := buildPi()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pi"), binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, "README"), []byte("no plugin"), 0o644); err != nil {
 		t.Fatal(err)
 	}

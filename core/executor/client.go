@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -219,6 +220,11 @@ func (l *link) environment() (*core.Env, string, error) {
 	}
 	if err := decode(a.GetStore(), &env.Store); err != nil {
 		return nil, "", fmt.Errorf("assignment of %s: store: %w", env.Rank, err)
+	}
+	// A socket in the gang's directory is named without it: where that lies is
+	// the launcher's business.
+	if name, ok := strings.CutPrefix(env.Store.Endpoint, "unix:"); ok && !strings.HasPrefix(name, "/") {
+		env.Store.Endpoint = "unix://" + filepath.Join(env.Shared, name)
 	}
 	// The Go heap must not grow into the limit at which the kernel kills.
 	if env.Memory > 0 && os.Getenv("GOMEMLIMIT") == "" {
