@@ -7,24 +7,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 )
-
-// maxMessage is the longest metadata of an IPC message that is believed.
-const maxMessage = 64 << 20
 
 var arrowMagic = []byte("ARROW1")
 
-// arrowFile reads an Arrow IPC file or stream.
+// arrowFile reads an Arrow IPC stream, or a file as the stream that it holds
+// between its magic and its footer: the library's stream reader trusts less.
 type arrowFile struct {
 	src    source
 	dec    *content
-	file   *ipc.FileReader
 	stream *ipc.Reader
-	at     int // next record of file
+	mem    bounded
 	url    string
 	want   []string
 	pick   []int // columns; nil for all
@@ -32,7 +31,7 @@ type arrowFile struct {
 }
 
 func openArrow(ctx context.Context, src source, r Range, o Options) (recordFile, error) {
-	a := &arrowFile{src: src, url: r.URL, want: o.Columns}
+	a := &arrowFile{src: src, url: r.URL, want: o.Columns, mem: bounded{Allocator: memory.DefaultAllocator, left: maxBatch}}
 	whole := section(ctx, src, r.Size)
 	head := make([]byte, 8)
 	n, err := whole.ReadAt(head, 0)
@@ -49,9 +48,7 @@ func openArrow(ctx context.Context, src source, r Range, o Options) (recordFile,
 	case bytes.HasPrefix(head[:n], arrowMagic):
 		err = a.openFile(whole)
 	default:
-		if err = checkFirst(head[:n], r.Size); err == nil {
-			a.stream, err = ipc.NewReader(whole)
-		}
+		err = a.openStream(whole, r.Size)
 	}
 	if err != nil {
 		a.release()
@@ -77,11 +74,17 @@ func (a *arrowFile) openCompressed(ctx context.Context, src source, codec string
 	if bytes.HasPrefix(head[:n], arrowMagic) {
 		return errors.New("an Arrow file cannot be read through compression, only an Arrow stream can")
 	}
-	if err := checkFirst(head[:n], maxMessage); err != nil {
-		return err
+	return a.openStream(io.MultiReader(bytes.NewReader(head[:n]), plain), math.MaxInt64)
+}
+
+// openStream reads a stream of at most size bytes.
+func (a *arrowFile) openStream(r io.Reader, size int64) error {
+	var err error
+	a.stream, err = ipc.NewReader(&frames{r: r, left: size}, ipc.WithAllocator(&a.mem))
+	if err != nil {
+		return fmt.Errorf("it is no Arrow stream: %w", err)
 	}
-	a.stream, err = ipc.NewReader(io.MultiReader(bytes.NewReader(head[:n]), plain))
-	return err
+	return nil
 }
 
 // decoded is content as an io.Reader.
@@ -98,22 +101,6 @@ func (d *decoded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checkFirst checks the framing of a stream's first message, whose length the
-// library allocates on trust.
-func checkFirst(head []byte, size int64) error {
-	if len(head) < 8 {
-		return errors.New("it is no Arrow stream: it is too short")
-	}
-	length := int64(binary.LittleEndian.Uint32(head))
-	if length == 0xffffffff {
-		length = int64(binary.LittleEndian.Uint32(head[4:]))
-	}
-	if length == 0 || length > min(size, maxMessage) {
-		return fmt.Errorf("it is no Arrow stream: its first message claims %d bytes", length)
-	}
-	return nil
-}
-
 func (a *arrowFile) openFile(whole *io.SectionReader) error {
 	tail := make([]byte, 10)
 	if whole.Size() < 18 {
@@ -126,13 +113,13 @@ func (a *arrowFile) openFile(whole *io.SectionReader) error {
 	if !bytes.Equal(tail[4:], arrowMagic) || length <= 0 || length > min(whole.Size()-18, maxMessage) {
 		return errors.New("the Arrow file is cut off: it has no footer")
 	}
-	var err error
-	a.file, err = ipc.NewFileReader(whole)
-	return err
+	const front = 8 // the magic, padded
+	stream := whole.Size() - 10 - length - front
+	return a.openStream(io.NewSectionReader(whole, front, stream), stream)
 }
 
 func (a *arrowFile) project() error {
-	schema := a.schemaOf()
+	schema := a.stream.Schema()
 	pick, err := project(schema, a.want, a.url)
 	if err != nil || pick == nil {
 		return err
@@ -145,26 +132,19 @@ func (a *arrowFile) project() error {
 	return nil
 }
 
-func (a *arrowFile) schemaOf() *arrow.Schema {
-	if a.file != nil {
-		return a.file.Schema()
-	}
-	return a.stream.Schema()
-}
-
 func (a *arrowFile) next(context.Context) (arrow.Record, error) {
-	rec, err := a.record()
+	a.mem.left = maxBatch
+	rec, err := a.stream.Read()
 	if err != nil {
 		return nil, err
 	}
 	if err := checkRecord(rec); err != nil {
-		rec.Release()
 		return nil, err
 	}
 	if a.pick == nil {
+		rec.Retain()
 		return rec, nil
 	}
-	defer rec.Release()
 	cols := make([]arrow.Array, len(a.pick))
 	for i, at := range a.pick {
 		cols[i] = rec.Column(at)
@@ -172,29 +152,9 @@ func (a *arrowFile) next(context.Context) (arrow.Record, error) {
 	return array.NewRecord(a.schema, cols, rec.NumRows()), nil
 }
 
-// record returns the next record, retained.
-func (a *arrowFile) record() (arrow.Record, error) {
-	if a.file == nil {
-		rec, err := a.stream.Read()
-		if err == nil {
-			rec.Retain()
-		}
-		return rec, err
-	}
-	if a.at >= a.file.NumRecords() {
-		return nil, io.EOF
-	}
-	rec, err := a.file.RecordAt(a.at)
-	a.at++
-	return rec, err
-}
-
 func (a *arrowFile) release() {
 	if a.stream != nil {
 		a.stream.Release()
-	}
-	if a.file != nil {
-		a.file.Close()
 	}
 	if a.dec != nil {
 		a.dec.close()

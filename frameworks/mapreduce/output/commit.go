@@ -1,6 +1,7 @@
 package output
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -72,15 +73,18 @@ func Commit(ctx context.Context, st Store, out spec.Output, parts []Part, meta M
 	return d.commitObjects(ctx, st, out, m)
 }
 
-// Sweep removes what a crashed commit of job left beside a file:// destination,
-// and brings a folder back that it had renamed away. Call it when the job has
-// ended for good.
-func Sweep(out spec.Output, job core.JobID) error {
+// Sweep removes what a crashed commit of job left at or beside its destination,
+// and brings a result back that it had taken away but not replaced. Call it
+// when the job has ended for good, whatever the outcome.
+func Sweep(ctx context.Context, st Store, out spec.Output, job core.JobID) error {
 	d, err := parseDest(out.Path)
-	if err != nil || !d.local() {
+	if err != nil {
 		return err
 	}
-	return d.sweep(job)
+	if d.local() {
+		return d.sweep(job)
+	}
+	return d.sweepObjects(ctx, st)
 }
 
 func (d dest) taken() *core.Error {
@@ -99,18 +103,31 @@ func stage(ctx context.Context, st Store, object string) (io.ReadCloser, error) 
 	return r, err
 }
 
-// verified copies a part and checks law O3.
-func verified(w io.Writer, r io.Reader, p ManifestPart, from string) error {
-	sum := crc32.New(castagnoli)
-	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.TeeReader(r, sum)}, make([]byte, 256<<10))
-	if err != nil {
-		return err
+// checked reads a part and holds back its end until all of it has proved right
+// (law O3): a body that ends in an error becomes no object and no file.
+type checked struct {
+	r    io.Reader
+	part ManifestPart
+	from string
+	n    int64
+	sum  uint32
+}
+
+func (c *checked) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	c.sum = crc32.Update(c.sum, castagnoli, p[:n])
+	if c.n < c.part.Bytes && err == nil {
+		return n, nil
 	}
-	if n != p.Bytes || sum.Sum32() != p.CRC32C {
-		return core.Errorf(core.Failed, "part %s changed after it was written: %d bytes with CRC32C %08x, not %d with %08x",
-			p.Path, n, sum.Sum32(), p.Bytes, p.CRC32C).At(from).Do("check the disk of the store, and run the job again")
+	if err != nil && err != io.EOF {
+		return 0, err
 	}
-	return nil
+	if c.n != c.part.Bytes || c.sum != c.part.CRC32C {
+		return 0, core.Errorf(core.Failed, "part %s changed after it was written: %d bytes with CRC32C %08x, not %d with %08x",
+			c.part.Path, c.n, c.sum, c.part.Bytes, c.part.CRC32C).At(c.from).Do("check the disk of the store, and run the job again")
+	}
+	return n, err
 }
 
 // vacantStore is Exists for a place in the store.
@@ -138,11 +155,11 @@ func (d dest) commitObjects(ctx context.Context, st Store, out spec.Output, m Ma
 	old, err := ReadManifest(ctx, st, d.url)
 	switch {
 	case err == nil && old.Job == m.Job:
-		return old, d.finish(ctx, st, old, Manifest{})
+		return old, d.finish(ctx, st, old)
 	case err == nil && out.IfExists != "replace":
 		return m, d.taken()
 	case err == nil:
-		err = st.Delete(ctx, d.prefix+"/"+manifestName)
+		err = d.retire(ctx, st, old)
 	case core.KindOf(err) == core.NotFound:
 		err = nil
 		if out.IfExists != "replace" {
@@ -159,20 +176,41 @@ func (d dest) commitObjects(ctx context.Context, st Store, out spec.Output, m Ma
 	if errors.Is(err, store.ErrExists) || core.KindOf(err) == core.Conflict {
 		now, rerr := ReadManifest(ctx, st, d.url)
 		if rerr == nil && now.Job == m.Job {
-			return now, d.finish(ctx, st, now, Manifest{})
+			return now, d.finish(ctx, st, now)
 		}
 		return m, d.taken()
 	}
 	if err != nil {
 		return m, err
 	}
-	return m, d.finish(ctx, st, m, old)
+	return m, d.finish(ctx, st, m)
+}
+
+// retire takes a result's manifest away, after noting what it named, so that
+// its parts can be removed, or the result brought back, whatever crashes.
+func (d dest) retire(ctx context.Context, st Store, old Manifest) error {
+	earlier, err := d.replaced(ctx, st)
+	if err == nil {
+		err = d.removeReplaced(ctx, st, earlier, old)
+	}
+	if err != nil {
+		return err
+	}
+	b := old.encode()
+	if _, err := st.Put(ctx, d.prefix+"/"+replacedName, bytes.NewReader(b), int64(len(b)), store.PutOptions{}); err != nil {
+		return err
+	}
+	return st.Delete(ctx, d.prefix+"/"+manifestName)
 }
 
 // finish places the parts of a committed manifest, removes those of the one it
 // replaced, and marks the folder as complete. Every step may be repeated.
-func (d dest) finish(ctx context.Context, st Store, m, old Manifest) error {
-	if _, err := st.Stat(ctx, d.prefix+"/"+successName); err == nil && len(old.Parts) == 0 && d.placed(ctx, st, m) {
+func (d dest) finish(ctx context.Context, st Store, m Manifest) error {
+	old, err := d.replaced(ctx, st)
+	if err != nil {
+		return err
+	}
+	if _, err := st.Stat(ctx, d.prefix+"/"+successName); err == nil && old == nil && d.placed(ctx, st, m) {
 		return nil
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -183,15 +221,65 @@ func (d dest) finish(ctx context.Context, st Store, m, old Manifest) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	for _, p := range old.Parts {
-		if err := st.Delete(ctx, d.prefix+"/"+p.Path); err != nil {
-			return err
-		}
+	if err := d.removeReplaced(ctx, st, old, m); err != nil {
+		return err
 	}
 	if _, err := st.Put(ctx, d.prefix+"/"+successName, strings.NewReader(""), 0, store.PutOptions{}); err != nil {
 		return err
 	}
 	return d.still(ctx, st, m)
+}
+
+// replaced returns the manifest that was retired here, nil if none was.
+func (d dest) replaced(ctx context.Context, st Store) (*Manifest, error) {
+	b, err := d.readAll(ctx, st, replacedName)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, err := decodeManifest(d.url, b)
+	return &m, err
+}
+
+func (d dest) removeReplaced(ctx context.Context, st Store, old *Manifest, m Manifest) error {
+	if old == nil {
+		return nil
+	}
+	keep := make(map[string]bool, len(m.Parts))
+	for _, p := range m.Parts {
+		keep[p.Path] = true
+	}
+	for _, p := range old.Parts {
+		if keep[p.Path] {
+			continue
+		}
+		if err := st.Delete(ctx, d.prefix+"/"+p.Path); err != nil {
+			return err
+		}
+	}
+	return st.Delete(ctx, d.prefix+"/"+replacedName)
+}
+
+// sweepObjects brings a retired result back if nothing took its place.
+func (d dest) sweepObjects(ctx context.Context, st Store) error {
+	old, err := d.replaced(ctx, st)
+	if err != nil || old == nil {
+		return err
+	}
+	err = st.Commit(ctx, d.prefix+"/"+manifestName, old.encode())
+	if err == nil {
+		return st.Delete(ctx, d.prefix+"/"+replacedName)
+	}
+	if !errors.Is(err, store.ErrExists) {
+		return err
+	}
+	now, err := ReadManifest(ctx, st, d.url)
+	if err != nil {
+		return err
+	}
+	return d.finish(ctx, st, now)
 }
 
 // placed reports whether every part has its place.
@@ -231,16 +319,6 @@ func (d dest) place(ctx context.Context, st Store, p ManifestPart) error {
 		return fmt.Errorf("place part %s: %w", p.Path, err)
 	}
 	defer r.Close()
-	// The check runs as the body is sent: a part that changed ends the body
-	// with an error, and a body cut off becomes no object.
-	body, feed := io.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		feed.CloseWithError(verified(feed, r, p, p.Staged))
-	}()
-	_, err = st.Put(ctx, to, body, p.Bytes, store.PutOptions{})
-	body.Close()
-	<-done
+	_, err = st.Put(ctx, to, &checked{r: r, part: p, from: p.Staged}, p.Bytes, store.PutOptions{})
 	return err
 }

@@ -48,9 +48,10 @@
 // Replacing on a disk exchanges the two folders in one step where the file
 // system can (RENAME_EXCHANGE); elsewhere the old folder is renamed away first,
 // and [Sweep] brings it back if a crash came between. Replacing in the store
-// removes the old manifest, then commits: a crash between leaves no result, and
-// committing again finishes it. Committers on one host take turns by a lock on
-// the parent folder.
+// notes the old manifest (_replaced.json), removes it, then commits: a crash
+// between leaves no result for a moment, until the next commit finishes it or
+// [Sweep] brings the old one back. Only results are replaced, never a folder of
+// other files. Committers on one host take turns by a lock on the parent folder.
 //
 // # Left out
 //

@@ -24,6 +24,9 @@ import (
 const (
 	manifestName = "_manifest.json"
 	successName  = "_SUCCESS"
+	// replacedName holds the manifest of a result in the store that is being
+	// replaced.
+	replacedName = "_replaced.json"
 )
 
 // Meta says whose result it is and what its columns are.
