@@ -16,7 +16,9 @@ func (i *item) name() string { return fmt.Sprintf("%s %d", i.phase, i.id.Index) 
 // rank and place.
 func (m *Machine) failure(t *try, e core.Error, fatal bool) *core.Error {
 	e = task.Flat(&e)
-	if e.Kind == "" || e.Kind == core.Internal {
+	// A task that timed out or met a file that is gone failed the job; it did not
+	// time the job out. A fault of the spec stays one.
+	if e.Kind != core.Invalid && e.Kind != core.Denied {
 		e.Kind = core.Failed
 	}
 	if fatal || t.failures == 1 {

@@ -76,8 +76,11 @@ func runTask(ctx context.Context, run *task.Run, progress func(task.Progress)) (
 		return nil, nil
 	}
 	progress(task.Progress{Bytes: 5})
-	d := &task.Done{RecordsIn: 10, Counters: map[string]int64{"rows/" + string(run.Task.Phase): 10}, CPUNanos: 1}
+	d := &task.Done{RecordsIn: 10, DeadLetters: 1, Counters: map[string]int64{"rows/" + string(run.Task.Phase): 10}, CPUNanos: 1}
 	name := fmt.Sprintf("%s.%d", run.Task, run.Try)
+	if run.Task.Phase == task.Reduce {
+		d.DeadLetters = 0
+	}
 	switch {
 	case run.Task.Phase == task.Sample:
 		d.Keys = [][]byte{{byte('a' + run.Task.Index)}}
@@ -328,6 +331,9 @@ func TestGang(t *testing.T) {
 		}
 		if report.Output != "s3://results/x" || report.Cores != 1 || report.Seconds <= 0 || report.Shuffled != 500 || report.BytesIn != 50 {
 			t.Errorf("report %+v", report)
+		}
+		if !slices.Contains(report.Notes, "5 bad records were set aside: s3://results/x/_dead") {
+			t.Errorf("notes %q", report.Notes)
 		}
 		last := g.progress[len(g.progress)-1].Stages
 		if len(last) != 2 || last[0].Done != 5 || last[1].Done != 3 || last[0].BytesDone != 50 {

@@ -2,7 +2,9 @@ package coordinate
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -272,6 +274,9 @@ func (r *runner) report() core.Report {
 	rep.Cores = float64(r.Gang.CPU) * float64(r.Gang.Size) / 1000
 	if r.err == nil && r.over {
 		rep.Output = r.Output
+		if rep.DeadLetters > 0 {
+			rep.Notes = append(rep.Notes, fmt.Sprintf("%d bad records were set aside: %s/_dead", rep.DeadLetters, strings.TrimRight(r.Output, "/")))
+		}
 	}
 	return rep
 }

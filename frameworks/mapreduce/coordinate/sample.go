@@ -43,17 +43,25 @@ func (m *Machine) sampled() {
 	m.save()
 }
 
-// bounds picks n-1 upper bounds that cut the keys of all samples into n parts of
-// about one size. Without keys there are none, and everything is in partition 0.
+// bounds picks at most n-1 upper bounds that cut the keys of all samples into n
+// parts of about one size. They ascend, and the least key is none of them: a
+// frequent key takes one part, it does not empty its neighbours. Without keys
+// there are no bounds, and everything is in partition 0.
 func bounds(samples [][][]byte, n int, orders []func(a, b []byte) int) [][]byte {
 	keys := slices.Concat(samples...)
-	if len(keys) == 0 || n < 2 {
-		return nil
-	}
-	slices.SortFunc(keys, agreed(samples, orders))
-	list := make([][]byte, n-1)
-	for p := range list {
-		list[p] = keys[(p+1)*len(keys)/n]
+	order := agreed(samples, orders)
+	slices.SortFunc(keys, order)
+	var list [][]byte
+	last := 0
+	for p := 1; p < n; p++ {
+		k := max(p*len(keys)/n, last+1)
+		for k < len(keys) && order(keys[k], keys[last]) == 0 {
+			k++
+		}
+		if k >= len(keys) {
+			break
+		}
+		list, last = append(list, keys[k]), k
 	}
 	return list
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
-	"github.com/capstan-run/capstan/shuffle/store"
 )
 
 // Kind is the kind of job this framework understands.
@@ -138,19 +137,10 @@ func invalid(err error) error {
 // Work is core.Framework's. The process is the executor: its memory limit is
 // told to the Go runtime.
 func (f *Framework) Work(ctx context.Context, env *core.Env) error {
-	body, err := spec.Parse(env.Spec.Body)
+	w, err := work.New(env, f.functions)
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(env.Store)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	w, err := work.New(env, body, f.functions, st)
-	if err != nil {
-		return err
-	}
-	work.LimitMemory(env.Memory)
+	defer w.Close()
 	return work.Loop(ctx, env, w.Run)
 }

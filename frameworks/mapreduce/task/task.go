@@ -46,7 +46,8 @@ type Run struct {
 	Split input.Split
 	// Partitions is the number of reduce tasks; 0 in a map-only job.
 	Partitions int
-	// Bounds are the sampled upper key bounds of partitions 0..Partitions-2, for range.
+	// Bounds are the sampled upper key bounds, exclusive, of partitions 0, 1, ...,
+	// for range. They ascend; with fewer than Partitions-1 the last partitions are empty.
 	Bounds [][]byte
 	// Sources are the map outputs a reduce task reads; it takes partition Task.Index of each.
 	Sources []*shuffle.Index
