@@ -226,6 +226,9 @@ func (p *plan) resolveReduce(functions Registry) error {
 			return err
 		}
 		p.result, p.newReducer = f.Out, f.New
+		if p.body.Combine == nil && f.In == f.Out {
+			p.fold = f.Fold
+		}
 	default:
 		return p.reduceWith(s)
 	}

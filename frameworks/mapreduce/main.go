@@ -1,0 +1,220 @@
+package mapreduce
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/executor"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+)
+
+// Main is the main function of a program that is a job. It does not return.
+//
+// Started by a user it submits the job and follows it: arguments are the
+// input's URLs or paths, and flags, which -help lists. The exit code is that
+// of "capstan run". Started in an executor it works.
+func Main(job Job) {
+	if len(os.Args) > 1 && os.Args[1] == "executor" {
+		os.Exit(serve(job))
+	}
+	d := driver{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, now: time.Now}
+	os.Exit(d.run(job, os.Args[1:]))
+}
+
+// serve is the executor's side.
+func serve(job Job) int {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	err := executor.Run(ctx, []core.Framework{framework.New(job.Functions())})
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(os.Stderr, err)
+	var panicked *executor.PanicError
+	if errors.As(err, &panicked) {
+		os.Stderr.Write(panicked.Stack)
+		return 2
+	}
+	return core.KindOf(err).ExitCode()
+}
+
+// driver submits a job for the user before the terminal.
+type driver struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	now            func() time.Time
+}
+
+func (d driver) run(job Job, args []string) int {
+	printOnly, err := d.arguments(&job, args)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err == nil {
+		err = job.Validate()
+	}
+	var doc []byte
+	if err == nil {
+		doc, err = d.document(&job)
+	}
+	if err == nil && printOnly {
+		_, err = d.stdout.Write(doc)
+		if err == nil {
+			return 0
+		}
+	}
+	var code int
+	if err == nil {
+		code, err = d.submit(doc)
+	}
+	if err != nil {
+		d.complain(err)
+		return core.KindOf(err).ExitCode()
+	}
+	return code
+}
+
+func (d driver) complain(err error) {
+	fmt.Fprintf(d.stderr, "error: %v\n", err)
+	if e := core.AsError(err); e.Remedy != "" {
+		fmt.Fprintf(d.stderr, "  %s\n", e.Remedy)
+	}
+}
+
+// arguments puts what the user asks for into the job. Flags may stand before,
+// between and after the inputs.
+func (d driver) arguments(job *Job, args []string) (printOnly bool, err error) {
+	f := flag.NewFlagSet(job.Name, flag.ContinueOnError)
+	f.SetOutput(d.stderr)
+	f.Usage = func() {
+		fmt.Fprintf(d.stderr, "usage: %s [flags] INPUT...\n\nINPUT is a URL (file:///folder/*.txt, s3://bucket/key) or a path.\n\n", job.Name)
+		f.PrintDefaults()
+	}
+	f.BoolVar(&printOnly, "spec", false, "print the job's document and do not submit it")
+	f.StringVar(&job.Name, "name", job.Name, "name of the job")
+	f.StringVar(&job.Output.Path, "output", job.Output.Path, "`URL` of the result's folder (default s3://results/NAME-TIME)")
+	f.StringVar(&job.Output.Format, "output-format", job.Output.Format, "text, csv, json, parquet or arrow")
+	f.StringVar(&job.Input.Format, "format", job.Input.Format, "of the input: text, csv, json, parquet or arrow")
+	f.IntVar(&job.Gang.Size, "size", job.Gang.Size, "number of executors")
+	f.Func("cpu", "cores of each executor, such as 2 or 500m", func(s string) (err error) {
+		job.Gang.CPU, err = core.ParseCPU(s)
+		return err
+	})
+	f.Func("memory", "memory of each executor, such as 512Mi", func(s string) (err error) {
+		job.Gang.Memory, err = core.ParseBytes(s)
+		return err
+	})
+	f.StringVar(&job.Gang.Image, "image", job.Gang.Image, "container image of the executors")
+	f.IntVar(&job.Shuffle.Partitions, "partitions", job.Shuffle.Partitions, "number of reduce tasks")
+	f.Func("preview", "rows to show at the end (0: none)", func(s string) error {
+		n, err := strconv.Atoi(s)
+		job.Preview = &spec.Preview{Limit: n}
+		return err
+	})
+	if job.Preview == nil {
+		job.Preview = &spec.Preview{Limit: spec.DefaultPreview}
+	}
+	var paths []string
+	for first := true; len(args) > 0; first = false {
+		if first && args[0] == "--" { // go run ./program -- INPUT passes it on
+			args = args[1:]
+			continue
+		}
+		if err := f.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return false, err
+			}
+			return false, core.Errorf(core.Invalid, "%v", err).Do("-help lists the flags")
+		}
+		if args = f.Args(); len(args) > 0 {
+			paths = append(paths, args[0])
+			args = args[1:]
+		}
+	}
+	if len(paths) > 0 {
+		job.Input.Path = paths
+	}
+	if job.Preview.Limit <= 0 {
+		job.Preview = nil
+	}
+	return printOnly, nil
+}
+
+// document fills in what depends on this machine and moment.
+func (d driver) document(job *Job) ([]byte, error) {
+	if len(job.Input.Path) == 0 {
+		return nil, core.Errorf(core.Invalid, "no input").Do("name files or folders, such as file:///data/books")
+	}
+	var err error
+	for i, p := range job.Input.Path {
+		if job.Input.Path[i], err = asURL(p); err != nil {
+			return nil, err
+		}
+	}
+	if job.Output.Path == "" {
+		job.Output.Path = fmt.Sprintf("s3://results/%s-%s", job.Name, d.now().Format("20060102-150405"))
+	} else if job.Output.Path, err = asURL(job.Output.Path); err != nil {
+		return nil, err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if job.Gang.Image == "" {
+		static, err := isStatic(program)
+		if err != nil {
+			return nil, err
+		}
+		if !static {
+			// It needs the machine's libraries, which the built-in image lacks.
+			job.Gang.Image = "host"
+		}
+	}
+	return job.document(program)
+}
+
+// asURL makes the URL of a path; a URL stays as it is.
+func asURL(p string) (string, error) {
+	if strings.Contains(p, "://") {
+		return p, nil
+	}
+	abs, err := filepath.Abs(p)
+	if err != nil {
+		return "", err
+	}
+	return "file://" + strings.ReplaceAll(abs, "%", "%25"), nil
+}
+
+// submit runs "capstan run -" over the document and answers its exit code.
+func (d driver) submit(doc []byte) (int, error) {
+	capstan, err := findCapstan(d.stderr)
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command(capstan, "run", "-")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(string(doc)), d.stdout, d.stderr
+	// The terminal's interrupt goes to capstan as well, which knows what to do
+	// about it; this process waits for that.
+	quiet := make(chan os.Signal, 1)
+	signal.Notify(quiet, syscall.SIGINT)
+	defer signal.Stop(quiet)
+	err = cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return max(exit.ExitCode(), 1), nil
+	}
+	return 0, err
+}
