@@ -2,6 +2,7 @@ package framework
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -208,6 +209,38 @@ func TestKilledExecutors(t *testing.T) {
 	}
 }
 
+// TestSavedPlan: a generation that finds neither the executors nor their files
+// goes on from what was saved.
+func TestSavedPlan(t *testing.T) {
+	b := newBench(t)
+	spec := b.spec(nil)
+	o := b.options()
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	o.On = func(_ *plugintest.Gang, e core.Event) {
+		if up, _, ok := said(e); ok && up.Done != nil {
+			kill()
+		}
+	}
+	first := plugintest.NewGang(t, New(work.Registry{}), spec, o)
+	if _, err := first.Run(ctx); err == nil {
+		t.Fatal("a killed coordinator reports success")
+	}
+	// What is planned is not planned again: the input has grown since.
+	more := filepath.Join(b.dir, "in", "99.txt")
+	if err := os.WriteFile(more, []byte("late late late\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o.On, o.Saved, o.Generation = nil, first.Saved(), 2
+	report, err := plugintest.Run(t, New(work.Registry{}), spec, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := sorted(b.rows(report.Output)); got != b.want {
+		t.Error("the second generation gives another answer")
+	}
+}
+
 func said(e core.Event) (up task.Up, rank int, ok bool) {
 	m, ok := e.(core.Message)
 	if !ok || task.Decode(m.Data, &up) != nil {
@@ -235,7 +268,7 @@ func TestOutputTaken(t *testing.T) {
 		t.Errorf("a second job into one output ended with %v", err)
 	}
 	taken := b.spec(func(m map[string]any) { m["output"] = map[string]any{"path": "file://" + b.dir} })
-	_, err = New(work.Registry{}).Plan(t.Context(), &core.Job{Spec: taken})
+	_, err := New(work.Registry{}).Plan(t.Context(), &core.Job{Spec: taken})
 	if core.KindOf(err) != core.Conflict {
 		t.Errorf("plan into a folder that is there: %v", err)
 	}

@@ -72,7 +72,7 @@ func Loop(ctx context.Context, env *core.Env, run RunFunc) error {
 			if !ok {
 				return nil
 			}
-			if err := l.take(ctx, msg); err != nil {
+			if err := l.take(ctx, msg); err != nil && ctx.Err() == nil {
 				return err
 			}
 		}
