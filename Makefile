@@ -10,7 +10,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 build: ## build bin/capstan, one static binary
-	go build -trimpath -o $(BIN) .
+	go build -o $(BIN) .
 
 demo: build ## run the main job: word count over the Go toolchain's own source
 	@benchmarks/demo.sh $(BIN)

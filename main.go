@@ -253,7 +253,7 @@ func (s *objectStore) Door(ctx context.Context, prefix string, grants []core.Sto
 			return nil, err
 		}
 	}
-	g, err := gate.New(gate.Config{Upstream: s.admin, Prefix: prefix, Grants: grants})
+	g, err := gate.New(gate.Options{Upstream: s.admin, Prefix: prefix, Grants: grants, Trust: true})
 	if err != nil {
 		return nil, err
 	}
@@ -277,8 +277,15 @@ func (s *objectStore) close() {
 // door is a gate as the host sees it.
 type door struct{ *gate.Gate }
 
-func (d door) Serve(l net.Listener) { go d.Gate.Serve(l) }
-func (d door) Fence()               { d.Gate.Close() }
+func (d door) Serve(l net.Listener)     { go d.Gate.Serve(l) }
+func (d door) Access() core.StoreAccess { return d.Gate.Access("") }
+func (d door) Close()                   { d.Gate.Close() }
+
+func (d door) Fence() {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	d.Gate.Fence(ctx)
+}
 
 // openStore opens the store for the store commands.
 func openStore(a core.StoreAccess) (cli.Store, error) {

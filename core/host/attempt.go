@@ -314,13 +314,16 @@ func (a *attempt) cleanUp() {
 	for _, g := range a.gangs {
 		gangs = append(gangs, g)
 	}
-	sock := a.doorSock
+	sock, door := a.doorSock, a.door
 	h.mu.Unlock()
 	for _, g := range gangs {
 		g.tearDown("the job ended")
 	}
 	if sock != nil {
 		sock.Close()
+	}
+	if door != nil {
+		door.Close()
 	}
 	h.mu.Lock()
 	for _, g := range gangs {

@@ -97,4 +97,6 @@ type Door interface {
 	// Fence shuts the door: when it returned, nothing of this attempt can
 	// become visible any more.
 	Fence()
+	// Close frees what the door holds, after Fence.
+	Close()
 }

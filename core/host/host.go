@@ -130,9 +130,13 @@ func (h *Host) Close() error {
 	h.stop()
 	h.mu.Lock()
 	var listeners []net.Listener
+	var doors []Door
 	for _, j := range h.jobs {
 		if j.attempt != nil {
 			j.attempt.cancel(errHostStops)
+			if j.attempt.door != nil {
+				doors = append(doors, j.attempt.door)
+			}
 			if j.attempt.doorSock != nil {
 				listeners = append(listeners, j.attempt.doorSock)
 			}
@@ -144,6 +148,9 @@ func (h *Host) Close() error {
 	h.mu.Unlock()
 	for _, l := range listeners {
 		l.Close()
+	}
+	for _, d := range doors {
+		d.Close()
 	}
 	if h.pool != nil {
 		h.pool.close()

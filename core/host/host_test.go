@@ -134,6 +134,7 @@ func (s *noStore) Admin() core.StoreAccess             { return core.StoreAccess
 
 type noDoor struct{ s *noStore }
 
+func (noDoor) Close()                   {}
 func (noDoor) Serve(net.Listener)       {}
 func (noDoor) Access() core.StoreAccess { return core.StoreAccess{} }
 func (d noDoor) Fence()                 { d.s.mu.Lock(); d.s.fenced++; d.s.mu.Unlock() }

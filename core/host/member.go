@@ -148,9 +148,7 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 		if g.wanted && !fresh {
 			a.events.push(core.ExecutorLost{Gang: g.state.Ask.Name, Rank: m.rank, Reason: reason})
 		}
-		t := now().UnixMilli()
-		h.step(gang.MemberLost{Now: t, Gang: g.id, Rank: m.rank, Reason: reason})
-		h.step(gang.MemberReplace{Now: t, Gang: g.id, Rank: m.rank})
+		h.step(gang.MemberReplace{Now: now().UnixMilli(), Gang: g.id, Rank: m.rank})
 		a.job.notify()
 	}
 	h.mu.Unlock()
