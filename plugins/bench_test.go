@@ -37,12 +37,8 @@ func BenchmarkAttempt(b *testing.B) {
 	defer s.Close()
 	for b.Loop() {
 		b.StopTimer()
-		s.plugins[0].prepare()
-		s.plugins[0].mu.Lock()
-		ready := s.plugins[0].sparing
-		s.plugins[0].mu.Unlock()
-		if ready != nil {
-			<-ready
+		if err := s.Prepare("Actor"); err != nil {
+			b.Fatal(err)
 		}
 		b.StartTimer()
 		if _, err := s.Run(b.Context(), "Actor", attemptOf(script{}), newFakeHost()); err != nil {

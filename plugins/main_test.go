@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"strconv"
 	"testing"
@@ -178,3 +179,13 @@ func (h *fakeHost) Save(_ context.Context, state []byte) error {
 	h.calls <- "save " + string(state)
 	return h.saveErr
 }
+
+// nullHost takes everything.
+type nullHost struct{ core.Host }
+
+func (nullHost) WantGang(core.GangAsk) error    { return nil }
+func (nullHost) ReleaseGang(string) error       { return nil }
+func (nullHost) Send(string, int, []byte) error { return nil }
+func (nullHost) Report(core.Progress)           {}
+
+var discard = slog.New(slog.DiscardHandler)

@@ -185,13 +185,7 @@ func (p *plugin) take() (*process, error) {
 	if err := p.usable(false); err != nil {
 		return nil, err
 	}
-	defer p.prepare()
-	p.mu.Lock()
-	sparing := p.sparing
-	p.mu.Unlock()
-	if sparing != nil {
-		<-sparing
-	}
+	p.awaitSpare()
 	p.mu.Lock()
 	spare := p.spare
 	p.spare = nil
@@ -203,6 +197,17 @@ func (p *plugin) take() (*process, error) {
 		spare.kill()
 	}
 	return p.sup.pad.start(p.name, p.binary)
+}
+
+// awaitSpare waits for the spare that is being started, if one is: it will be
+// there sooner than another.
+func (p *plugin) awaitSpare() {
+	p.mu.Lock()
+	sparing := p.sparing
+	p.mu.Unlock()
+	if sparing != nil {
+		<-sparing
+	}
 }
 
 // prepare starts a spare process in the background, unless there is one or one

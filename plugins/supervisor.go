@@ -384,7 +384,34 @@ func (s *Supervisor) Run(ctx context.Context, kind string, a *core.Attempt, host
 		return core.Report{}, err
 	}
 	defer s.discard(proc)
+	// The next spare would take the processor from this attempt's start, so
+	// it waits for the attempt's end, or for a long one to be under way.
+	spare := time.AfterFunc(spareDelay, p.prepare)
+	defer func() {
+		spare.Stop()
+		p.prepare()
+	}()
 	return s.coordinate(ctx, proc, a, host)
+}
+
+const spareDelay = 2 * time.Second
+
+// Prepare has the processes for a kind's next job ready: the shared one and
+// one for the attempt. It returns when they are, or with why they are not.
+func (s *Supervisor) Prepare(kind string) error {
+	p, _, err := s.find(kind)
+	if err != nil {
+		return err
+	}
+	p.prepare()
+	if err := p.usable(true); err != nil {
+		return err
+	}
+	if _, err := p.running(); err != nil {
+		return err
+	}
+	p.awaitSpare()
+	return nil
 }
 
 // discard ends a process. The process itself is dead at once; what go-plugin

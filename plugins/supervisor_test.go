@@ -332,3 +332,24 @@ func TestCloseLeavesNothing(t *testing.T) {
 		t.Error("a closed supervisor plans")
 	}
 }
+
+// TestSpare: a prepared attempt starts no process of its own, and the process
+// taken is not used twice.
+func TestSpare(t *testing.T) {
+	s := supervise(t, Config{})
+	if err := s.Prepare("Actor"); err != nil {
+		t.Fatal(err)
+	}
+	spare := s.plugins[0].spare.runner.ID()
+	var pids []int
+	for range 2 {
+		h := newFakeHost()
+		if _, err := s.Run(t.Context(), "Actor", attemptOf(script{}), h); err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pidOf(t, h))
+	}
+	if strconv.Itoa(pids[0]) != spare || pids[0] == pids[1] {
+		t.Errorf("the spare was %s; attempts ran in %v", spare, pids)
+	}
+}

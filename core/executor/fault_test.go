@@ -380,4 +380,3 @@ func TestHostThatSlept(t *testing.T) {
 		t.Errorf("silent for %v, want 5s", s)
 	}
 }
-

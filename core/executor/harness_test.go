@@ -166,7 +166,7 @@ type framework struct {
 	work func(context.Context, *core.Env) error
 }
 
-func (framework) Describe() core.Description                       { return core.Description{Kind: "Test"} }
+func (framework) Describe() core.Description                      { return core.Description{Kind: "Test"} }
 func (f framework) Work(ctx context.Context, env *core.Env) error { return f.work(ctx, env) }
 
 // launch runs an executor in this process; the channel delivers Run's result.

@@ -62,8 +62,8 @@ type Server struct {
 	mu      sync.Mutex
 	peers   map[string]*peer
 	tickets map[[32]byte]*peer // by the hash of the token
-	// tombs are the fenced ids. They are kept without the rest of the peer,
-	// since they are kept for ever.
+	// tombs are the fenced ids, kept without the rest of the peer until they
+	// are forgotten.
 	tombs map[string]struct{}
 }
 
@@ -293,19 +293,27 @@ func (s *Server) tell(id string, change func(*peer)) error {
 	return nil
 }
 
-// Fence cuts the executor off for ever (law E3). An id not known is fenced as
-// well, so that a restarted host can fence from its journal. A Handler call
-// that is under way may still finish after Fence has returned.
+// Fence cuts the executor off for ever (law E3), and tells it so, which ends
+// it. An id not known is fenced as well, so that a restarted host can fence
+// from its journal. A Handler call that is under way may still finish after
+// Fence has returned.
 func (s *Server) Fence(id string) {
 	s.mu.Lock()
 	s.tombs[id] = struct{}{}
 	s.mu.Unlock()
-	s.Forget(id)
+	s.drop(id)
 }
 
-// Forget drops what is kept of an executor that is gone, without the memory a
-// fence costs. Should it live after all, it is refused as unknown.
+// Forget drops what is kept of an executor that is gone, its fence included.
+// Should it live after all, it is refused as unknown.
 func (s *Server) Forget(id string) {
+	s.drop(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tombs, id)
+}
+
+func (s *Server) drop(id string) {
 	s.mu.Lock()
 	p := s.peers[id]
 	delete(s.peers, id)

@@ -1,0 +1,79 @@
+package plugins
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/plugins/pluginpb"
+)
+
+func TestEventsCross(t *testing.T) {
+	for _, e := range []core.Event{
+		core.GangUp{Gang: "main", Size: 2, Nodes: []core.NodeID{"a", "b"}, Resumed: true, Lost: []int{1}},
+		core.Message{Gang: "main", Rank: 1, Data: []byte("x")},
+		core.ExecutorLost{Gang: "main", Rank: 1, Reason: "out of memory"},
+		core.ExecutorReplaced{Gang: "main", Rank: 1},
+		core.CancelAsked{Reason: "enough"},
+	} {
+		m, err := eventToWire(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := eventFromWire(m)
+		if diff := cmp.Diff(e, back); err != nil || diff != "" {
+			t.Errorf("%v\n%s", err, diff)
+		}
+	}
+}
+
+func TestErrorsCross(t *testing.T) {
+	if err := errorFromWire(errorToWire(nil)); err != nil {
+		t.Errorf("nil comes back as %v", err)
+	}
+	cause := errors.New("cause")
+	got := core.AsError(errorFromWire(errorToWire(&core.Error{
+		Kind: core.TimedOut, What: "what", Where: "where", Remedy: "remedy", Detail: "detail", Err: cause,
+	})))
+	want := &core.Error{Kind: core.TimedOut, What: "what: cause", Where: "where", Remedy: "remedy", Detail: "detail"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSavedNilIsNotEmpty(t *testing.T) {
+	for _, saved := range [][]byte{nil, {}, []byte("x")} {
+		m, err := startToWire(&core.Attempt{Job: &core.Job{}, Saved: saved})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := attemptFromWire(m.GetStart())
+		if err != nil || (a.Saved == nil) != (saved == nil) || string(a.Saved) != string(saved) {
+			t.Errorf("saved %#v comes back as %#v, %v", saved, a.Saved, err)
+		}
+	}
+}
+
+// FuzzFromPlugin feeds what a hostile plugin may send to all that reads it.
+func FuzzFromPlugin(f *testing.F) {
+	seed, err := proto.Marshal(doneToWire(core.Report{Notes: []string{"x"}}, core.Errorf(core.Failed, "y")))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var m pluginpb.FromPlugin
+		if proto.Unmarshal(data, &m) == nil {
+			at := &attempt{host: nullHost{}, log: discard, pong: make(chan struct{}, 1)}
+			if m.GetSave() == nil {
+				_ = at.receive(t.Context(), &m) // any error will do, a panic will not
+			}
+			if err := errorFromWire(m.GetDone().GetError()); err != nil && core.KindOf(err) == "" {
+				t.Errorf("error without a kind: %#v", err)
+			}
+		}
+	})
+}
