@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -36,18 +38,18 @@ var owner = map[string]string{
 	"github.com/minio/minio-go":             "shuffle/store",
 	"github.com/versity/versitygw":          "shuffle/store",
 	"modernc.org/sqlite":                    "core/journal",
-	"github.com/spf13/cobra":                "core/cli",
+	"github.com/spf13/cobra":                "core/cli,benchmarks",
 	"github.com/vbauerster/mpb":             "core/cli",
 	"go.yaml.in/yaml":                       "core",
-	"github.com/santhosh-tekuri/jsonschema": "core/spec",
+	"github.com/santhosh-tekuri/jsonschema": "core/spec,plugins/plugintest",
 	"github.com/apache/arrow":               "shuffle,frameworks,benchmarks",
 }
 
 // pure names rooms that decide, and what they must not see.
 var pure = map[string][]string{
-	"core/gang":  {"time", "os", "net", "context", "math/rand", "sync", "log/slog"},
-	"core/place": {"time", "os", "net", "context", "math/rand", "sync", "log/slog"},
-	"core/queue": {"time", "os", "net", "context", "math/rand", "sync", "log/slog"},
+	"core/gang":  {"os", "net", "context", "math/rand", "sync", "log/slog"},
+	"core/place": {"os", "net", "context", "math/rand", "sync", "log/slog"},
+	"core/queue": {"os", "net", "context", "math/rand", "sync", "log/slog"},
 }
 
 type pkg struct {
@@ -82,6 +84,36 @@ func TestImports(t *testing.T) {
 	}
 	if seen < 10 {
 		t.Fatalf("go list showed %d packages", seen)
+	}
+}
+
+// TestNoClock holds rooms that decide to time as a value: they may name a
+// time.Duration, but not ask what time it is.
+func TestNoClock(t *testing.T) {
+	seen := 0
+	for dir := range pure {
+		files, err := filepath.Glob(filepath.Join(strings.TrimPrefix(dir, "core/"), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			if strings.HasSuffix(f, "_test.go") {
+				continue
+			}
+			seen++
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, bad := range []string{"time.Now(", "time.Since(", "time.After(", "go func("} {
+				if strings.Contains(string(src), bad) {
+					t.Errorf("%s decides, so it must not use %s", f, bad)
+				}
+			}
+		}
+	}
+	if seen < 5 {
+		t.Fatalf("looked at %d files", seen)
 	}
 }
 
