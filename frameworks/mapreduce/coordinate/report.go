@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 )
 
@@ -149,12 +148,4 @@ func (m *Machine) Report() core.Report {
 	r := m.state.Result.Report
 	r.Notes = append(slices.Clone(r.Notes), m.state.Notes...)
 	return r
-}
-
-// Parts lists the parts of the result, once every task is done.
-func (m *Machine) Parts() []output.Part {
-	if m.state.Result == nil {
-		return nil
-	}
-	return m.state.Result.Parts
 }
