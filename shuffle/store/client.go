@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -66,13 +68,20 @@ func (cfg Config) Open(access core.StoreAccess) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	buffers := &sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
 	t := &http.Transport{
-		DialContext:         ep.dial,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := ep.dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return stallConn{c, buffers}, nil
+		},
 		MaxIdleConnsPerHost: cfg.Connections,
 		IdleConnTimeout:     stall / 2,
 		TLSHandshakeTimeout: dialTimeout,
-		WriteBufferSize:     128 << 10,
-		ReadBufferSize:      128 << 10,
+		WriteBufferSize:     bufferSize,
+		ReadBufferSize:      bufferSize,
 		DisableCompression:  true,
 	}
 	region := access.Region
@@ -110,6 +119,8 @@ const (
 	// slow disk is silent for a while.
 	stall = 2 * time.Minute
 
+	bufferSize = 128 << 10
+
 	endpointRemedy = `write "http://host:port", "https://host:port" or "unix:///path/to/socket"`
 )
 
@@ -122,7 +133,7 @@ type endpoint struct {
 func parseEndpoint(s string) (endpoint, error) {
 	if path, ok := strings.CutPrefix(s, "unix://"); ok && strings.HasPrefix(path, "/") {
 		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return guarded(unixsock.Dial(ctx, path))
+			return unixsock.Dial(ctx, path)
 		}
 		return endpoint{host: "localhost", dial: dial}, nil
 	}
@@ -131,22 +142,15 @@ func parseEndpoint(s string) (endpoint, error) {
 		return endpoint{}, core.Errorf(core.Invalid, "%q is no store endpoint", s).Do(endpointRemedy)
 	}
 	d := &net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
-	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
-		return guarded(d.DialContext(ctx, network, addr))
-	}
-	return endpoint{host: u.Host, secure: u.Scheme == "https", dial: dial}, nil
-}
-
-func guarded(c net.Conn, err error) (net.Conn, error) {
-	if err != nil {
-		return nil, err
-	}
-	return stallConn{c}, nil
+	return endpoint{host: u.Host, secure: u.Scheme == "https", dial: d.DialContext}, nil
 }
 
 // stallConn fails reads and writes once nothing has moved for stall: a store
 // that was frozen, or a network that went away without a word.
-type stallConn struct{ net.Conn }
+type stallConn struct {
+	net.Conn
+	buffers *sync.Pool
+}
 
 func (c stallConn) Read(p []byte) (int, error) {
 	c.SetReadDeadline(time.Now().Add(stall))
@@ -157,4 +161,11 @@ func (c stallConn) Write(p []byte) (int, error) {
 	// A body going out is also progress for the read that waits for its answer.
 	c.SetDeadline(time.Now().Add(stall))
 	return c.Conn.Write(p)
+}
+
+// ReadFrom takes a body in large pieces; net/http would take 32 KiB at a time.
+func (c stallConn) ReadFrom(r io.Reader) (int64, error) {
+	buf := c.buffers.Get().(*[]byte)
+	defer c.buffers.Put(buf)
+	return io.CopyBuffer(struct{ io.Writer }{c}, struct{ io.Reader }{r}, *buf)
 }

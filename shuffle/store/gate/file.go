@@ -85,21 +85,23 @@ func (l *roomyListener) Accept() (net.Conn, error) {
 	}
 	if u, ok := c.(*net.UnixConn); ok {
 		u.SetWriteBuffer(1 << 20)
-		return roomyConn{u, l.buffers}, nil
+		return roomyConn{c, l.buffers}, nil
 	}
 	return c, nil
 }
 
+// roomyConn copies a body into the connection in large pieces; net/http would
+// take 32 KiB at a time.
 type roomyConn struct {
-	*net.UnixConn
+	net.Conn
 	buffers *buffers
 }
 
-// ReadFrom is what net/http hands a response's file to.
+// ReadFrom is what net/http hands a body to.
 func (c roomyConn) ReadFrom(r io.Reader) (int64, error) {
 	buf := c.buffers.Get()
 	defer c.buffers.Put(buf)
-	return io.CopyBuffer(onlyWriter{c.UnixConn}, onlyReader{r}, buf)
+	return io.CopyBuffer(onlyWriter{c.Conn}, onlyReader{r}, buf)
 }
 
 // These hide the shortcuts that io.CopyBuffer would take past its buffer.

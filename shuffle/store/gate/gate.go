@@ -78,8 +78,15 @@ func New(o Options) (*Gate, error) {
 			return nil, &core.Error{Kind: core.Internal, What: "open the store's directory", Where: o.Upstream.Root, Err: err}
 		}
 	}
+	pool := newBuffers()
 	g.transport = &http.Transport{
-		DialContext:         dial,
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return roomyConn{c, pool}, nil
+		},
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     time.Minute,
 		DisableCompression:  true,
@@ -89,7 +96,7 @@ func New(o Options) (*Gate, error) {
 	g.proxy = &httputil.ReverseProxy{
 		Rewrite:        func(pr *httputil.ProxyRequest) { rewrite(pr, up) },
 		Transport:      signing{g.transport, o.Upstream.AccessKey, o.Upstream.SecretKey, g.keys.Region},
-		BufferPool:     newBuffers(),
+		BufferPool:     pool,
 		ErrorHandler:   g.upstreamFailed,
 		ModifyResponse: hideUpstream,
 		ErrorLog:       log.New(discard{}, "", 0),
