@@ -2,8 +2,8 @@ package plugins
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -30,13 +30,14 @@ type process struct {
 	rpc     pluginpb.FrameworkClient
 	stderr  *tail
 	runner  *cmdRunner
+	sockets string      // the process's own directory
 	hung    atomic.Bool // killed because it did not answer
 	counted atomic.Bool // its crash is in the breaker's count
 	ended   sync.Once
 }
 
 // start starts a process of b and waits until it serves. An error is a crash
-// (law P1) unless the binary was refused.
+// (law P1) unless the binary was refused or could not be executed.
 func (l *launchpad) start(name string, b *binary) (*process, error) {
 	file, path, err := b.checked()
 	if err != nil {
@@ -58,7 +59,8 @@ func (l *launchpad) start(name string, b *binary) (*process, error) {
 		SyncStdout:       p.stderr,
 		SyncStderr:       p.stderr,
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: l.dir},
-		RunnerFunc: func(_ hclog.Logger, c *exec.Cmd, _ string) (runner.Runner, error) {
+		RunnerFunc: func(_ hclog.Logger, c *exec.Cmd, sockets string) (runner.Runner, error) {
+			p.sockets = sockets
 			c.Path, c.Args = path, append([]string{b.path}, b.args...)
 			c.Env = append(plainEnv(), c.Env...)
 			c.Stdin = nil
@@ -68,8 +70,10 @@ func (l *launchpad) start(name string, b *binary) (*process, error) {
 		},
 	})
 	if err := p.connect(); err != nil {
+		began := p.runner != nil && p.runner.started()
+		p.hung.Store(began && p.alive())
 		p.kill()
-		if errors.Is(err, goplugin.ErrProcessNotFound) || p.runner == nil || !p.runner.started() {
+		if !began {
 			return nil, &core.Error{Kind: core.Internal, What: "start plugin " + name, Where: b.path, Err: err}
 		}
 		return nil, p.crash(err)
@@ -99,6 +103,8 @@ func (p *process) kill() {
 			_ = p.runner.Kill(context.Background()) // an ended process is what is wanted
 		}
 		p.client.Kill()
+		// go-plugin leaves it behind when the process did not start.
+		_ = os.RemoveAll(p.sockets)
 	})
 }
 

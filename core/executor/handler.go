@@ -9,7 +9,7 @@ import (
 // Handler hears what executors say. Calls for one executor come one at a time
 // and in order; calls for different executors come concurrently. A call must
 // not block for long: it holds up that executor's stream (and only that).
-// Calls may use every method of the Server.
+// Calls may use every method of the Server but Close.
 type Handler interface {
 	// Joined says that a session opened. rank is the zero Rank while the
 	// executor is warm. running says that the worker runs already, as after a

@@ -294,7 +294,12 @@ func (p *peer) tellSilence(h Handler, since time.Duration) {
 		return
 	}
 	defer p.deliver.Unlock()
-	h.Silent(p.id, since)
+	p.mu.Lock()
+	off := p.off
+	p.mu.Unlock()
+	if !off {
+		h.Silent(p.id, since)
+	}
 }
 
 // drop forgets a session whose welcome could not be sent.

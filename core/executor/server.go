@@ -45,7 +45,8 @@ type Config struct {
 }
 
 // Server is the host's end of the executors' streams. Its methods are safe for
-// concurrent use, do not block, and may be called from a Handler. Those that
+// concurrent use; all but Serve and Close do not block, and may be called from
+// a Handler and under locks that a Handler takes. Those that
 // take an id answer with core.NotFound for an unknown executor and with
 // core.Denied for a fenced one.
 type Server struct {

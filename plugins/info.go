@@ -1,0 +1,43 @@
+package plugins
+
+import "github.com/capstan-run/capstan/core"
+
+// Info is a line of `plugin list`.
+type Info struct {
+	Name    string             `json:"name"`
+	Kinds   []core.Description `json:"kinds,omitempty"`
+	Path    string             `json:"path"`
+	SHA256  string             `json:"sha256"`
+	Pin     string             `json:"pin"`   // built-in, pinned, unpinned, mismatch
+	State   string             `json:"state"` // ready, held, refused, broken
+	Message string             `json:"message,omitempty"`
+	Crashes int                `json:"crashes,omitempty"` // in a row
+}
+
+// The pins of a plugin.
+const (
+	PinBuiltIn  = "built-in"
+	PinPinned   = "pinned"
+	PinUnpinned = "unpinned"
+	PinMismatch = "mismatch"
+)
+
+// List shows every plugin.
+func (s *Supervisor) List() []Info {
+	all := s.snapshot()
+	out := make([]Info, len(all))
+	for i, p := range all {
+		out[i] = p.info()
+	}
+	return out
+}
+
+func (p *plugin) info() Info {
+	sum := p.binary.digest()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Info{
+		Name: p.name, Kinds: p.kinds, Path: p.binary.path, SHA256: sum,
+		Pin: p.pin, State: p.state, Message: p.message, Crashes: p.crashes,
+	}
+}
