@@ -42,13 +42,20 @@ func Exists(ctx context.Context, st Store, out spec.Output) error {
 
 // Committed returns the manifest of job's result at out, and whether there is
 // one: a coordinator asks at its start, since an attempt before it may have
-// committed and died.
+// committed and died. A result that the crash left half placed is finished.
 func Committed(ctx context.Context, st Store, out spec.Output, job core.JobID) (Manifest, bool, error) {
 	m, err := ReadManifest(ctx, st, out.Path)
 	if core.KindOf(err) == core.NotFound {
 		return Manifest{}, false, nil
 	}
-	return m, err == nil && m.Job == job, err
+	if err != nil || m.Job != job {
+		return m, false, err
+	}
+	d, err := parseDest(out.Path)
+	if err == nil && !d.local() {
+		err = d.finish(ctx, st, m)
+	}
+	return m, err == nil, err
 }
 
 // Commit makes parts the result at out.Path, in one step (law O1), and returns
