@@ -70,11 +70,24 @@ func all() []core.Framework {
 }
 
 func wiring() cli.Wiring {
-	w := cli.Wiring{Version: buildVersion(), Host: runHost, Store: openStore}
+	w := cli.Wiring{Version: buildVersion(), Host: runHost, Store: openStore, Check: checkSpec}
 	for _, f := range all() {
 		w.Kinds = append(w.Kinds, f.Describe())
 	}
 	return w
+}
+
+// checkSpec has the framework of s look for faults, if it can without a host.
+func checkSpec(s *core.Spec) []core.Diagnostic {
+	for _, f := range all() {
+		c, ok := f.(interface {
+			Check(*core.Spec) []core.Diagnostic
+		})
+		if ok && f.Describe().Kind == s.Kind {
+			return c.Check(s)
+		}
+	}
+	return nil
 }
 
 func buildVersion() string {

@@ -29,6 +29,8 @@ type Wiring struct {
 	Version string
 	// Kinds are the built-in frameworks, for commands that need no host.
 	Kinds []core.Description
+	// Check finds what a schema cannot say in a spec of a built-in kind.
+	Check func(*core.Spec) []core.Diagnostic
 	// Host runs a host until ctx ends or somebody shuts it down.
 	Host func(ctx context.Context, o HostOptions) error
 	// Store opens the object store.

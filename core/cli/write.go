@@ -95,6 +95,9 @@ func (a *app) validateCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := a.check(s, doc, source); err != nil {
+				return err
+			}
 			if _, err := spec.Ships(doc, kinds, dir); err != nil {
 				return err
 			}

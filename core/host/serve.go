@@ -129,7 +129,7 @@ func (h *Host) dryRun(ctx context.Context, doc []byte, source string) (*apipb.Pl
 	draft := core.Job{ID: "plan", Spec: *sp, State: core.Queued, Epoch: 1, Submitted: now()}
 	plan, err := h.cfg.Frameworks.Plan(ctx, &draft)
 	if err != nil {
-		return nil, err
+		return nil, located(err, doc, source)
 	}
 	out := &apipb.PlanResponse{PlaceableNow: true, PlaceableEver: true}
 	if out.Plan, err = api.ToStruct(plan); err != nil {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,7 +36,7 @@ func (h *Host) Submit(ctx context.Context, doc []byte, id, source string) (jobID
 	draft := core.Job{ID: core.JobID(id), Spec: *s, State: core.Queued, Epoch: 1, Submitted: now()}
 	plan, err := h.cfg.Frameworks.Plan(ctx, &draft)
 	if err != nil {
-		return "", false, nil, err
+		return "", false, nil, located(err, doc, source)
 	}
 	if err := h.checkPlan(plan); err != nil {
 		return "", false, nil, err
@@ -117,6 +118,12 @@ func (h *Host) placeable(j *job) error {
 // checkPlan makes sure that everything a plan names is here.
 func (h *Host) checkPlan(p *core.Plan) error {
 	for _, g := range p.Gangs {
+		for _, path := range g.ReadOnly {
+			if within(path, h.cfg.StateDir) || within(h.cfg.StateDir, path) {
+				return core.Errorf(core.Denied, "the job would read %s, and the host keeps its keys in %s", path, h.cfg.StateDir).
+					Do("name a narrower folder, or move the host's state with --state")
+			}
+		}
 		need := []string{}
 		if g.Program != "" {
 			need = append(need, g.Program)
@@ -131,6 +138,25 @@ func (h *Host) checkPlan(p *core.Plan) error {
 		}
 	}
 	return nil
+}
+
+// located adds to a framework's diagnostics where in doc they stand.
+func located(err error, doc []byte, source string) error {
+	var e *core.Error
+	if errors.As(err, &e) && len(e.Diagnostics) > 0 {
+		spec.Locate(doc, e.Diagnostics)
+		e.Where = source
+		if e.What == "" || len(e.Diagnostics) == 1 && e.What == e.Diagnostics[0].Message {
+			e.What = "the spec has a fault"
+		}
+	}
+	return err
+}
+
+// within reports whether path is dir or lies in it.
+func within(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
 func (h *Host) parse(doc []byte, source string) (*core.Spec, error) {

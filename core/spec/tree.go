@@ -187,3 +187,17 @@ func (t *tree) placeKey(d *core.Diagnostic, path []string) {
 	}
 	t.place(d, path)
 }
+
+// Locate fills in where the diagnostics of doc that have a path but no line
+// stand: those that a framework found in the decoded spec.
+func Locate(doc []byte, diags []core.Diagnostic) {
+	t, fault := read(doc)
+	if fault != nil {
+		return
+	}
+	for i := range diags {
+		if diags[i].Line == 0 && diags[i].Path != "" {
+			t.place(&diags[i], strings.Split(diags[i].Path, "."))
+		}
+	}
+}

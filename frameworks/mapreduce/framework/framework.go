@@ -58,6 +58,17 @@ func (f *Framework) Plan(ctx context.Context, job *core.Job) (*core.Plan, error)
 	return &core.Plan{Gangs: []core.GangAsk{gang}, Stages: stages, Diagnostics: warnings}, nil
 }
 
+// Check finds the faults of a document that its schema lets pass, without
+// looking at what it names.
+func (f *Framework) Check(s *core.Spec) []core.Diagnostic {
+	_, found, err := f.check(s)
+	var e *core.Error
+	if errors.As(err, &e) {
+		return e.Diagnostics
+	}
+	return found
+}
+
 // check finds every fault of a document at once. Warnings do not refuse it.
 func (f *Framework) check(s *core.Spec) (*spec.Body, []core.Diagnostic, error) {
 	found := spec.Check(s, work.BuiltIns())
