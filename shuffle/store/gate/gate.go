@@ -170,7 +170,6 @@ func (g *Gate) Close() error {
 	g.transport.CloseIdleConnections()
 	if g.root != nil {
 		err = errors.Join(err, g.root.Close())
-		g.root = nil
 	}
 	return err
 }
