@@ -186,6 +186,9 @@ func startPlugins(ctx context.Context, o cli.HostOptions, log *slog.Logger) (*pl
 		sup.Close()
 		return nil, err
 	}
+	for _, f := range all() {
+		go sup.Prepare(f.Describe().Kind) // a job that comes at once finds it started
+	}
 	return sup, nil
 }
 

@@ -33,7 +33,7 @@ func (r Resources) Fits(free Resources) bool {
 	return r.CPU <= free.CPU && r.Memory <= free.Memory
 }
 
-func (r Resources) String() string { return fmt.Sprintf("%s cpu, %s memory", r.CPU, r.Memory) }
+func (r Resources) String() string { return fmt.Sprintf("%s cpu, %s memory", r.CPU, r.Memory.Short()) }
 
 // Rank identifies an executor within one attempt of a job.
 type Rank struct {

@@ -81,6 +81,20 @@ func (b Bytes) String() string {
 	return strconv.FormatInt(int64(b), 10)
 }
 
+// Short is String where that is short, else rounded: "512Mi", "23.5Gi".
+func (b Bytes) Short() string {
+	exact := b.String()
+	if len(exact) <= 6 {
+		return exact
+	}
+	for i := 3; i >= 0; i-- {
+		if u := byteUnits[i]; int64(b) >= u.factor {
+			return strconv.FormatFloat(float64(b)/float64(u.factor), 'f', 1, 64) + u.suffix
+		}
+	}
+	return exact
+}
+
 func (b Bytes) MarshalJSON() ([]byte, error) { return json.Marshal(b.String()) }
 
 func (b *Bytes) UnmarshalJSON(p []byte) error {
