@@ -3,7 +3,6 @@ package framework
 import (
 	"context"
 	"fmt"
-
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -36,7 +35,7 @@ func (f *Framework) Run(ctx context.Context, a *core.Attempt, host core.Host) (c
 	if report, ok := r.committedBefore(ctx, a); ok {
 		return report, nil
 	}
-	return coordinate.Run(ctx, coordinate.Attempt{
+	report, err := coordinate.Run(ctx, coordinate.Attempt{
 		Config:     config(body, r.gang, a.Generation),
 		Gang:       r.gang,
 		Partitions: body.PartitionsOf(r.gang.Size, r.gang.CPU),
@@ -46,6 +45,13 @@ func (f *Framework) Run(ctx context.Context, a *core.Attempt, host core.Host) (c
 		List:       r.list,
 		Commit:     r.commit,
 	}, host)
+	if ctx.Err() == nil {
+		// A commit that did not come to its end leaves nothing at the destination.
+		if serr := output.Sweep(ctx, st, body.Output, a.Job.ID); serr != nil {
+			a.Log.Warn("sweep the destination", "output", body.Output.Path, "err", serr)
+		}
+	}
+	return report, err
 }
 
 func config(body *spec.Body, gang core.GangAsk, generation int64) coordinate.Config {
