@@ -24,6 +24,7 @@ func (t *try) runMap(ctx context.Context) (*task.Done, error) {
 		return nil, err
 	}
 	done := &task.Done{}
+	defer t.pool.put(c)
 	if err := t.mapInput(ctx, c, done); err != nil {
 		c.spills.remove()
 		return nil, err
@@ -62,10 +63,10 @@ func (t *try) newCollector() (*Collector, error) {
 		count:  p.count,
 	}
 	if p.fold != 0 {
-		c.table = &tableStore{Table: NewTable(p.fold)}
+		c.table = t.pool.table(p.fold)
 		return c, nil
 	}
-	c.records = &recordStore{records{kind: p.exchange.Value}}
+	c.records = t.pool.store(p.exchange.Value)
 	if p.newCombine != nil {
 		c.combine = func(ctx context.Context, g *groups, out Emitter) error {
 			r, err := p.newCombine(t.context("combine", p.combineStep()))

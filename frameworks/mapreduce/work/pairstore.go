@@ -1,7 +1,9 @@
 package work
 
 import (
+	"cmp"
 	"io"
+	"math/bits"
 
 	"github.com/apache/arrow/go/v15/arrow"
 )
@@ -44,9 +46,21 @@ func (s *tableStore) items(order Order, part *Partitioner) []item {
 }
 
 func (s *tableStore) compare(order Order) func(a, b item) int {
+	whole := func(x, y *entry) int {
+		var xb, yb [inlineKey]byte
+		return order.Compare(s.key(x, &xb), s.key(y, &yb))
+	}
+	if order != (Order{}) {
+		return func(a, b item) int { return whole(&s.entries[a.ref], &s.entries[b.ref]) }
+	}
+	// Equal prefixes are equal first words: the second words decide, but for
+	// long keys and for keys that end in zero bytes.
 	return func(a, b item) int {
-		var x, y [inlineKey]byte
-		return order.Compare(s.key(&s.entries[a.ref], &x), s.key(&s.entries[b.ref], &y))
+		x, y := &s.entries[a.ref], &s.entries[b.ref]
+		if x.size <= inlineKey+1 && y.size <= inlineKey+1 && x.hi != y.hi {
+			return cmp.Compare(bits.ReverseBytes64(x.hi), bits.ReverseBytes64(y.hi))
+		}
+		return whole(x, y)
 	}
 }
 

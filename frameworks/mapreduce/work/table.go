@@ -31,6 +31,7 @@ type Table struct {
 	fold    Fold
 	// overflow is the sticky sign of a sum that left int64.
 	overflow bool
+	touched  uint32
 }
 
 // entry is free when size is 0. lo and hi are the key's bytes, little endian
@@ -62,9 +63,18 @@ func (t *Table) Len() int { return t.len }
 // Bytes is the memory held.
 func (t *Table) Bytes() int { return len(t.entries)*entryBytes + t.arena.bytes() }
 
-// Reset empties the table and keeps its memory for the next use.
+// Reset empties the table and keeps its memory for the next use, unless it was
+// hardly used: clearing it would cost more than growing it again.
 func (t *Table) Reset() {
-	clear(t.entries)
+	switch {
+	case t.len == 0:
+	case t.len < len(t.entries)/32 && len(t.entries) > firstTable:
+		t.entries = make([]entry, firstTable)
+		t.shift = uint(64 - bits.TrailingZeros(firstTable))
+		t.limit = firstTable / 2
+	default:
+		clear(t.entries)
+	}
 	t.len, t.overflow = 0, false
 	t.arena.reset()
 }
@@ -123,40 +133,45 @@ func (t *Table) hashLong(key []byte) uint64 {
 
 // addShort folds v into the accumulator of the key held in lo and hi.
 func (t *Table) addShort(lo, hi uint64, n int, v int64) {
+	t.putShort(lo, hi, uint32(n), t.hashShort(lo, hi, n), v)
+}
+
+// putShort is addShort for a key whose hash is known.
+func (t *Table) putShort(lo, hi uint64, n uint32, hash uint64, v int64) {
 	mask := uint64(len(t.entries) - 1)
-	i := t.hashShort(lo, hi, n) >> t.shift
-	for {
+	for i := hash >> t.shift; ; i++ {
 		e := &t.entries[i&mask]
-		if e.lo == lo && e.hi == hi && e.size == uint32(n)+1 {
+		if e.lo == lo && e.hi == hi && e.size == n+1 {
 			t.join(e, v)
 			return
 		}
 		if e.size == 0 {
-			*e = entry{lo: lo, hi: hi, size: uint32(n) + 1, acc: v}
+			*e = entry{lo: lo, hi: hi, size: n + 1, acc: v}
 			t.grown()
 			return
 		}
-		i++
 	}
 }
 
 func (t *Table) addLong(key []byte, v int64) {
+	t.putLong(key, binary.LittleEndian.Uint64(key), t.hashLong(key), v)
+}
+
+// putLong is addLong for a key whose first word and hash are known.
+func (t *Table) putLong(key []byte, lo, hash uint64, v int64) {
 	mask := uint64(len(t.entries) - 1)
-	lo, hi := binary.LittleEndian.Uint64(key), t.hashLong(key)
-	i := hi >> t.shift
-	for {
+	for i := hash >> t.shift; ; i++ {
 		e := &t.entries[i&mask]
-		if e.size == uint32(len(key))+1 && e.lo == lo && e.hi == hi &&
+		if e.size == uint32(len(key))+1 && e.lo == lo && e.hi == hash &&
 			string(t.arena.at(e.ref, len(key))) == string(key) {
 			t.join(e, v)
 			return
 		}
 		if e.size == 0 {
-			*e = entry{lo: lo, hi: hi, size: uint32(len(key)) + 1, ref: t.arena.put(key), acc: v}
+			*e = entry{lo: lo, hi: hash, size: uint32(len(key)) + 1, ref: t.arena.put(key), acc: v}
 			t.grown()
 			return
 		}
-		i++
 	}
 }
 

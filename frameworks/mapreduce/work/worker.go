@@ -33,6 +33,7 @@ type Worker struct {
 	source *shuffle.Source
 	budget int // bytes of a task's store
 	ledger ledger
+	pool   pool
 	close  func() error // nil: nothing to close
 }
 
