@@ -82,7 +82,7 @@ func origin(info *debug.BuildInfo) (source, error) {
 			continue
 		}
 		if r := m.Replace; r != nil {
-			if r.Version == "" { // a folder, perhaps relative to a go.mod that only the go tool finds
+			if r.Version == "" || r.Version == "(devel)" { // a folder, perhaps relative to a go.mod that only the go tool finds
 				if filepath.IsAbs(r.Path) {
 					return source{dir: r.Path}, nil
 				}
