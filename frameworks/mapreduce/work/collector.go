@@ -275,6 +275,12 @@ func foldGroups(f Fold, g *groups, w *runWriter) error {
 		if group == nil {
 			return err
 		}
+		if w.out.kind == None {
+			if err := w.Emit(group.Key(), nil); err != nil {
+				return err
+			}
+			continue
+		}
 		acc, err := f.all(group)
 		if err != nil {
 			return err

@@ -216,3 +216,11 @@ func countWords(s string) string {
 	}
 	return sortedLines(b.String())
 }
+
+// runCancelled runs a map task and cancels it once its script was given input.
+func runCancelled(t *testing.T, w *Worker, splits []input.Split) (*task.Done, *task.Failed) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	return w.Run(ctx, &task.Run{Task: task.ID{Phase: task.Map}, Split: splits[0], Partitions: 1},
+		func(task.Progress) { cancel() })
+}

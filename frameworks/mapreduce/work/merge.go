@@ -96,10 +96,11 @@ func contents(a *array.Binary) []byte {
 	if b := a.Data().Buffers()[2]; b != nil {
 		return b.Bytes()
 	}
-	return nil
+	return []byte{}
 }
 
 // Bytes is the value, for kinds Text and Binary. Valid until the run is closed.
+// It is never nil: what a map emitted without a value has an empty one here.
 func (c *cursor) Bytes() []byte { return c.valueBuf[c.valueOff[c.row]:c.valueOff[c.row+1]] }
 
 // Int is the value, for the kinds that travel as int64.

@@ -200,7 +200,7 @@ func (p *plan) resolveCombine(functions Registry) error {
 func (p *plan) combineWith(r reduction) {
 	p.exchange.Value = r.in
 	switch {
-	case r.count && r.in != None:
+	case r.count && r.out == Int64:
 		p.exchange.Value, p.fold, p.count = Int64, FoldSum, true
 	case r.fold != 0:
 		p.fold, p.count = r.fold, r.count
@@ -260,7 +260,7 @@ func (p *plan) reduceWith(s *spec.Step) error {
 	switch {
 	case p.count && p.exchange.Value == Int64 && b.Name == "count":
 		r = wholeReduction(FoldSum) // counting counts adds them up
-	case !combined && r.count && r.in != None:
+	case !combined && r.count && r.out == Int64:
 		p.combineWith(r)
 		r = wholeReduction(FoldSum)
 	case !combined && r.fold != 0:

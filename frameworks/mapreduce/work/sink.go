@@ -119,9 +119,7 @@ func (s *Sink) EmitFloat(key []byte, v float64) error {
 
 func (s *Sink) line(key, value []byte) error {
 	if s.kinds.Value == None {
-		value = nil
-	} else if value == nil {
-		value = []byte{}
+		value = nil // no value, no TAB
 	}
 	if !s.kinds.Key.bytes() {
 		s.key = appendKeyText(s.key[:0], key, s.kinds.Key)

@@ -201,7 +201,7 @@ func (t *Table) tight(more, budget int) bool {
 	}
 	// Growing holds the old entries beside twice as many new ones.
 	return t.len+more >= t.limit && 3*len(t.entries)*entryBytes+t.arena.bytes() > budget ||
-		t.Bytes() > budget || t.arena.full()
+		t.arena.bytes() > budget || t.arena.full()
 }
 
 func (t *Table) grown() {
