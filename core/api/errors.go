@@ -75,7 +75,11 @@ func FromConnect(err error) error {
 			return fromDetail(e)
 		}
 	}
-	switch ce.Code() {
+	code := ce.Code()
+	if !connect.IsWireError(err) && code != connect.CodeCanceled && code != connect.CodeDeadlineExceeded {
+		code = connect.CodeUnavailable // made here: an answer that broke off has many names
+	}
+	switch code {
 	case connect.CodeUnavailable, connect.CodeUnknown, connect.CodeInternal:
 		return &core.Error{Kind: core.HostLost, What: "the host does not answer: " + ce.Message(),
 			Remedy: "`capstan doctor` looks for the cause; jobs that were acknowledged go on when it is back", Err: nil}
