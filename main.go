@@ -124,6 +124,7 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(runtimeDir(o))
 	defer sup.Close()
 
 	cfg := host.Config{
@@ -138,6 +139,7 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 		cfg.ExecutorUID, cfg.ExecutorGID = owner.Owner()
 	}
 	return host.Run(ctx, cfg, host.Listen{Address: o.Listen, TLSCert: o.TLSCert, TLSKey: o.TLSKey}, func(*host.Host) {
+		sweepRuntime(o)
 		o.Ready(fmt.Sprintf("host up at %s; launcher %s: %s", o.StateDir, launcher.Name(), why))
 	})
 }
@@ -165,8 +167,25 @@ func openLauncher(ctx context.Context, o cli.HostOptions, log *slog.Logger) (lau
 	return p, "asked for with --launcher", err
 }
 
+// runtimeDir holds the sockets of this process's plugins.
+func runtimeDir(o cli.HostOptions) string {
+	return filepath.Join(o.StateDir, "tmp", fmt.Sprint(os.Getpid()))
+}
+
+// sweepRuntime removes what killed hosts left. The host that is up holds the
+// journal's lock, so nobody else's is there.
+func sweepRuntime(o cli.HostOptions) {
+	own := runtimeDir(o)
+	entries, _ := os.ReadDir(filepath.Dir(own))
+	for _, e := range entries {
+		if e.Name() != filepath.Base(own) {
+			os.RemoveAll(filepath.Join(filepath.Dir(own), e.Name()))
+		}
+	}
+}
+
 func startPlugins(ctx context.Context, o cli.HostOptions, log *slog.Logger) (*plugins.Supervisor, error) {
-	c := plugins.Config{Dir: o.Plugins, Pins: filepath.Join(o.StateDir, "plugins.pins"), Runtime: filepath.Join(o.StateDir, "tmp"), Log: log}
+	c := plugins.Config{Dir: o.Plugins, Pins: filepath.Join(o.StateDir, "plugins.pins"), Runtime: runtimeDir(o), Log: log}
 	if c.Dir == "" {
 		c.Dir = filepath.Join(o.StateDir, "plugins")
 	}
