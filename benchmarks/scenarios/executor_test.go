@@ -141,13 +141,15 @@ func startOf(pid int) int64 {
 	return n
 }
 
-// coordinator is the plugin process of the one running attempt: the host starts
-// it after the one it plans with.
-func (l *lab) coordinator() int {
+// signalPlugins sends a signal to every plugin process: those that coordinate,
+// the one that plans, and the spare one.
+func (l *lab) signalPlugins(s syscall.Signal) {
 	l.t.Helper()
 	list := l.children("plugin mapreduce")
 	if len(list) == 0 {
 		l.t.Fatalf("no plugin process runs")
 	}
-	return list[len(list)-1].pid
+	for _, c := range list {
+		syscall.Kill(c.pid, s)
+	}
 }
