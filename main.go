@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/capstan-run/capstan/benchmarks"
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/cli"
 	"github.com/capstan-run/capstan/core/host"
@@ -71,6 +72,7 @@ func all() []core.Framework {
 
 func wiring() cli.Wiring {
 	w := cli.Wiring{Version: buildVersion(), Host: runHost, Store: openStore, Check: checkSpec}
+	w.Extra = append(w.Extra, benchmarks.Command(w.Version))
 	for _, f := range all() {
 		w.Kinds = append(w.Kinds, f.Describe())
 	}

@@ -1,0 +1,205 @@
+package benchmarks
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/capstan-run/capstan/benchmarks/corpus"
+	"github.com/capstan-run/capstan/benchmarks/machine"
+	"github.com/capstan-run/capstan/benchmarks/meter"
+	"github.com/capstan-run/capstan/benchmarks/peers"
+	"github.com/capstan-run/capstan/benchmarks/result"
+	"github.com/capstan-run/capstan/core"
+)
+
+// Config is what to run. Its lists must not be empty where a workload uses
+// them.
+type Config struct {
+	Capstan   string // the binary under test
+	Version   string // of it
+	Module    string // directory of the source tree, to build the Go programs from
+	Cache     string // directory for texts, programs and Spark
+	Workloads []string
+	Sizes     []int64  // of wordcount, in bytes
+	Variants  []string // of wordcount, of Capstan: series of package result
+	Launchers []string // "docker", "process"
+	Executors []int    // gang sizes of wordcount
+	Repeat    int
+	Peers     []string // "single", "spark"
+	Files     int      // of the files workload
+	FilesSize int64    // all of them together
+	JobSize   int64    // of latency
+	GangSize  int      // of gang
+	// Settle is the pause that a warm host is given after each job to make
+	// new executors ready: it does not tell when they are.
+	Settle time.Duration
+	Log    io.Writer // a line for each run
+}
+
+// Validate finds what cannot be run.
+func (c Config) Validate() error {
+	check := func(flag string, got, known []string) error {
+		for _, v := range got {
+			if !slices.Contains(known, v) {
+				return core.Errorf(core.Invalid, "%q is not known", v).At(flag).Do("one of " + strings.Join(known, ", "))
+			}
+		}
+		return nil
+	}
+	for _, err := range []error{
+		check("WORKLOAD", c.Workloads, []string{result.WordCount, result.Latency, result.Files, result.Gang}),
+		check("--launchers", c.Launchers, []string{"docker", "process"}),
+		check("--peers", c.Peers, []string{"single", "spark"}),
+		check("--variants", c.Variants, slices.Collect(variantNames())),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	switch {
+	case c.Repeat < 1:
+		return core.Errorf(core.Invalid, "%d repetitions", c.Repeat).At("--repeat").Do("at least 1")
+	case slices.ContainsFunc(c.Executors, func(n int) bool { return n < 1 }):
+		return core.Errorf(core.Invalid, "a gang has at least one executor").At("--executors")
+	}
+	return nil
+}
+
+// bench is a benchmark under way.
+type bench struct {
+	Config
+	meter  *meter.Meter
+	source corpus.Source
+	spark  *peers.Spark
+	work   string // emptied at the end
+	runs   int    // numbers names in work
+	result *result.Result
+}
+
+// Run runs the workloads of c. What was measured before an error is returned
+// with it.
+func Run(ctx context.Context, c Config) (*result.Result, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	b := &bench{Config: c, meter: meter.New()}
+	defer b.meter.Close()
+	b.result = &result.Result{Taken: time.Now().UTC().Truncate(time.Second), Version: c.Version, WholeCPU: b.meter.Whole()}
+	err := b.prepare(ctx)
+	defer os.RemoveAll(b.work)
+	workloads := map[string]func(context.Context) error{
+		result.WordCount: b.wordCount, result.Latency: b.latency, result.Files: b.files, result.Gang: b.gang,
+	}
+	for _, w := range c.Workloads {
+		if err == nil {
+			err = workloads[w](ctx)
+		}
+	}
+	return b.result, err
+}
+
+func (b *bench) prepare(ctx context.Context) error {
+	b.result.Machine = machine.Describe(ctx)
+	if !b.result.WholeCPU {
+		b.note("No control group could be made: CPU of processes that outlive their parents is not counted.")
+	}
+	if err := os.MkdirAll(b.Cache, 0o755); err != nil {
+		return core.Errorf(core.Denied, "%v", err).At(b.Cache).Do("name another with --cache")
+	}
+	var err error
+	if b.work, err = os.MkdirTemp(b.Cache, "run-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(b.work, 0o755); err != nil {
+		return err
+	}
+	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return core.Errorf(core.Invalid, "the text is made of the Go toolchain's source, and `go env GOROOT` says: %v", err).Do("install Go")
+	}
+	b.source = corpus.Source{Root: filepath.Join(strings.TrimSpace(string(root)), "src"), Name: runtime.Version(), Cache: b.Cache}
+	if slices.Contains(b.Peers, "spark") && slices.Contains(b.Workloads, result.WordCount) {
+		b.say("spark: find or install")
+		if b.spark, err = peers.InstallSpark(ctx, b.Cache); err != nil {
+			return err
+		}
+		b.result.Machine.Spark = b.spark.Version
+	}
+	return nil
+}
+
+// build compiles one of the programs and returns its path.
+func (b *bench) build(ctx context.Context, name string) (string, error) {
+	path := filepath.Join(b.work, name)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./benchmarks/programs/"+name)
+	cmd.Dir = b.Module
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", &core.Error{Kind: core.Invalid, What: "build the program " + name, Where: b.Module, Err: err, Detail: string(out),
+			Remedy: "run from Capstan's source tree, or name it with --module"}
+	}
+	return path, nil
+}
+
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.Log, format+"\n", args...) }
+
+func (b *bench) note(s string) { b.result.Notes = append(b.result.Notes, s) }
+
+// fresh is a path in work that nothing has used.
+func (b *bench) fresh(name string) string {
+	b.runs++
+	return filepath.Join(b.work, fmt.Sprintf("%s-%d", name, b.runs))
+}
+
+// contender is one way to do a workload's work.
+type contender struct {
+	key result.Key
+	// run does it once and fills in what it took. It checks the answer.
+	run func(ctx context.Context, s *result.Sample) error
+}
+
+// alternate runs contenders in turn (law L2).
+func (b *bench) alternate(ctx context.Context, list []contender) error {
+	for rep := range b.Repeat {
+		for i := range list {
+			c := list[(i+rep)%len(list)]
+			s := result.Sample{Key: c.key, Repetition: rep + 1, Load: machine.Load()}
+			if err := c.run(ctx, &s); err != nil {
+				return fmt.Errorf("%s: %w", title(c.key), err)
+			}
+			b.result.Samples = append(b.result.Samples, s)
+			b.say("%d/%d  %-44s %7.2f s  %s", rep+1, b.Repeat, title(c.key), s.Wall, rates(s))
+		}
+	}
+	return nil
+}
+
+func title(k result.Key) string {
+	s := k.Workload + " " + k.Series
+	if k.Launcher != "" {
+		s += fmt.Sprintf(", %s × %d", k.Launcher, k.Executors)
+	}
+	if k.Bytes > 0 {
+		s += ", " + result.Size(k.Bytes)
+	}
+	return s
+}
+
+func rates(s result.Sample) string {
+	if s.CPU == 0 {
+		return ""
+	}
+	line := fmt.Sprintf("%6.2f CPU-s  %4.0f MB/s per core", s.CPU, s.Rate())
+	if s.Workers > 0 {
+		line += fmt.Sprintf(" (executors %.0f)", s.WorkerRate())
+	}
+	return line
+}

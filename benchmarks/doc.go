@@ -1,0 +1,46 @@
+// Package benchmarks is the harness: it runs workloads through Capstan and
+// through the programs Capstan is held against, and reports what both took.
+//
+// # Model
+//
+//	corpus ──→ text ─┬─→ contenders, in turn ──→ check the answer ──→ result ──→ results.json
+//	                 │     capstan run SPEC          (L1)              │
+//	programs, peers ─┘     single, spark, engine                      page ──→ results.html
+//	                             │
+//	                           meter: wall and CPU time
+//
+// A workload is a list of contenders and, of each repetition, one run of every
+// contender. Contenders run as a user would run them: as commands, from start
+// to a result on disk.
+//
+//	wordcount  built-in, typed and script jobs against one thread of Go and against Spark
+//	latency    the 1 MB job: with no host running, and on a host that is up
+//	files      many small files against the same bytes in one
+//	gang       8 executors: cold and warm, against the engine's own create and start
+//
+// # Laws
+//
+//	L1  A run with a wrong answer ends the benchmark; it is no sample.
+//	L2  Contenders alternate: all run once before any runs again, and the order
+//	    turns by one from repetition to repetition, so that what drifts on the
+//	    machine meets all.
+//	L3  Every run is a sample. None is dropped, and the spread is shown.
+//	L4  Nothing is left of a benchmark but the texts and programs in its cache
+//	    and the two result files.
+//
+// # Choices
+//
+// The CPU of a run is counted twice over. "All processes" is the command, the
+// host, the store, the coordinator and the executors; a peer has no parts and
+// is charged the same way. "Executors" is what the job's own report says. The
+// script of a lines job is run alone, between pipes, over the same bytes; its
+// CPU is taken off, since it is the user's and not ours.
+//
+// Jobs of wordcount and files start a host for the occasion, as Spark starts
+// its JVM: its start and end are part of the wall time.
+//
+// # Left out
+//
+// Page caches are not dropped: every contender finds the text in memory, so
+// that the disk of the machine does not hide the difference.
+package benchmarks

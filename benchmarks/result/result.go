@@ -1,0 +1,103 @@
+package result
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/capstan-run/capstan/benchmarks/machine"
+)
+
+// Result is one run of the harness.
+type Result struct {
+	Taken   time.Time       `json:"taken"`
+	Version string          `json:"version"` // of Capstan
+	Machine machine.Machine `json:"machine"`
+	// WholeCPU says that CPU seconds count all processes of a run, also those
+	// that outlived their parents.
+	WholeCPU bool     `json:"wholeCPU"`
+	Samples  []Sample `json:"samples"`
+	Notes    []string `json:"notes,omitempty"`
+}
+
+// Workloads.
+const (
+	WordCount = "wordcount"
+	Latency   = "latency"
+	Files     = "files"
+	Gang      = "gang"
+)
+
+// Series: who did the work, and how.
+const (
+	BuiltIn   = "capstan built-in"
+	Typed     = "capstan Go typed"
+	Lines     = "capstan lines (tr)"
+	Combining = "capstan lines (awk)" // counts within each task
+	Single    = "single-threaded Go"
+	SparkRDD  = "spark RDD"
+	SparkSQL  = "spark DataFrame"
+
+	FirstJob  = "first job, no host running" // of latency
+	WarmJob   = "job on a warm host"
+	OneFile   = "one file" // of files
+	ManyFiles = "many files"
+	ColdGang  = "cold gang" // of gang: submitted until all executors joined
+	WarmGang  = "warm gang"
+	BareStart = "bare create and start"
+)
+
+// Key tells what was run.
+type Key struct {
+	Workload  string `json:"workload"`
+	Series    string `json:"series"`
+	Launcher  string `json:"launcher,omitempty"`  // of Capstan's own
+	Executors int    `json:"executors,omitempty"` // of Capstan's own; containers in the gang workload
+	Bytes     int64  `json:"bytes,omitempty"`     // asked for
+}
+
+// Sample is one run.
+type Sample struct {
+	Key
+	Repetition int     `json:"repetition"`
+	Input      int64   `json:"input,omitempty"`   // bytes read
+	Wall       float64 `json:"wall"`              // from command to result
+	CPU        float64 `json:"cpu,omitempty"`     // of all processes and containers
+	Workers    float64 `json:"workers,omitempty"` // CPU of the executors alone
+	Script     float64 `json:"script,omitempty"`  // CPU of the script run alone over the same bytes
+	Load       float64 `json:"load"`              // of the machine before the run
+}
+
+// Rate is the input over the CPU of everything but the user's script.
+func (s Sample) Rate() float64 { return rate(s.Input, s.CPU-s.Script) }
+
+// WorkerRate is the input over the CPU of the executors without the user's
+// script.
+func (s Sample) WorkerRate() float64 { return rate(s.Input, s.Workers-s.Script) }
+
+func rate(bytes int64, seconds float64) float64 {
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(bytes) / 1e6 / seconds
+}
+
+// Read reads a result's JSON form.
+func Read(path string) (*Result, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	r := new(Result)
+	if err := json.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// JSON is the result's JSON form.
+func (r *Result) JSON() ([]byte, error) {
+	b, err := json.MarshalIndent(r, "", "  ")
+	return append(b, '\n'), err
+}
