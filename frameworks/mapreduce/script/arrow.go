@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/capstan-run/capstan/core"
 )
@@ -50,9 +51,9 @@ func (w *RecordWriter) Close() error {
 // first two. value is nil if there is one column. They are valid during the
 // call. No byte at all is an empty stream.
 //
-// The metadata of each message may be up to 1 MiB and its body up to most
-// bytes. Within these bounds corrupt metadata may still make Arrow's reader ask
-// for more memory than there is; that ends this process, the executor.
+// The metadata of each message may be up to 1 MiB, its body and any buffer up to
+// most bytes. A corrupt schema may still make Arrow's reader ask for more memory
+// than there is; that ends this process, the executor.
 func ReadRecords(r io.Reader, most int64, f func(key, value arrow.Array) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -66,7 +67,7 @@ func ReadRecords(r io.Reader, most int64, f func(key, value arrow.Array) error) 
 		}
 		return corrupt(err)
 	}
-	reader, err := ipc.NewReader(g)
+	reader, err := ipc.NewReader(g, ipc.WithAllocator(bounded{memory.NewGoAllocator(), most}))
 	if err != nil {
 		return corrupt(err)
 	}
@@ -82,6 +83,29 @@ func ReadRecords(r io.Reader, most int64, f func(key, value arrow.Array) error) 
 		if err := handle(rec, f); err != nil {
 			return err
 		}
+	}
+}
+
+// bounded is an allocator that panics rather than believe a length beyond most
+// that a batch's metadata claims.
+type bounded struct {
+	memory.Allocator
+	most int64
+}
+
+func (b bounded) Allocate(size int) []byte {
+	b.check(size)
+	return b.Allocator.Allocate(size)
+}
+
+func (b bounded) Reallocate(size int, p []byte) []byte {
+	b.check(size)
+	return b.Allocator.Reallocate(size, p)
+}
+
+func (b bounded) check(size int) {
+	if size < 0 || int64(size) > b.most {
+		panic(fmt.Sprintf("a buffer claims %d bytes", size))
 	}
 }
 

@@ -1,6 +1,8 @@
 package work
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 )
 
 func scriptJob(mapper, reducer string) string {
@@ -131,4 +135,72 @@ func TestScriptGetsCleanLineEnds(t *testing.T) {
 	if got.text != "a\nb\nc\n" {
 		t.Errorf("got %q", got.text)
 	}
+}
+
+func TestArrowScripts(t *testing.T) {
+	// cat is a program that speaks Arrow streams: it gives back what it gets.
+	for _, tr := range []trial{
+		{body: builtinJob(`{"exec":["cat"],"as":"arrow"}`, `{"use":"count"}`, "")},
+		{body: builtinJob(`{"use":"lines"}`, `{"use":"count"}`, "")},
+		{body: builtinJob(`{"use":"lines"}`, `{"exec":["cat"],"as":"arrow"}`, `,"combine":{"use":"count"}`)},
+	} {
+		tr.text, tr.splits, tr.parts = "b\na\nb\n", 2, 1
+		if got := tr.run(t); got.text != "a\t1\nb\t2\n" && !(strings.Contains(tr.body, `"reduce":{"exec"`) && sortedLines(got.text) == "a\t1\nb\t1\nb\t1\n") {
+			t.Errorf("%s: %q", tr.body, got.text)
+		}
+	}
+	_, failed := trial{body: builtinJob(`{"exec":["echo","no stream"],"as":"arrow"}`, "", ""), text: "a\n"}.try(t)
+	if failed == nil || !strings.Contains(failed.Err.What, "not a whole Arrow IPC stream") {
+		t.Errorf("text instead of a stream: %+v", failed)
+	}
+}
+
+func TestScriptPerFile(t *testing.T) {
+	body := `{"input":{"path":"file:///x"},"env":{"CAPSTAN_PER_FILE":"1"},"map":{"exec":["sh","-c","echo ${map_input_file##*/} $(wc -l)"]},"output":{"path":"file:///y"}}`
+	w, st, splits := trial{body: body, text: "a\nb\n"}.worker(t)
+	second := splits[0].Ranges[0]
+	path := strings.TrimPrefix(second.URL, "file://") + "2"
+	if err := os.WriteFile(path, []byte("c\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	second.URL, second.Size, second.Length = "file://"+path, 2, 2
+	splits[0].Ranges = append(splits[0].Ranges, second)
+	done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Map}, Split: splits[0]}, nil)
+	if failed != nil {
+		t.Fatal(failed.Err.Error())
+	}
+	if got := string(st.objects[done.Part.Object]); got != "in.txt 2\nin.txt2 1\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestSideFilesAndCountersOfAProgram(t *testing.T) {
+	functions := Registry{Maps: map[string]MapFunc{"side": {Out: Kinds{Text, Int64}, New: func(c *Context) (Mapper, error) {
+		return sideMapper{c: c}, nil
+	}}}}
+	body := builtinJob(`{"use":"side","program":"./p"}`, `{"use":"sum"}`, "")
+	got := trial{body: body, functions: functions, text: "a\nb\n", splits: 1}.run(t)
+	if got.side["seen-map-00000"] != "a\nb\n" || got.counters["g/blocks"] != 1 || got.text != "k\t1\n" {
+		t.Errorf("side %q, counters %v, text %q", got.side, got.counters, got.text)
+	}
+}
+
+type sideMapper struct {
+	noClose
+	c *Context
+}
+
+func (m sideMapper) Block(_ context.Context, b input.Block, out Emitter) error {
+	m.c.Count("g", "blocks", 1)
+	f, err := m.c.SideFile("seen")
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(b.Data); err != nil {
+		return err
+	}
+	if _, err := m.c.SideFile("../x"); err == nil {
+		return errors.New("a side file outside")
+	}
+	return out.EmitInt([]byte("k"), 1)
 }
