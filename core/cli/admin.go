@@ -188,11 +188,14 @@ func (a *app) storeCommand() *cobra.Command {
 		return f(s)
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "ls [s3://BUCKET/PREFIX]", Short: "List objects", Args: cobra.MaximumNArgs(1),
+		Use: "ls [s3://BUCKET/PREFIX]", Short: "List objects (default s3://results/)", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			prefix := ""
+			prefix := "results/"
 			if len(args) == 1 {
 				prefix = strings.TrimPrefix(args[0], "s3://")
+			}
+			if !strings.Contains(prefix, "/") {
+				prefix += "/"
 			}
 			return with(cmd.Context(), func(s Store) error {
 				return s.List(cmd.Context(), prefix, func(path string, n int64, at time.Time) error {

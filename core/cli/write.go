@@ -161,7 +161,11 @@ func (a *app) printPlan(r *apipb.PlanResponse) error {
 			fmt.Fprintf(a.out, "gang %s: %d executors of %s cpu, %s memory\n", g.Name, g.Size, g.CPU, g.Memory)
 		}
 		for _, s := range p.Stages {
-			fmt.Fprintf(a.out, "stage %s: %d tasks over %s\n", s.Name, s.Tasks, size(s.Bytes))
+			over := ""
+			if s.Bytes > 0 {
+				over = " over " + size(s.Bytes)
+			}
+			fmt.Fprintf(a.out, "stage %s: %d tasks%s\n", s.Name, s.Tasks, over)
 		}
 		fmt.Fprintln(a.out, r.Placement)
 		for _, d := range p.Diagnostics {

@@ -150,8 +150,10 @@ func (h *Host) dryRun(ctx context.Context, doc []byte, source string) (*apipb.Pl
 				out.PlaceableNow, out.PlaceableEver = false, false
 				text = append(text, act.Why+"; "+act.Remedy)
 			case gang.Grant:
-				granted = granted || act.Gang == g.id
-				text = append(text, act.String())
+				if act.Gang == g.id {
+					granted = true
+					text = append(text, fmt.Sprintf("gang %s would start now: %s", ask.Name, placement(act.Nodes)))
+				}
 			}
 		}
 		if !granted && out.PlaceableEver {
@@ -161,6 +163,24 @@ func (h *Host) dryRun(ctx context.Context, doc []byte, source string) (*apipb.Pl
 	}
 	out.Placement = strings.Join(text, "\n")
 	return out, nil
+}
+
+// placement says which ranks lie where: "ranks 0-3 on a, rank 4 on b".
+func placement(nodes []core.NodeID) string {
+	var parts []string
+	for i := 0; i < len(nodes); {
+		j := i
+		for j+1 < len(nodes) && nodes[j+1] == nodes[i] {
+			j++
+		}
+		if i == j {
+			parts = append(parts, fmt.Sprintf("rank %d on %s", i, nodes[i]))
+		} else {
+			parts = append(parts, fmt.Sprintf("ranks %d-%d on %s", i, j, nodes[i]))
+		}
+		i = j + 1
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (s *service) one(ref string) (*job, error) {
