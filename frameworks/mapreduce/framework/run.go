@@ -26,7 +26,7 @@ func (f *Framework) Run(ctx context.Context, a *core.Attempt, host core.Host) (c
 	if err != nil {
 		return core.Report{}, err
 	}
-	st, err := store.Open(a.Store)
+	st, err := store.Tell(a.Log).Open(a.Store)
 	if err != nil {
 		return core.Report{}, err
 	}

@@ -48,7 +48,7 @@ func New(env *core.Env, functions Registry) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(env.Store)
+	st, err := store.Tell(env.Log).Open(env.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -133,11 +133,9 @@ func (f fatal) Unwrap() error { return f.error }
 // failure describes why a try ended.
 func failure(r *task.Run, err error) *task.Failed {
 	f := &task.Failed{Task: r.Task, Try: r.Try}
-	var lost *shuffle.LostError
-	if errors.As(err, &lost) {
-		if m, ok := mapOf(lost.Name); ok {
-			f.Lost = []int{m}
-		}
+	var lost lostMaps
+	if errors.As(err, &lost) || lost.add(err) {
+		f.Lost = lost.maps
 	}
 	var certain fatal
 	f.Fatal = errors.As(err, &certain) || core.KindOf(err) == core.Invalid
