@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -28,8 +29,10 @@ type attempt struct {
 	ctx    context.Context // ends when the attempt is fenced
 	cancel context.CancelCauseFunc
 
+	opening  sync.Mutex // held while the door is opened; taken before Host.mu
 	door     Door
 	doorSock net.Listener
+	clearing sync.WaitGroup // revoked leases that are being cleared away
 	gangs    map[string]*gangRun
 	events   *eventQueue // of the current generation of the coordinator
 	running  bool        // the coordinator's goroutine exists
@@ -55,9 +58,16 @@ func (a *attempt) end(err error) {
 	}
 }
 
+// over reports whether the attempt has ended or is about to: nothing of it may
+// come up any more. h.mu is held.
+func (a *attempt) over() bool { return a.ctx.Err() != nil }
+
+// errOver ends what an attempt still does when its outcome is known.
+var errOver = errors.New("the attempt is over")
+
 // begin starts the coordinator. h.mu is held.
 func (a *attempt) begin() {
-	if a.running {
+	if a.running || a.over() {
 		return
 	}
 	a.running = true
@@ -80,10 +90,15 @@ func (a *attempt) run() {
 }
 
 func (a *attempt) coordinate() (core.Report, error) {
-	for {
+	for first := true; ; first = false {
 		a.h.mu.Lock()
 		rec := &a.job.rec
-		rec.Generation++
+		// The first generation was journalled with the grant, before an
+		// executor could hear of it (law C4).
+		fresh := first && !a.resumed && rec.Generation == 1
+		if !fresh {
+			rec.Generation++
+		}
 		in := &core.Attempt{
 			Job: new(core.Job), Epoch: a.epoch, Generation: rec.Generation,
 			Store: a.coordinatorAccess(), Scratch: a.dir("scratch"),
@@ -94,23 +109,23 @@ func (a *attempt) coordinate() (core.Report, error) {
 		a.events = newEventQueue()
 		side := &coordinatorSide{a, a.events}
 		for _, g := range a.gangs {
+			g.wanted = false // this coordinator has not asked yet
 			g.setGeneration(rec.Generation)
 		}
-		gone := a.job.cancel
-		a.h.mu.Unlock()
-		if gone != nil {
-			a.events.push(core.CancelAsked{Reason: gone.What})
+		if why := a.job.cancel; why != nil {
+			a.askToEnd(why)
 		}
+		a.h.mu.Unlock()
 		if err := os.MkdirAll(in.Scratch, 0o700); err != nil {
 			return core.Report{}, err
 		}
-		if in.Generation > 1 {
+		if !fresh {
 			saved, err := a.h.journal.Saved(a.ctx, a.job.rec.Job.ID, a.epoch)
 			if err != nil && core.KindOf(err) != core.NotFound {
 				return core.Report{}, err
 			}
 			in.Saved = saved
-			if err := a.h.persist(a.job); err != nil {
+			if err := a.h.persistPatiently(a.ctx, a.job); err != nil {
 				return core.Report{}, err
 			}
 		}
@@ -136,7 +151,7 @@ func (a *attempt) crashed(err error) error {
 	detail := core.AsError(err).Detail
 	text := fmt.Sprintf("the %s plugin crashed (%d of %d): %v", a.job.rec.Job.Spec.Kind, n, maxCrashes, err)
 	a.h.log.Warn("plugin crashed", "job", a.job.rec.Job.ID, "err", err)
-	if perr := a.h.persist(a.job, a.job.event("plugin-crashed", text)); perr != nil {
+	if perr := a.h.persistPatiently(a.ctx, a.job, a.job.event("plugin-crashed", text)); perr != nil {
 		return perr
 	}
 	if n < maxCrashes {
@@ -161,19 +176,33 @@ func (a *attempt) prepareDoor() (core.Report, error) {
 	if err != nil {
 		return core.Report{}, err
 	}
-	door.Serve(l)
 	a.h.mu.Lock()
-	a.doorSock = l
+	over := a.over()
+	if !over {
+		a.doorSock = l
+	}
 	a.h.mu.Unlock()
+	if over {
+		l.Close()
+		return core.Report{}, context.Cause(a.ctx)
+	}
+	door.Serve(l)
 	return core.Report{}, nil
 }
 
-// openDoor opens the door once; gangs and coordinator share it.
+// openDoor opens the door once; gangs and coordinator share it. None is opened
+// once the attempt is over, for nobody would fence it (law H4).
 func (a *attempt) openDoor() (Door, error) {
+	a.opening.Lock()
+	defer a.opening.Unlock()
 	a.h.mu.Lock()
-	defer a.h.mu.Unlock()
-	if a.door != nil {
-		return a.door, nil
+	door, over := a.door, a.over()
+	a.h.mu.Unlock()
+	switch {
+	case over:
+		return nil, context.Cause(a.ctx)
+	case door != nil:
+		return door, nil
 	}
 	var grants []core.StoreGrant
 	for _, g := range a.job.rec.Plan.Gangs {
@@ -183,7 +212,17 @@ func (a *attempt) openDoor() (Door, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.door = door
+	a.h.mu.Lock()
+	over = a.over()
+	if !over {
+		a.door = door
+	}
+	a.h.mu.Unlock()
+	if over {
+		door.Fence()
+		door.Close()
+		return nil, context.Cause(a.ctx)
+	}
 	return door, nil
 }
 
@@ -210,6 +249,8 @@ func (a *attempt) finish(report core.Report, err error) {
 		return // the next host goes on
 	}
 	h.mu.Lock()
+	a.cancel(errOver)
+	a.events.close()
 	if j.cancel != nil && err != nil {
 		err = j.cancel
 	}
@@ -231,17 +272,15 @@ func (a *attempt) finish(report core.Report, err error) {
 // conclude journals the end of the job and then removes what it left.
 func (a *attempt) conclude(report core.Report, err error) {
 	h, j := a.h, a.job
-	h.mu.Lock()
-	j.rec.Job.Outcome = core.OutcomeOf(err, report)
-	j.rec.Job.Ended = now()
-	j.rec.Job.State = finalState(core.KindOf(err))
+	outcome, ended, state := core.OutcomeOf(err, report), now(), finalState(core.KindOf(err))
 	text := "succeeded"
 	if err != nil {
-		text = string(j.rec.Job.State) + ": " + err.Error()
+		text = string(state) + ": " + err.Error()
 	}
-	a.events.close()
-	h.mu.Unlock()
-	for h.persist(j, j.event("ended", text)) != nil {
+	end := func(r *record) {
+		r.Job.Outcome, r.Job.Ended, r.Job.State = outcome, ended, state
+	}
+	for h.change(j, end, j.event("ended", text)) != nil {
 		// A full disk must not make the outcome disappear: it is written once
 		// there is room again.
 		select {
@@ -250,14 +289,23 @@ func (a *attempt) conclude(report core.Report, err error) {
 		case <-time.After(time.Second):
 		}
 	}
-	a.cleanUp()
+	a.sweep()
+}
+
+// sweep cleans up after a job that is final, and says so in the journal unless
+// something is left for the next start.
+func (a *attempt) sweep() {
+	h, j := a.h, a.job
+	clean := a.cleanUp()
 	j.log.close()
 	h.mu.Lock()
-	j.rec.Swept = true
+	j.rec.Swept = clean
 	j.attempt = nil
 	h.used = now()
 	h.mu.Unlock()
-	h.persist(j, j.event("swept", "nothing of the job is left but its result"))
+	if clean {
+		h.persist(j, j.event("swept", "nothing of the job is left but its result"))
+	}
 }
 
 func finalState(k core.ErrKind) core.State {
@@ -276,25 +324,30 @@ func finalState(k core.ErrKind) core.State {
 func (a *attempt) retry(err error) {
 	h, j := a.h, a.job
 	a.cleanUp()
-	h.mu.Lock()
-	j.rec.Job.Epoch++
-	j.rec.Job.State = core.Queued
-	j.rec.Generation, j.rec.Crashes = 0, 0
-	j.rec.Gangs = map[string]*gangState{}
-	next := h.newAttempt(j)
-	h.mu.Unlock()
-	text := fmt.Sprintf("attempt %d failed: %v; attempt %d begins", a.epoch, err, next.epoch)
-	if perr := h.persist(j, j.event("retried", text)); perr != nil {
-		a.conclude(core.Report{}, perr)
-		return
+	text := fmt.Sprintf("attempt %d failed: %v; attempt %d begins", a.epoch, err, a.epoch+1)
+	next := func(r *record) {
+		r.Job.Epoch, r.Job.State = a.epoch+1, core.Queued
+		r.Generation, r.Crashes, r.Gangs = 0, 0, nil
+	}
+	for h.change(j, next, j.event("retried", text)) != nil {
+		select { // as for an outcome: until there is room
+		case <-h.ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
 	}
 	h.mu.Lock()
-	next.submitGangs()
+	h.newAttempt(j).submitGangs()
 	h.mu.Unlock()
 }
 
-// submitGangs asks the scheduler for the plan's gangs. h.mu is held.
+// submitGangs asks the scheduler for the plan's gangs, unless the job was
+// cancelled meanwhile. h.mu is held.
 func (a *attempt) submitGangs() {
+	if why := a.job.cancel; why != nil {
+		a.end(why)
+		return
+	}
 	for _, ask := range a.job.rec.Plan.Gangs {
 		a.addGang(ask)
 	}
@@ -306,8 +359,9 @@ func (a *attempt) addGang(ask core.GangAsk) {
 	a.h.step(gang.Submit{Now: now().UnixMilli(), Request: g.request()})
 }
 
-// cleanUp removes everything the attempt has outside the journal.
-func (a *attempt) cleanUp() {
+// cleanUp removes everything the attempt has outside the journal, and reports
+// whether nothing is left.
+func (a *attempt) cleanUp() bool {
 	h := a.h
 	h.mu.Lock()
 	gangs := make([]*gangRun, 0, len(a.gangs))
@@ -317,8 +371,9 @@ func (a *attempt) cleanUp() {
 	sock, door := a.doorSock, a.door
 	h.mu.Unlock()
 	for _, g := range gangs {
-		g.tearDown("the job ended")
+		g.tearDown()
 	}
+	a.clearing.Wait()
 	if sock != nil {
 		sock.Close()
 	}
@@ -332,13 +387,16 @@ func (a *attempt) cleanUp() {
 	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 30*time.Second)
 	defer cancel()
+	clean := true
 	if err := h.cfg.Store.Sweep(ctx, a.prefix()); err != nil {
+		clean = false
 		h.log.Warn("sweep", "prefix", a.prefix(), "err", err)
 	}
 	if err := h.journal.DropSaved(ctx, a.job.rec.Job.ID, a.epoch); err != nil {
 		h.log.Warn("drop saved state", "job", a.job.rec.Job.ID, "err", err)
 	}
 	os.RemoveAll(a.dir(""))
+	return clean
 }
 
 var _ core.Host = (*coordinatorSide)(nil)
@@ -360,6 +418,10 @@ func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
 		c.a.addGang(ask)
 		g = c.a.gangs[ask.Name]
 	}
+	if g.gone && !c.a.over() { // it is being released: queue again after that
+		g.again = &ask
+		return nil
+	}
 	g.wanted = true
 	if g.state.Up {
 		c.events.push(g.upEvent(c.a.job.rec.Generation > 1))
@@ -370,17 +432,18 @@ func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
 func (c *coordinatorSide) ReleaseGang(name string) error {
 	h := c.a.h
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	g := c.a.gangs[name]
-	h.mu.Unlock()
 	if g == nil {
 		return core.Errorf(core.NotFound, "no gang %q", name)
 	}
-	h.goRun(func(context.Context) {
-		g.tearDown("released")
-		h.mu.Lock()
-		h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
-		h.mu.Unlock()
-	})
+	g.again = nil
+	if g.gone {
+		return nil
+	}
+	g.gone = true
+	delete(c.a.job.rec.Gangs, name) // a host that restarts must not bring it up again
+	h.goRun(func(context.Context) { g.release() })
 	return nil
 }
 
@@ -393,12 +456,16 @@ func (c *coordinatorSide) Send(name string, rank int, msg []byte) error {
 		return core.Errorf(core.NotFound, "no rank %d in gang %q", rank, name)
 	}
 	m, gen := g.members[rank], c.a.job.rec.Generation
-	gone := m == nil || m.lost
+	id, gone := m.id, m.lost || m.fresh
 	h.mu.Unlock()
 	if gone {
 		return nil // messages to a lost rank vanish
 	}
-	return h.server.Send(m.id, gen, msg)
+	err := h.server.Send(id, gen, msg)
+	if k := core.KindOf(err); k == core.Denied || k == core.NotFound {
+		return nil // lost just now
+	}
+	return err
 }
 
 func (c *coordinatorSide) Report(p core.Progress) {

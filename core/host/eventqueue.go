@@ -25,6 +25,11 @@ func newEventQueue() *eventQueue {
 
 // push appends e; after close it does nothing.
 func (q *eventQueue) push(e core.Event) {
+	select {
+	case <-q.done:
+		return
+	default:
+	}
 	q.mu.Lock()
 	q.buf = append(q.buf, e)
 	q.mu.Unlock()

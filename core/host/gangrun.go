@@ -3,10 +3,13 @@ package host
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -34,15 +37,26 @@ type gangRun struct {
 	attempt *attempt
 	id      gang.ID
 	state   *gangState
-	members []*member // by rank; nil while waiting
-	wanted  bool      // the coordinator asked for it
-	gone    bool      // torn down: nothing of it may start any more
-	resumed bool      // it was up before this host
+	members []*member     // by rank; nil while waiting
+	wanted  bool          // the coordinator asked for it
+	gone    bool          // torn down: nothing of it may start any more
+	resumed bool          // it was up before this host
+	again   *core.GangAsk // asked for anew while it is released
 	// failure is why the last start came to nothing, told when the scheduler
 	// gives the gang up.
 	failure   *core.Error
 	listeners []net.Listener
+
+	// ctx ends with the lease, and work is who acts under it: what a lease has
+	// is removed only when nobody can add to it. A revoked gang gets new ones.
+	ctx    context.Context
+	cancel context.CancelFunc
+	work   *sync.WaitGroup
+	torn   sync.Once
 }
+
+// errStale ends a start whose lease is gone.
+var errStale = errors.New("the lease is no longer in force")
 
 // member is one executor of a gang.
 type member struct {
@@ -60,12 +74,32 @@ type member struct {
 // newGangRun registers a gang with its attempt. h.mu is held.
 func newGangRun(a *attempt, ask core.GangAsk) *gangRun {
 	g := &gangRun{attempt: a, id: gang.IDOf(a.job.rec.Job.ID, ask.Name), state: &gangState{Ask: ask}}
+	g.renew()
 	a.gangs[ask.Name] = g
 	if a.job.rec.Gangs == nil {
 		a.job.rec.Gangs = map[string]*gangState{}
 	}
 	a.job.rec.Gangs[ask.Name] = g.state
 	return g
+}
+
+// renew makes g ready for a lease. h.mu is held.
+func (g *gangRun) renew() {
+	g.ctx, g.cancel = context.WithCancel(g.attempt.ctx)
+	g.work = new(sync.WaitGroup)
+}
+
+// do runs f in a goroutine that belongs to the present lease. h.mu is held,
+// and g is not gone.
+func (g *gangRun) do(f func(context.Context)) {
+	ctx, work := g.ctx, g.work
+	work.Add(1)
+	g.attempt.h.goRun(func(context.Context) { defer work.Done(); f(ctx) })
+}
+
+// holds reports whether lease is still in force. h.mu is held.
+func (g *gangRun) holds(lease uint64) bool {
+	return !g.gone && g.state.Lease == lease && !g.attempt.over()
 }
 
 func (g *gangRun) request() gang.Request {
@@ -83,10 +117,13 @@ func (g *gangRun) request() gang.Request {
 // outside the lock. h.mu is held.
 func (g *gangRun) granted(act gang.Grant) {
 	a := g.attempt
-	if g.gone || a.ctx.Err() != nil {
+	if g.gone || a.over() {
 		return
 	}
+	rec := &a.job.rec
 	g.state.Lease = act.Lease
+	rec.Lease = max(rec.Lease, act.Lease)
+	rec.Generation = max(rec.Generation, 1)
 	g.state.Members = make([]memberState, len(act.Nodes))
 	g.members = make([]*member, len(act.Nodes))
 	for r, node := range act.Nodes {
@@ -95,8 +132,8 @@ func (g *gangRun) granted(act gang.Grant) {
 	if a.job.rec.Job.State == core.Queued {
 		a.job.rec.Job.State = core.Starting
 	}
-	lease := act.Lease
-	a.h.goRun(func(context.Context) { g.start(lease) })
+	members := g.members
+	g.do(func(ctx context.Context) { g.start(ctx, act.Lease, members) })
 	a.begin()
 }
 
@@ -112,59 +149,73 @@ func (g *gangRun) executorID(rank, n int) string {
 }
 
 // start brings the members of a lease up. It runs outside the lock.
-func (g *gangRun) start(lease uint64) {
+func (g *gangRun) start(ctx context.Context, lease uint64, members []*member) {
 	h, a := g.attempt.h, g.attempt
-	err := g.claim()
+	dir, warm, err := g.claim(lease, members)
 	if err == nil {
-		err = h.persist(a.job, g.event("granted", fmt.Sprintf("gang %s: %d executors granted", g.state.Ask.Name, len(g.members))))
+		err = h.persistPatiently(ctx, a.job, g.event("granted", fmt.Sprintf("gang %s: %d executors granted", g.state.Ask.Name, len(members))))
 	}
-	if err == nil {
-		err = g.launch(g.coldMembers())
-	}
-	if err == nil {
-		err = g.assignWarm()
+	switch {
+	case err != nil:
+	case warm:
+		err = g.assign(members)
+	default:
+		err = g.launch(ctx, dir, members)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if g.state.Lease != lease || g.gone {
-		return
-	}
-	if err != nil {
+	if err != nil && g.holds(lease) {
 		g.failed(err)
 	}
 }
 
 // claim gives the members a shared directory and sockets: a warm set's, if the
 // pool has one, else new ones.
-func (g *gangRun) claim() error {
+func (g *gangRun) claim(lease uint64, members []*member) (dir string, warm bool, err error) {
 	h, a := g.attempt.h, g.attempt
 	door, err := a.openDoor()
 	if err != nil {
-		return err
+		return "", false, err
 	}
-	shape, err := g.shape(g.members[0].node)
+	shape, err := g.shape(members[0].node)
 	if err != nil {
-		return err
+		return "", false, err
 	}
-	if h.pool.take(g, shape) {
-		return g.serveStore(door)
+	if dir, warm, err = h.pool.take(g, lease, members, shape); err != nil {
+		return "", false, err
 	}
-	h.pool.want(shape, len(g.members))
+	if warm {
+		return dir, true, g.serveStore(lease, dir, door)
+	}
+	h.pool.want(shape, len(members))
+	dir = h.newGangDir()
+	if err := g.occupy(lease, dir, members); err != nil {
+		return "", false, err
+	}
+	if err := h.makeGangDir(dir); err != nil {
+		return "", false, err
+	}
+	if err := g.serveControl(lease, dir); err != nil {
+		return "", false, err
+	}
+	return dir, false, g.serveStore(lease, dir, door)
+}
+
+// occupy makes members and their directory known, from where on the end of the
+// lease clears them away.
+func (g *gangRun) occupy(lease uint64, dir string, members []*member) error {
+	h := g.attempt.h
 	h.mu.Lock()
-	g.state.Dir = h.newGangDir()
-	for r, m := range g.members {
+	defer h.mu.Unlock()
+	if !g.holds(lease) {
+		return errStale
+	}
+	g.state.Dir = dir
+	for r, m := range members {
 		g.state.Members[r] = memberState{ID: m.id, Node: m.node}
 		h.members[m.id] = m
 	}
-	dir := g.state.Dir
-	h.mu.Unlock()
-	if err := h.makeGangDir(dir); err != nil {
-		return err
-	}
-	if err := g.serveControl(); err != nil {
-		return err
-	}
-	return g.serveStore(door)
+	return nil
 }
 
 func (h *Host) newGangDir() string {
@@ -195,33 +246,43 @@ func (h *Host) own(path string) error {
 }
 
 // serveControl opens the gang's socket to the host.
-func (g *gangRun) serveControl() error {
+func (g *gangRun) serveControl(lease uint64, dir string) error {
 	h := g.attempt.h
-	l, err := h.listen(filepath.Join(g.state.Dir, hostSock))
+	l, err := h.listen(filepath.Join(dir, hostSock))
 	if err != nil {
 		return err
 	}
-	g.keep(l)
+	if err := g.keep(lease, l); err != nil {
+		return err
+	}
 	h.goRun(func(context.Context) { h.server.Serve(l) })
 	return nil
 }
 
 // serveStore opens the gang's socket to the store.
-func (g *gangRun) serveStore(door Door) error {
-	l, err := g.attempt.h.listen(filepath.Join(g.state.Dir, storeSock))
+func (g *gangRun) serveStore(lease uint64, dir string, door Door) error {
+	l, err := g.attempt.h.listen(filepath.Join(dir, storeSock))
 	if err != nil {
 		return err
 	}
-	g.keep(l)
+	if err := g.keep(lease, l); err != nil {
+		return err
+	}
 	door.Serve(l)
 	return nil
 }
 
-// keep remembers a listener until the gang is torn down.
-func (g *gangRun) keep(l net.Listener) {
+// keep remembers a listener until the lease ends, and closes it if that is so
+// already.
+func (g *gangRun) keep(lease uint64, l net.Listener) error {
 	g.attempt.h.mu.Lock()
 	defer g.attempt.h.mu.Unlock()
+	if !g.holds(lease) {
+		l.Close()
+		return errStale
+	}
 	g.listeners = append(g.listeners, l)
+	return nil
 }
 
 func (h *Host) listen(path string) (net.Listener, error) {
@@ -237,24 +298,8 @@ func (h *Host) listen(path string) (net.Listener, error) {
 	return l, os.Chmod(path, 0o600)
 }
 
-// coldMembers are the members that no pool has started.
-func (g *gangRun) coldMembers() []*member {
-	g.attempt.h.mu.Lock()
-	defer g.attempt.h.mu.Unlock()
-	var out []*member
-	for _, m := range g.members {
-		if !m.warm {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
 // launch starts the executors of members.
-func (g *gangRun) launch(members []*member) error {
-	if len(members) == 0 {
-		return nil
-	}
+func (g *gangRun) launch(ctx context.Context, dir string, members []*member) error {
 	h := g.attempt.h
 	set := make([]launch.Executor, len(members))
 	for i, m := range members {
@@ -267,7 +312,7 @@ func (g *gangRun) launch(members []*member) error {
 		if err != nil {
 			return err
 		}
-		ex, err := h.executor(m.id, shape, g.state.Dir, token)
+		ex, err := h.executor(m.id, shape, dir, token)
 		if err != nil {
 			return err
 		}
@@ -277,16 +322,13 @@ func (g *gangRun) launch(members []*member) error {
 		}
 		set[i] = ex
 	}
-	return h.cfg.Launcher.Start(g.attempt.ctx, set)
+	return h.cfg.Launcher.Start(ctx, set)
 }
 
-// assignWarm gives the members that came from the pool their places.
-func (g *gangRun) assignWarm() error {
+// assign gives members that came from the pool their places.
+func (g *gangRun) assign(members []*member) error {
 	h := g.attempt.h
-	for _, m := range g.members {
-		if !m.warm {
-			continue
-		}
+	for _, m := range members {
 		if err := h.server.Assign(m.id, g.assignment(m.rank)); err != nil {
 			return err
 		}
@@ -345,14 +387,22 @@ func (g *gangRun) failed(err error) {
 // revoked releases everything the gang holds; it waits again. h.mu is held.
 func (g *gangRun) revoked(act gang.Revoke) {
 	h, a := g.attempt.h, g.attempt
-	old := &gangRun{attempt: a, id: g.id, state: &gangState{Ask: g.state.Ask, Dir: g.state.Dir}, members: g.members, listeners: g.listeners}
+	if g.gone {
+		return
+	}
+	old := &gangRun{attempt: a, id: g.id, state: &gangState{Ask: g.state.Ask, Dir: g.state.Dir},
+		members: g.members, listeners: g.listeners, ctx: g.ctx, cancel: g.cancel, work: g.work}
+	old.retire()
 	g.members, g.listeners = nil, nil
+	g.renew()
 	g.state.Lease, g.state.Dir, g.state.Members, g.state.Up = 0, "", nil, false
 	if a.job.rec.Job.State == core.Starting {
 		a.job.rec.Job.State = core.Queued
 	}
+	a.clearing.Add(1)
 	h.goRun(func(context.Context) {
-		old.tearDown(act.Reason)
+		defer a.clearing.Done()
+		old.tearDown()
 		h.persist(a.job, g.event("revoked", fmt.Sprintf("gang %s goes back to the queue: %s", g.state.Ask.Name, act.Reason)))
 	})
 }
@@ -362,6 +412,9 @@ func (g *gangRun) event(kind, text string) journal.Record { return g.attempt.job
 // memberJoined counts a member in; the last one brings the gang up. h.mu is held.
 func (g *gangRun) memberJoined(m *member, running bool) {
 	h := g.attempt.h
+	if g.gone || g.attempt.over() {
+		return
+	}
 	if m.joined {
 		if g.state.Up && !running && !m.lost {
 			h.server.Start(m.id)
@@ -376,12 +429,15 @@ func (g *gangRun) memberJoined(m *member, running bool) {
 		if g.wanted {
 			g.attempt.events.push(core.ExecutorReplaced{Gang: g.state.Ask.Name, Rank: m.rank})
 		}
-		h.goRun(func(context.Context) {
-			h.persist(g.attempt.job, g.event("executor-replaced", fmt.Sprintf("rank %d runs again", m.rank)))
+		g.do(func(ctx context.Context) {
+			h.persistPatiently(ctx, g.attempt.job, g.event("executor-replaced", fmt.Sprintf("rank %d runs again", m.rank)))
 		})
 		return
 	}
 	if g.state.Up {
+		if !running { // the former host died before it could tell it to start
+			h.server.Start(m.id)
+		}
 		g.adoptedOne()
 		return
 	}
@@ -407,8 +463,9 @@ func (g *gangRun) comeUp() {
 	}
 	a.job.rec.Job.State = core.Running
 	a.job.notify()
-	h.goRun(func(context.Context) {
-		h.persist(a.job, g.event("gang-up", fmt.Sprintf("gang %s: all %d executors are up", g.state.Ask.Name, len(g.members))))
+	n := len(g.members)
+	g.do(func(ctx context.Context) {
+		h.persistPatiently(ctx, a.job, g.event("gang-up", fmt.Sprintf("gang %s: all %d executors are up", g.state.Ask.Name, n)))
 	})
 	if g.wanted {
 		a.events.push(g.upEvent(false))
@@ -435,22 +492,34 @@ func (g *gangRun) setGeneration(gen int64) {
 	}
 }
 
+// retire ends the lease: from now on nobody is heard, and nothing may be added
+// to what tearDown removes. h.mu is held.
+func (g *gangRun) retire() {
+	g.gone = true
+	g.cancel()
+	for _, m := range g.members {
+		if !m.lost {
+			m.lost = true
+			g.attempt.cpuNanos += int64(m.cpu)
+		}
+		delete(g.attempt.h.members, m.id)
+	}
+}
+
 // tearDown stops the gang's executors and removes its directory. It runs
 // outside the lock and returns when nothing is left.
-func (g *gangRun) tearDown(reason string) {
+func (g *gangRun) tearDown() { g.torn.Do(g.clear) }
+
+func (g *gangRun) clear() {
 	h := g.attempt.h
 	h.mu.Lock()
-	g.gone = true
-	members := g.members
-	listeners := g.listeners
-	g.listeners = nil
+	g.retire()
 	var ids []string
-	for _, m := range members {
-		m.lost = true
+	for _, m := range g.members {
 		ids = append(ids, m.id)
-		g.attempt.cpuNanos += int64(m.cpu)
-		delete(h.members, m.id)
 	}
+	fenced := slices.Concat(g.state.Fenced, ids)
+	listeners, dir := g.listeners, g.state.Dir
 	h.mu.Unlock()
 	for _, id := range ids {
 		h.server.Fence(id)
@@ -458,11 +527,31 @@ func (g *gangRun) tearDown(reason string) {
 	for _, l := range listeners {
 		l.Close()
 	}
+	g.work.Wait()
 	h.stopExecutors(ids)
-	for _, id := range ids {
+	for _, id := range fenced {
 		h.server.Forget(id)
 	}
-	removeDir(g.state.Dir)
+	removeDir(dir)
+}
+
+// release ends a gang that its coordinator let go, and queues it again if the
+// coordinator has asked for it meanwhile.
+func (g *gangRun) release() {
+	a, h := g.attempt, g.attempt.h
+	h.persistPatiently(a.ctx, a.job, g.event("released", fmt.Sprintf("gang %s: released by its coordinator", g.state.Ask.Name)))
+	g.tearDown()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a.over() {
+		return // the end of the attempt releases it
+	}
+	h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
+	delete(a.gangs, g.state.Ask.Name)
+	if g.again != nil {
+		a.addGang(*g.again)
+		a.gangs[g.again.Name].wanted = true
+	}
 }
 
 // stopExecutors stops ids, insisting while the host lives.

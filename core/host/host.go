@@ -35,6 +35,7 @@ type Host struct {
 	members map[string]*member
 	nodes   []core.Node
 	used    time.Time     // last job or call: for occasional hosts
+	calls   int           // API calls under way
 	closing chan struct{} // closed when somebody asked for shutdown
 	pool    *warmPool     // nil: none
 }
@@ -46,6 +47,13 @@ type job struct {
 	changed chan struct{} // closed and replaced on every change
 	attempt *attempt      // nil unless one runs
 	cancel  *core.Error   // why it was cancelled or expired; nil if it was not
+
+	// writing keeps the order of the job's commits: a record taken earlier must
+	// not reach the journal later. It is taken before Host.mu.
+	writing sync.Mutex
+	// accepted is closed once the journal has the job or refused it.
+	accepted chan struct{}
+	refused  error // why the journal did not take it; read after accepted
 }
 
 // Open brings a host up on cfg.StateDir: it reads the journal, adopts what
@@ -90,13 +98,13 @@ func (h *Host) open(ctx context.Context) error {
 	if h.nodes, err = h.cfg.Launcher.Nodes(ctx); err != nil {
 		return err
 	}
-	if err := h.recover(ctx); err != nil {
-		return err
-	}
 	if h.cfg.Warm > 0 {
 		if h.pool, err = newWarmPool(h); err != nil {
 			return err
 		}
+	}
+	if err := h.recover(ctx); err != nil {
+		return err
 	}
 	h.goRun(h.watchExits)
 	h.goRun(h.tick)
@@ -128,12 +136,16 @@ func (h *Host) goRun(f func(context.Context)) {
 // directory adopts them.
 func (h *Host) Close() error {
 	h.stop()
+	if h.server != nil {
+		h.server.Close() // with it every gang's socket, now or later
+	}
 	h.mu.Lock()
 	var listeners []net.Listener
 	var doors []Door
 	for _, j := range h.jobs {
 		if j.attempt != nil {
 			j.attempt.cancel(errHostStops)
+			j.attempt.events.close()
 			if j.attempt.door != nil {
 				doors = append(doors, j.attempt.door)
 			}
@@ -156,9 +168,6 @@ func (h *Host) Close() error {
 		h.pool.close()
 	}
 	h.wg.Wait()
-	if h.server != nil {
-		h.server.Close()
-	}
 	h.mu.Lock()
 	for _, j := range h.jobs {
 		if j.log != nil {
@@ -216,7 +225,8 @@ func (h *Host) executorExited(e launch.Exit) {
 	if reason == "" {
 		reason = "ended"
 	}
-	h.lose(m, reason, true)
+	// An engine that is slow to stop one must not hold back news of the others.
+	h.goRun(func(context.Context) { h.lose(m, reason, true) })
 }
 
 // step runs one event through the scheduler and carries out its actions.
@@ -296,19 +306,50 @@ func (j *job) event(kind, text string) journal.Record {
 // persist writes j's record and events, and tells the watchers. It must not be
 // called with h.mu held. An error means the state on disk is older than ours.
 func (h *Host) persist(j *job, events ...journal.Record) error {
+	return h.change(j, nil, events...)
+}
+
+// change makes a change of j's record durable before anybody sees it (law H1).
+// A nil change writes the record as it is.
+func (h *Host) change(j *job, change func(*record), events ...journal.Record) error {
+	j.writing.Lock()
+	defer j.writing.Unlock()
 	h.mu.Lock()
+	rec := j.rec
+	if change != nil {
+		change(&rec)
+	}
 	tx := journal.Tx{
-		Jobs:    []core.Job{j.rec.Job},
+		Jobs:    []core.Job{rec.Job},
 		Records: events,
-		Saves:   []journal.Save{{Job: j.rec.Job.ID, Epoch: 0, State: j.rec.encode()}},
+		Saves:   []journal.Save{{Job: rec.Job.ID, Epoch: 0, State: rec.encode()}},
 	}
 	h.mu.Unlock()
 	err := h.journal.Commit(context.WithoutCancel(h.ctx), tx)
 	if err != nil {
-		h.log.Error("journal", "job", j.rec.Job.ID, "err", err)
+		h.log.Error("journal", "job", rec.Job.ID, "err", err)
 	}
 	h.mu.Lock()
+	if err == nil && change != nil {
+		change(&j.rec)
+	}
 	j.notify()
 	h.mu.Unlock()
 	return err
+}
+
+// persistPatiently is persist for a job that runs: a full disk holds it up
+// until there is room again or ctx ends.
+func (h *Host) persistPatiently(ctx context.Context, j *job, events ...journal.Record) error {
+	for {
+		err := h.persist(j, events...)
+		if !errors.Is(err, journal.ErrFull) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Second):
+		}
+	}
 }

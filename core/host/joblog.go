@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/capstan-run/capstan/core"
 )
@@ -143,22 +144,19 @@ func parseLogLine(s string) (LogLine, bool) {
 	return LogLine{time.Unix(0, nanos).UTC(), core.Epoch(epoch), rank, f[3]}, true
 }
 
+func control(r rune) bool {
+	return r < 0x20 && r != '\t' || r >= 0x7f && r < 0xa0
+}
+
 // escape makes s one line without control bytes, so that a job's output can
 // neither forge lines nor speak to a terminal.
 func escape(s string) string {
-	clean := true
-	for i := 0; i < len(s); i++ {
-		if s[i] < 0x20 && s[i] != '\t' || s[i] == 0x7f {
-			clean = false
-			break
-		}
-	}
-	if clean {
+	if utf8.ValidString(s) && !strings.ContainsFunc(s, control) {
 		return s
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if r < 0x20 && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if control(r) {
 			fmt.Fprintf(&b, `\x%02x`, r)
 			continue
 		}

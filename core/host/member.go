@@ -66,9 +66,10 @@ func (s *handler) Silent(id string, since time.Duration) {
 	h := s.host()
 	h.mu.Lock()
 	m := h.members[id]
+	back := m == nil || m.joined || !m.gang.resumed
 	h.mu.Unlock()
-	if since < h.cfg.LostAfter {
-		return
+	if since < h.cfg.LostAfter || !back {
+		return // an adopted one that is not back yet has AdoptWithin (law H3)
 	}
 	if m == nil {
 		h.pool.lost(id)
@@ -116,11 +117,13 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 	m.lost = true
 	a.cpuNanos += int64(m.cpu)
 	delete(h.members, m.id)
+	g.work.Add(1) // the gang's directory stays until this one is stopped
+	defer g.work.Done()
 	up, fresh := g.state.Up, m.fresh
 	g.state.Members[m.rank].Lost = true
 	g.state.Fenced = append(g.state.Fenced, m.id)
 	a.losses++
-	losses, limit := a.losses, 4*len(g.members)+4
+	losses, limit, ctx := a.losses, 4*len(g.members)+4, g.ctx
 	h.mu.Unlock()
 
 	h.server.Fence(m.id)
@@ -137,7 +140,7 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 
 	h.mu.Lock()
 	switch {
-	case g.gone || a.ctx.Err() != nil:
+	case ctx.Err() != nil: // the lease went meanwhile, and the member with it
 	case !up:
 		g.failed(&core.Error{Kind: core.Failed, What: text + " before the gang was up", Detail: tail,
 			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`"})
@@ -159,17 +162,18 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 // replace starts a new executor for a lost rank. h.mu is held.
 func (g *gangRun) replace(act gang.Replace) {
 	h := g.attempt.h
-	if g.gone || g.state.Lease != act.Lease {
+	if !g.holds(act.Lease) {
 		return
 	}
-	m := &member{gang: g, rank: act.Rank, node: act.Node, id: g.executorID(act.Rank, g.attempt.losses), fresh: true}
+	m := &member{gang: g, rank: act.Rank, node: act.Node, id: g.executorID(act.Rank, len(g.state.Fenced)), fresh: true}
 	g.members[act.Rank] = m
 	h.members[m.id] = m
 	g.state.Members[act.Rank] = memberState{ID: m.id, Node: m.node}
-	h.goRun(func(context.Context) {
-		err := h.persist(g.attempt.job)
+	dir := g.state.Dir
+	g.do(func(ctx context.Context) {
+		err := h.persistPatiently(ctx, g.attempt.job)
 		if err == nil {
-			err = g.launch([]*member{m})
+			err = g.launch(ctx, dir, []*member{m})
 		}
 		if err != nil {
 			h.lose(m, "its start came to nothing: "+err.Error(), false)

@@ -18,6 +18,21 @@ type record struct {
 	Gangs      map[string]*gangState `json:"gangs"`      // by name, of the current attempt
 	// Swept says that nothing of the job is left outside the journal.
 	Swept bool `json:"swept"`
+	// Lease is the last one granted to the job: executors' names hold it, so it
+	// must not come again.
+	Lease  uint64     `json:"lease,omitempty"`
+	Cancel *cancelled `json:"cancel,omitempty"`
+}
+
+// cancelled is why a job was asked to end, for the host that comes after.
+type cancelled struct {
+	Kind   core.ErrKind `json:"kind"`
+	What   string       `json:"what"`
+	Remedy string       `json:"remedy,omitempty"`
+}
+
+func (c *cancelled) err() *core.Error {
+	return &core.Error{Kind: c.Kind, What: c.What, Remedy: c.Remedy}
 }
 
 // gangState is a gang as the journal keeps it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"time"
 
@@ -66,7 +67,8 @@ func (h *Host) loadJobs(ctx context.Context) ([]*job, error) {
 	var jobs []*job
 	for i := len(list) - 1; i >= 0; i-- { // oldest first
 		doc := list[i]
-		j := &job{changed: make(chan struct{})}
+		j := &job{changed: make(chan struct{}), accepted: make(chan struct{})}
+		close(j.accepted)
 		state, err := h.journal.Saved(ctx, doc.ID, 0)
 		if err == nil {
 			err = json.Unmarshal(state, &j.rec)
@@ -90,6 +92,7 @@ func (h *Host) loadJobs(ctx context.Context) ([]*job, error) {
 func (h *Host) lastLease(jobs []*job) uint64 {
 	var last uint64
 	for _, j := range jobs {
+		last = max(last, j.rec.Lease)
 		for _, g := range j.rec.Gangs {
 			last = max(last, g.Lease)
 		}
@@ -112,6 +115,9 @@ func (h *Host) runningExecutors(ctx context.Context) (map[string]bool, error) {
 
 // adopt takes a job over from a former life of the host. h.mu is held.
 func (h *Host) adopt(j *job, running, known map[string]bool) {
+	if c := j.rec.Cancel; c != nil {
+		j.cancel = c.err()
+	}
 	a := h.newAttempt(j)
 	a.resumed = j.rec.Generation > 0 || j.rec.Job.State == core.Running
 	upGangs := 0
@@ -125,6 +131,7 @@ func (h *Host) adopt(j *job, running, known map[string]bool) {
 		g.state = old
 		j.rec.Gangs[name] = old
 		g.resumed = true
+		a.losses += len(old.Fenced)
 		var nodes []core.NodeID
 		var lost []int
 		for r, ms := range old.Members {
@@ -142,7 +149,9 @@ func (h *Host) adopt(j *job, running, known map[string]bool) {
 			h.server.Fence(id)
 		}
 		h.step(gang.Adopt{Now: now().UnixMilli(), Request: g.request(), Lease: old.Lease, Placement: nodes, Since: j.rec.Job.Started.UnixMilli()})
-		h.goRun(func(ctx context.Context) { a.reattach(g, lost) })
+		if !g.gone && !a.over() { // its walltime may be over
+			g.do(func(context.Context) { a.reattach(g, lost) })
+		}
 	}
 	if upGangs > 0 {
 		return
@@ -175,12 +184,15 @@ func gangNames(j *job) []string {
 // dial in, declares the others lost, and lets the coordinator go on.
 func (a *attempt) reattach(g *gangRun, lost []int) {
 	h := a.h
+	h.mu.Lock()
+	lease, dir, members := g.state.Lease, g.state.Dir, slices.Clone(g.members)
+	h.mu.Unlock()
 	door, err := a.openDoor()
 	if err == nil {
-		err = g.serveControl()
+		err = g.serveControl(lease, dir)
 	}
 	if err == nil {
-		err = g.serveStore(door)
+		err = g.serveStore(lease, dir, door)
 	}
 	if err != nil {
 		h.mu.Lock()
@@ -189,7 +201,7 @@ func (a *attempt) reattach(g *gangRun, lost []int) {
 		return
 	}
 	for _, r := range lost {
-		h.lose(g.members[r], "ended while the host was away", true)
+		h.lose(members[r], "ended while the host was away", true)
 	}
 	deadline := time.After(h.cfg.AdoptWithin)
 	for !g.allBack() {
@@ -208,10 +220,16 @@ func (a *attempt) reattach(g *gangRun, lost []int) {
 		}
 	}
 	h.mu.Lock()
-	a.job.rec.Job.State = core.Running
-	a.begin()
+	over := a.over()
+	if !over {
+		a.job.rec.Job.State = core.Running
+		a.begin()
+	}
 	h.mu.Unlock()
-	h.persist(a.job, g.event("adopted", fmt.Sprintf("gang %s: adopted after a restart of the host", g.state.Ask.Name)))
+	if over {
+		return
+	}
+	h.persistPatiently(g.ctx, a.job, g.event("adopted", fmt.Sprintf("gang %s: adopted after a restart of the host", g.state.Ask.Name)))
 }
 
 func (g *gangRun) allBack() bool { return len(g.missing()) == 0 }
@@ -237,14 +255,9 @@ func (h *Host) sweepLater(j *job) {
 	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch, gangs: map[string]*gangRun{}, events: newEventQueue()}
 	a.events.close()
 	a.ctx, a.cancel = context.WithCancelCause(h.ctx)
-	h.goRun(func(context.Context) {
-		a.cleanUp()
-		j.log.close()
-		h.mu.Lock()
-		j.rec.Swept = true
-		h.mu.Unlock()
-		h.persist(j, j.event("swept", "nothing of the job is left but its result"))
-	})
+	a.cancel(errOver)
+	j.attempt = a
+	h.goRun(func(context.Context) { a.sweep() })
 }
 
 // sweepGangDirs removes the directories of gangs nobody runs. h.mu is held.

@@ -31,15 +31,17 @@ const idleAfter = 15 * time.Second
 // Run opens a host, answers its API until ctx ends or somebody shuts it down,
 // and closes it. ready is called once the API answers.
 func Run(ctx context.Context, cfg Config, l Listen, ready func(*Host)) error {
-	token, err := loadToken(cfg.StateDir)
-	if err != nil {
-		return err
-	}
 	h, err := Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer h.Close()
+	// Only who holds the journal may make the token: two hosts that start at
+	// once would each believe in their own.
+	token, err := loadToken(cfg.StateDir)
+	if err != nil {
+		return err
+	}
 	listeners, err := h.listenAPI(l)
 	if err != nil {
 		return err
@@ -56,6 +58,7 @@ func Run(ctx context.Context, cfg Config, l Listen, ready func(*Host)) error {
 	ready(h)
 	err = h.until(ctx, failed)
 	h.drain()
+	h.stop() // ends the streams of those who watch, who would hold up the shutdown
 	shut, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if srv.Shutdown(shut) != nil {
@@ -77,11 +80,25 @@ func (h *Host) until(ctx context.Context, failed <-chan error) error {
 		case err := <-failed:
 			return core.Errorf(core.Internal, "serve the API: %v", err)
 		case <-t.C:
-			if idle, since := h.Idle(); h.cfg.Occasional && idle && time.Since(since) > idleAfter {
+			if h.cfg.Occasional && h.retire() {
 				return nil
 			}
 		}
 	}
+}
+
+// retire begins the end of an occasional host that had nothing to do for a
+// while. From then on no job is accepted.
+func (h *Host) retire() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.idle() || time.Since(h.used) <= idleAfter {
+		return false
+	}
+	if !h.ending() {
+		close(h.closing)
+	}
+	return true
 }
 
 // drain gives jobs that ended the time to be cleaned up.
@@ -107,11 +124,15 @@ func (h *Host) touch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.mu.Lock()
 		h.used = now()
+		h.calls++
 		h.mu.Unlock()
+		defer func() {
+			h.mu.Lock()
+			h.used = now()
+			h.calls--
+			h.mu.Unlock()
+		}()
 		next.ServeHTTP(w, r)
-		h.mu.Lock()
-		h.used = now()
-		h.mu.Unlock()
 	})
 }
 
@@ -199,9 +220,22 @@ func Instance(stateDir string) (string, error) {
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
 		return "", core.Errorf(core.Denied, "%v", err).At(stateDir).Do("choose another state directory with --state")
 	}
+	if err == nil {
+		os.Remove(path) // an empty one names nobody
+	}
 	name := randomName(10)
-	if err := os.WriteFile(path, []byte(name+"\n"), 0o600); err != nil {
+	// Two hosts may start at once, before either has the journal: the first
+	// name stays.
+	tmp := path + "." + name
+	defer os.Remove(tmp)
+	if err := os.WriteFile(tmp, []byte(name+"\n"), 0o600); err != nil {
 		return "", core.Errorf(core.Denied, "%v", err).At(path)
 	}
-	return name, nil
+	if err := os.Link(tmp, path); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", core.Errorf(core.Denied, "%v", err).At(path)
+	}
+	if b, err = os.ReadFile(path); err != nil {
+		return "", core.Errorf(core.Denied, "%v", err).At(path)
+	}
+	return strings.TrimSpace(string(b)), nil
 }

@@ -58,7 +58,8 @@ func (h *Host) Handler(token string) http.Handler {
 // ShutdownAsked is closed when a caller asked the host to end.
 func (h *Host) ShutdownAsked() <-chan struct{} { return h.closing }
 
-// Idle reports whether no job is running or being cleaned up, and since when.
+// Idle reports whether no job is running or being cleaned up and nobody calls,
+// and since when.
 func (h *Host) Idle() (bool, time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -67,11 +68,11 @@ func (h *Host) Idle() (bool, time.Time) {
 
 func (h *Host) idle() bool {
 	for _, j := range h.jobs {
-		if !j.rec.Job.State.Final() || !j.rec.Swept {
+		if !j.rec.Job.State.Final() || j.attempt != nil {
 			return false
 		}
 	}
-	return true
+	return h.calls == 0
 }
 
 type service struct{ h *Host }
@@ -293,6 +294,17 @@ func whyNotQueued(job core.Job) string {
 	return text
 }
 
+// watchPage is how many events Watch reads at a time.
+const watchPage = 1000
+
+// interrupted is the end of a stream whose caller is gone, or whose host.
+func (h *Host) interrupted() error {
+	if h.ctx.Err() != nil {
+		return connect.NewError(connect.CodeUnavailable, errHostStops)
+	}
+	return nil
+}
+
 // Watch sends the job's document when it changed, at most five times a second,
 // and its events as they come.
 func (s *service) Watch(ctx context.Context, r *connect.Request[apipb.WatchRequest], out *connect.ServerStream[apipb.WatchResponse]) error {
@@ -306,7 +318,7 @@ func (s *service) Watch(ctx context.Context, r *connect.Request[apipb.WatchReque
 		h.mu.Lock()
 		changed, id, final := j.changed, j.rec.Job.ID, j.rec.Job.State.Final()
 		h.mu.Unlock()
-		events, err := h.journal.Events(ctx, id, seq, 1000)
+		events, err := h.journal.Events(ctx, id, seq, watchPage)
 		if err != nil {
 			return api.ToConnect(err)
 		}
@@ -316,6 +328,9 @@ func (s *service) Watch(ctx context.Context, r *connect.Request[apipb.WatchReque
 			if err := out.Send(&apipb.WatchResponse{What: &apipb.WatchResponse_Event{Event: ev}}); err != nil {
 				return err
 			}
+		}
+		if len(events) == watchPage {
+			continue
 		}
 		doc, err := h.doc(j)
 		if err != nil {
@@ -331,9 +346,9 @@ func (s *service) Watch(ctx context.Context, r *connect.Request[apipb.WatchReque
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return nil
+			return h.interrupted()
 		case <-h.ctx.Done():
-			return connect.NewError(connect.CodeUnavailable, errHostStops)
+			return h.interrupted()
 		}
 		// Several changes in a row go out as one, but the end goes out at once.
 		for waiting := true; waiting; {
@@ -348,7 +363,7 @@ func (s *service) Watch(ctx context.Context, r *connect.Request[apipb.WatchReque
 				waiting = false
 			case <-changed:
 			case <-ctx.Done():
-				return nil
+				return h.interrupted()
 			}
 		}
 	}
@@ -396,7 +411,7 @@ func (s *service) Logs(ctx context.Context, r *connect.Request[apipb.LogsRequest
 		return send(l)
 	})
 	if ctx.Err() != nil {
-		return nil
+		return s.h.interrupted()
 	}
 	return api.ToConnect(err)
 }
@@ -498,22 +513,36 @@ func (s *service) HasArtifacts(_ context.Context, r *connect.Request[apipb.HasAr
 
 func (s *service) Shutdown(_ context.Context, r *connect.Request[apipb.ShutdownRequest]) (*connect.Response[apipb.ShutdownResponse], error) {
 	h := s.h
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if r.Msg.OnlyIfOccasionalAndIdle && (!h.cfg.Occasional || !h.onlyFinal()) {
+	asked := h.shutdown(r.Msg)
+	if asked == nil {
 		return connect.NewResponse(&apipb.ShutdownResponse{}), nil
 	}
-	if r.Msg.StopJobs {
-		for _, j := range h.jobs {
-			h.cancelLocked(j, core.Errorf(core.Cancelled, "the host was shut down"))
-		}
-	}
-	select {
-	case <-h.closing:
-	default:
-		close(h.closing)
+	for _, j := range asked {
+		h.persist(j) // the next host ends what this one cannot
 	}
 	return connect.NewResponse(&apipb.ShutdownResponse{Stopping: true}), nil
+}
+
+// shutdown begins the end of the host and answers the jobs it cancels; nil if
+// the host stays.
+func (h *Host) shutdown(r *apipb.ShutdownRequest) []*job {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r.OnlyIfOccasionalAndIdle && (!h.cfg.Occasional || !h.onlyFinal()) {
+		return nil
+	}
+	asked := []*job{}
+	if r.StopJobs {
+		for _, j := range h.jobs {
+			if h.cancelLocked(j, core.Errorf(core.Cancelled, "the host was shut down")) {
+				asked = append(asked, j)
+			}
+		}
+	}
+	if !h.ending() {
+		close(h.closing)
+	}
+	return asked
 }
 
 func (h *Host) onlyFinal() bool {

@@ -2,10 +2,13 @@ package host
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -30,8 +33,11 @@ func (h *Host) Submit(ctx context.Context, doc []byte, id, source string) (jobID
 	h.mu.Lock()
 	old, err := h.existing(core.JobID(id), hash)
 	h.mu.Unlock()
-	if old || err != nil {
-		return core.JobID(id), old, nil, err
+	if err != nil {
+		return "", false, nil, err
+	}
+	if old != nil {
+		return h.attach(ctx, old)
 	}
 	draft := core.Job{ID: core.JobID(id), Spec: *s, State: core.Queued, Epoch: 1, Submitted: now()}
 	plan, err := h.cfg.Frameworks.Plan(ctx, &draft)
@@ -41,36 +47,52 @@ func (h *Host) Submit(ctx context.Context, doc []byte, id, source string) (jobID
 	if err := h.checkPlan(plan); err != nil {
 		return "", false, nil, err
 	}
-	return h.accept(draft, plan, hash)
+	return h.accept(ctx, draft, plan, hash)
 }
 
-// existing reports whether id is a job of the same spec. h.mu is held.
-func (h *Host) existing(id core.JobID, hash string) (bool, error) {
+// existing is the job called id if it has the same spec. h.mu is held.
+func (h *Host) existing(id core.JobID, hash string) (*job, error) {
 	j := h.jobs[id]
 	if j == nil {
-		return false, nil
+		return nil, nil
 	}
 	if j.rec.SpecHash == hash {
-		return true, nil
+		return j, nil
 	}
-	return false, core.Errorf(core.Conflict, "job %s exists with a different spec", id).Do("choose another id, or `capstan status " + string(id) + "` to see the one that exists")
+	return nil, core.Errorf(core.Conflict, "job %s exists with a different spec", id).Do("choose another id, or `capstan status " + string(id) + "` to see the one that exists")
+}
+
+// attach answers with a job that exists, once the journal has it (law H1).
+func (h *Host) attach(ctx context.Context, j *job) (core.JobID, bool, []core.Diagnostic, error) {
+	select {
+	case <-j.accepted:
+	case <-ctx.Done():
+		return "", false, nil, ctx.Err()
+	}
+	if j.refused != nil {
+		return "", false, nil, j.refused
+	}
+	return j.rec.Job.ID, true, nil, nil
 }
 
 // accept journals and queues a planned job.
-func (h *Host) accept(draft core.Job, plan *core.Plan, hash string) (core.JobID, bool, []core.Diagnostic, error) {
+func (h *Host) accept(ctx context.Context, draft core.Job, plan *core.Plan, hash string) (core.JobID, bool, []core.Diagnostic, error) {
 	h.mu.Lock()
 	if draft.ID == "" {
 		draft.ID = h.newID(draft.Spec.Metadata.Name)
 	}
-	if old, err := h.existing(draft.ID, hash); old || err != nil {
-		j := h.jobs[draft.ID]
+	if old, err := h.existing(draft.ID, hash); old != nil || err != nil {
 		h.mu.Unlock()
 		if err != nil {
 			return "", false, nil, err
 		}
-		return draft.ID, true, nil, h.persist(j) // an attached submit is acknowledged once the first is durable
+		return h.attach(ctx, old)
 	}
-	j := &job{changed: make(chan struct{}), rec: record{Job: draft, Plan: *plan, SpecHash: hash}}
+	if h.ending() {
+		h.mu.Unlock()
+		return "", false, nil, core.Errorf(core.HostLost, "the host is shutting down and takes no more jobs").Do("submit again once it is up")
+	}
+	j := &job{changed: make(chan struct{}), accepted: make(chan struct{}), rec: record{Job: draft, Plan: *plan, SpecHash: hash}}
 	if err := h.placeable(j); err != nil {
 		h.mu.Unlock()
 		return "", false, nil, err
@@ -87,16 +109,37 @@ func (h *Host) accept(draft core.Job, plan *core.Plan, hash string) (core.JobID,
 	h.mu.Unlock()
 
 	if err := h.persist(j, j.event("submitted", fmt.Sprintf("%s %s submitted", draft.Spec.Kind, draft.Spec.Metadata.Name))); err != nil {
-		h.mu.Lock()
-		delete(h.jobs, draft.ID)
-		h.order = h.order[:len(h.order)-1]
-		h.mu.Unlock()
+		h.refuse(j, err)
 		return "", false, nil, err
 	}
 	h.mu.Lock()
 	h.newAttempt(j).submitGangs()
 	h.mu.Unlock()
+	close(j.accepted)
 	return draft.ID, false, plan.Diagnostics, nil
+}
+
+// refuse forgets a job that the journal did not take.
+func (h *Host) refuse(j *job, err error) {
+	id := j.rec.Job.ID
+	h.mu.Lock()
+	delete(h.jobs, id)
+	h.order = slices.DeleteFunc(h.order, func(o core.JobID) bool { return o == id })
+	h.mu.Unlock()
+	j.log.close()
+	os.RemoveAll(filepath.Dir(h.logPath(id)))
+	j.refused = err
+	close(j.accepted)
+}
+
+// ending reports whether somebody asked for the host's end. h.mu is held.
+func (h *Host) ending() bool {
+	select {
+	case <-h.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // placeable asks a copy of the scheduler whether j's gangs could ever run.
@@ -132,7 +175,10 @@ func (h *Host) checkPlan(p *core.Plan) error {
 			need = append(need, f.SHA256)
 		}
 		for _, sum := range need {
-			if _, err := os.Stat(h.artifact(filepath.Base(sum))); err != nil {
+			if b, err := hex.DecodeString(sum); err != nil || len(b) != sha256.Size {
+				return core.Errorf(core.Invalid, "the job ships a file under %q, which is no SHA-256", sum)
+			}
+			if _, err := os.Stat(h.artifact(sum)); err != nil {
 				return core.Errorf(core.Invalid, "the job ships a file that was not uploaded (sha256 %s)", sum).Do("submit with `capstan submit`, which uploads it")
 			}
 		}
@@ -206,33 +252,52 @@ func (h *Host) find(ref string) (*job, error) {
 
 // Cancel asks a job to end. A job that ended already stays as it is.
 func (h *Host) Cancel(ref, reason string) (core.Job, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	j, err := h.find(ref)
-	if err != nil {
-		return core.Job{}, err
-	}
 	if reason == "" {
 		reason = "cancelled by the user"
 	}
-	h.cancelLocked(j, core.Errorf(core.Cancelled, "%s", reason))
-	return j.rec.Job, nil
+	h.mu.Lock()
+	j, err := h.find(ref)
+	asked := false
+	if err == nil {
+		asked = h.cancelLocked(j, core.Errorf(core.Cancelled, "%s", reason))
+	}
+	h.mu.Unlock()
+	if err != nil {
+		return core.Job{}, err
+	}
+	if asked {
+		err = h.persist(j)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return j.rec.Job, err
 }
 
 // cancelLocked ends j for the given reason: at once while it waits, else by
-// asking its coordinator first. h.mu is held.
-func (h *Host) cancelLocked(j *job, why *core.Error) {
-	a := j.attempt
-	if j.rec.Job.State.Final() || a == nil || j.cancel != nil {
-		return
+// asking its coordinator first. It reports whether that is news, which the
+// caller then persists. h.mu is held.
+func (h *Host) cancelLocked(j *job, why *core.Error) bool {
+	if j.rec.Job.State.Final() || j.cancel != nil {
+		return false
 	}
 	j.cancel = why
-	if !a.running || j.rec.Job.State != core.Running {
+	j.rec.Cancel = &cancelled{Kind: why.Kind, What: why.What, Remedy: why.Remedy}
+	a := j.attempt
+	switch {
+	case a == nil || a.ctx.Err() != nil:
+		// Between two attempts: the next one finds it.
+	case !a.running || j.rec.Job.State != core.Running:
 		a.end(why)
-		return
+	default:
+		a.askToEnd(why)
 	}
+	return true
+}
+
+// askToEnd lets the coordinator end by itself, for a while. h.mu is held.
+func (a *attempt) askToEnd(why *core.Error) {
 	a.events.push(core.CancelAsked{Reason: why.What})
-	h.goRun(func(ctx context.Context) {
+	a.h.goRun(func(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-a.ctx.Done():
@@ -265,6 +330,6 @@ func (h *Host) Retry(ctx context.Context, ref string) (core.JobID, error) {
 	if err := h.checkPlan(plan); err != nil {
 		return "", err
 	}
-	id, _, _, err := h.accept(draft, plan, spec.Hash(&s))
+	id, _, _, err := h.accept(ctx, draft, plan, spec.Hash(&s))
 	return id, err
 }

@@ -88,36 +88,53 @@ func (w *warmPool) control(dir string) net.Listener {
 	return l
 }
 
-// take gives g a warm set, if one of its shape is ready.
-func (w *warmPool) take(g *gangRun, shape pool.Shape) bool {
+// take gives the members of g's lease a warm set, if one of their shape is
+// ready, and answers its directory.
+func (w *warmPool) take(g *gangRun, lease uint64, members []*member, shape pool.Shape) (dir string, ok bool, err error) {
 	if w == nil {
-		return false
+		return "", false, nil
 	}
-	h := w.h
-	h.mu.Lock()
-	for _, m := range g.members {
+	for _, m := range members {
 		if m.node != shape.Node {
-			h.mu.Unlock()
-			return false
+			return "", false, nil
 		}
 	}
-	n := len(g.members)
-	h.mu.Unlock()
-	set, ok := w.pool.Take(shape, n)
+	set, ok := w.pool.Take(shape, len(members))
 	if !ok {
-		return false
+		return "", false, nil
 	}
-	control := w.control(set.Dir)
+	if !w.hand(g, lease, members, set) {
+		w.h.stopExecutors(ids(set))
+		w.Discard(set)
+		return "", false, errStale
+	}
+	return set.Dir, true, nil
+}
+
+// hand makes a set the members'. It reports false if their lease is gone.
+func (w *warmPool) hand(g *gangRun, lease uint64, members []*member, set pool.Set) bool {
+	h := w.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if !g.holds(lease) {
+		return false
+	}
 	g.state.Dir = set.Dir
-	g.listeners = append(g.listeners, control)
-	for r, m := range g.members {
+	g.listeners = append(g.listeners, w.control(set.Dir))
+	for r, m := range members {
 		m.id, m.warm = set.Executors[r].ID, true
 		g.state.Members[r] = memberState{ID: m.id, Node: m.node}
 		h.members[m.id] = m
 	}
 	return true
+}
+
+func ids(set pool.Set) []string {
+	var out []string
+	for _, ex := range set.Executors {
+		out = append(out, ex.ID)
+	}
+	return out
 }
 
 // want has sets of a gang's shape kept ready from now on.
