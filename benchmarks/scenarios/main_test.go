@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,6 +18,10 @@ func TestMain(m *testing.M) {
 }
 
 func suite(m *testing.M) int {
+	// Scenarios mostly wait for events, so more of them than there are cores
+	// run side by side.
+	flag.Parse()
+	flag.Set("test.parallel", "4")
 	dir, err := os.MkdirTemp("", "cs-bin-")
 	if err == nil {
 		defer os.RemoveAll(dir)

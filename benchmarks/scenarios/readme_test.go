@@ -1,0 +1,130 @@
+package scenarios
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var fence = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+
+// block finds the fenced block of the README that holds text.
+func block(t *testing.T, text string) string {
+	t.Helper()
+	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
+		if strings.Contains(m[2], text) {
+			return m[2]
+		}
+	}
+	t.Fatalf("no block of the README holds %q", text)
+	return ""
+}
+
+// TestReadmeBlocks knows every block of the README: a new one needs a test.
+func TestReadmeBlocks(t *testing.T) {
+	tested := []string{"make demo", "capstan run job.yaml", "errors-by-day", "script-wordcount", "mapreduce.Main", "curl --unix-socket"}
+	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
+		known := false
+		for _, s := range tested {
+			known = known || strings.Contains(m[2], s)
+		}
+		if !known {
+			t.Errorf("no test knows this block:\n%s", m[2])
+		}
+	}
+}
+
+// TestReadmeMake holds that the commands of the first block exist.
+func TestReadmeMake(t *testing.T) {
+	for line := range strings.Lines(block(t, "make demo")) {
+		command, _, _ := strings.Cut(line, "#")
+		args := append(strings.Fields(command), "-n", "-C", module)
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", command, err, out)
+		}
+	}
+}
+
+// TestReadmeDemo runs the demo, with an input of the test's.
+func TestReadmeDemo(t *testing.T) {
+	t.Parallel()
+	l := bare(t, "process")
+	l.fill(3, 100, nil)
+	l.write("go/src/a.go", "package a\n\n// words words words\n")
+	cmd := exec.Command(filepath.Join(module, "benchmarks", "demo.sh"), capstan)
+	cmd.Env = append(os.Environ(), "CAPSTAN_STATE="+l.state, "GOROOT="+filepath.Join(l.dir, "go"))
+	cmd.Dir = l.dir
+	out, err := cmd.CombinedOutput()
+	if err != nil || !regexp.MustCompile(`words\s+3\b`).Match(out) || !strings.Contains(string(out), "per core") {
+		t.Errorf("demo.sh: %v\n%s", err, out)
+	}
+}
+
+// TestReadmeBuiltIn runs the first document as it stands.
+func TestReadmeBuiltIn(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, launcher string) {
+		l := open(t, launcher)
+		l.write("log/a/b.log", "a line\nan ERROR\nanother\nERROR too\n")
+		doc := strings.Replace(block(t, "errors-by-day"), "/var/log", filepath.Join(l.dir, "log"), 1)
+		l.ok("run", l.write("job.yaml", doc))
+		if out := sorted(l.ok("store", "cat", "s3://results/errors")); out != "ERROR too\nan ERROR" {
+			t.Errorf("the result is\n%s", out)
+		}
+	})
+}
+
+// TestReadmeScripts runs the second document with the mapper of every Hadoop
+// tutorial.
+func TestReadmeScripts(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, launcher string) {
+		l := open(t, launcher)
+		want := l.fill(3, 100, nil)
+		l.write("mapper.py", "#!/usr/bin/awk -f\n{ for (i = 1; i <= NF; i++) print $i \"\\t1\" }\n")
+		out := filepath.Join(l.dir, "out")
+		doc := strings.NewReplacer("/usr/share/common-licenses", l.in(), "/tmp/script-wordcount", out).Replace(block(t, "script-wordcount"))
+		l.ok("run", l.write("job.yaml", doc))
+		l.check(want, "file://"+out)
+	})
+}
+
+// TestReadmeGo runs the program from an empty folder with nothing but our
+// module.
+func TestReadmeGo(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, launcher string) {
+		l := open(t, launcher)
+		want := l.fill(3, 100, nil)
+		l.write("prog/main.go", block(t, "mapreduce.Main"))
+		l.write("prog/go.mod", "module wordcount\n\ngo 1.26\n\nrequire github.com/capstan-run/capstan v0.0.0\n\nreplace github.com/capstan-run/capstan => "+module+"\n")
+		l.write("prog/go.sum", read(t, filepath.Join(module, "go.sum")))
+		cmd := exec.Command("go", "run", ".", "--", "file://"+l.in())
+		cmd.Dir = filepath.Join(l.dir, "prog")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off", "CAPSTAN_STATE="+l.state,
+			"PATH="+filepath.Dir(capstan)+":"+os.Getenv("PATH"))
+		text, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("go run: %v\n%s\nhost log:\n%s", err, text, l.hostLog())
+		}
+		url := regexp.MustCompile(`(s3|file)://\S+`).FindString(string(text))
+		t.Logf("%s", text)
+		l.check(want, url)
+	})
+}
+
+// TestReadmeCurl calls the API as the README does.
+func TestReadmeCurl(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("no curl here")
+	}
+	l := open(t, "process")
+	cmd := exec.Command("sh", "-c", strings.ReplaceAll(block(t, "curl --unix-socket"), "~/.local/state/capstan", l.state))
+	if out, err := cmd.Output(); err != nil || strings.TrimSpace(string(out)) != "{}" {
+		t.Errorf("curl: %v\n%s", err, out)
+	}
+}
