@@ -161,6 +161,9 @@ func (a *app) printPlugins(list []*apipb.Plugin) error {
 		if p.Message != "" {
 			a.hint("%s: %s", p.Name, p.Message)
 		}
+		if p.Pin == "mismatch" {
+			a.hint("  fix: if you changed it, `capstan plugin verify --accept %s`; else put the old binary back", p.Name)
+		}
 	}
 	if err == nil && bad {
 		return exitCode(1)
