@@ -26,6 +26,7 @@ type Collector struct {
 
 	table   *tableStore  // when folding
 	count   bool         // fold 1 for each pair, whatever its value
+	slots   *slotStore   // when combining numbers by a function
 	records *recordStore // else
 	combine combine      // over groups of the records, nil for none
 
@@ -39,6 +40,7 @@ type Collector struct {
 type combine func(ctx context.Context, g *groups, out Emitter) error
 
 func floatOf(bits uint64) float64 { return math.Float64frombits(bits) }
+func bitsOf(v float64) uint64     { return math.Float64bits(v) }
 
 // Emit takes a pair with a value of bytes.
 func (c *Collector) Emit(key, value []byte) error {
@@ -125,6 +127,15 @@ func (c *Collector) addSpans(p []byte, words []span, v int64) error {
 }
 
 func (c *Collector) num(key []byte, bits uint64) error {
+	if c.slots != nil {
+		c.emitted++
+		if c.slots.tight(c.budget) {
+			if err := c.spill(); err != nil {
+				return err
+			}
+		}
+		return c.slots.add(key, bits)
+	}
 	if err := c.room(); err != nil {
 		return err
 	}
@@ -144,8 +155,11 @@ func (c *Collector) room() error {
 
 // store is the one in use.
 func (c *Collector) store() pairStore {
-	if c.table != nil {
+	switch {
+	case c.table != nil:
 		return c.table
+	case c.slots != nil:
+		return c.slots
 	}
 	return c.records
 }

@@ -28,6 +28,10 @@ func (g *Group) FullKey() []byte { return g.cursor.key }
 // Next moves to the next pair of the group. After the last one, or an error of
 // the merge, it is false; the error comes back to the task.
 func (g *Group) Next() bool {
+	if g.groups == nil {
+		g.cursor.row++
+		return g.cursor.row < g.cursor.rows
+	}
 	if !g.started {
 		g.started = true
 		return true

@@ -47,6 +47,9 @@ func (k Kind) bytes() bool { return k == Text || k == Binary }
 // whole reports whether values of the kind travel as int64.
 func (k Kind) whole() bool { return k == Int64 || k == Uint64 || k == Bool }
 
+// fixed reports whether values of the kind travel as 64 bits.
+func (k Kind) fixed() bool { return k.whole() || k == Float64 }
+
 // number reports whether the kind can be added and compared as a number.
 func (k Kind) number() bool { return k == Int64 || k == Float64 }
 

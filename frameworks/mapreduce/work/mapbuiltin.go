@@ -152,16 +152,19 @@ func (a arguments) separator() ([]byte, error) {
 
 func (m splitMapper) Block(_ context.Context, b input.Block, out Emitter) error {
 	for _, line := range b.Lines() {
-		key := keyFields(line, m.separator, m.fields)
-		var value []byte
-		if len(key) < len(line) {
-			value = line[len(key)+len(m.separator):]
-		}
-		if err := out.Emit(key, value); err != nil {
+		if err := m.emitLine(line, out); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (m splitMapper) emitLine(line []byte, out Emitter) error {
+	key := keyFields(line, m.separator, m.fields)
+	if len(key) == len(line) {
+		return out.Emit(key, nil)
+	}
+	return out.Emit(key, line[len(key)+len(m.separator):])
 }
 
 // grep

@@ -66,17 +66,37 @@ func (t *try) newCollector() (*Collector, error) {
 		c.table = t.pool.table(p.fold)
 		return c, nil
 	}
-	c.records = t.pool.store(p.exchange.Value)
-	if p.newCombine != nil {
-		c.combine = func(ctx context.Context, g *groups, out Emitter) error {
-			r, err := p.newCombine(t.context("combine", p.combineStep()))
-			if err != nil {
-				return err
-			}
-			return reduceAll(ctx, r, g, out, nil)
-		}
+	if err := t.combineWith(c); err != nil {
+		return nil, err
+	}
+	if c.slots == nil {
+		c.records = t.pool.store(p.exchange.Value)
 	}
 	return c, nil
+}
+
+// combineWith gives the collector a combiner that is code.
+func (t *try) combineWith(c *Collector) error {
+	p := t.plan
+	if p.newCombine == nil {
+		return nil
+	}
+	step := t.context("combine", p.combineStep())
+	if p.exchange.Value.fixed() && len(step.Step.Exec) == 0 {
+		r, err := p.newCombine(step)
+		if err != nil {
+			return err
+		}
+		c.slots = newSlotStore(p.exchange.Value, r)
+	}
+	c.combine = func(ctx context.Context, g *groups, out Emitter) error {
+		r, err := p.newCombine(step)
+		if err != nil {
+			return err
+		}
+		return reduceAll(ctx, r, g, out, nil)
+	}
+	return nil
 }
 
 // mapToOutput runs a task of a map-only job: its pairs are the result.

@@ -38,10 +38,10 @@ func (p *pool) put(c *Collector) {
 	c.store().reset()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.table != nil {
+	switch {
+	case c.table != nil:
 		p.tables = append(p.tables, c.table)
-	} else {
+	case c.records != nil:
 		p.records = append(p.records, c.records)
 	}
-	c.table, c.records = nil, nil
 }

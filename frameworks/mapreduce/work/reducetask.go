@@ -131,16 +131,57 @@ func (t *try) openRun(ctx context.Context, s *shuffle.Source, x *shuffle.Index, 
 // partitionRun is a partition of an exchange file as a run.
 type partitionRun struct{ *shuffle.PartitionReader }
 
+// openAll opens all runs, or none. If some are lost it looks at the others all
+// the same, so that one failure names them all.
 func openAll(todo []func() (run, error)) ([]run, error) {
 	var runs []run
+	var lost lostMaps
 	for _, open := range todo {
 		r, err := open()
+		if lost.add(err) {
+			continue
+		}
 		if err != nil {
 			return nil, errors.Join(err, closeRuns(runs))
 		}
 		runs = append(runs, r)
 	}
+	if lost.first != nil {
+		return nil, errors.Join(lost, closeRuns(runs))
+	}
 	return runs, nil
+}
+
+// lostMaps is the error of map outputs that no rung has.
+type lostMaps struct {
+	first error
+	maps  []int
+}
+
+func (l lostMaps) Error() string {
+	if len(l.maps) == 1 {
+		return l.first.Error()
+	}
+	return fmt.Sprintf("%v (and the output of %d more map tasks)", l.first, len(l.maps)-1)
+}
+
+func (l lostMaps) Unwrap() error { return l.first }
+
+// add takes err if it is the loss of a map's output.
+func (l *lostMaps) add(err error) bool {
+	var e *shuffle.LostError
+	if !errors.As(err, &e) {
+		return false
+	}
+	m, ok := mapOf(e.Name)
+	if !ok {
+		return false
+	}
+	if l.first == nil {
+		l.first = err
+	}
+	l.maps = append(l.maps, m)
+	return true
 }
 
 // mergeRound merges each fanIn neighbouring runs into one in scratch space.

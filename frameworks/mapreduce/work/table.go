@@ -153,6 +153,36 @@ func (t *Table) putShort(lo, hi uint64, n uint32, hash uint64, v int64) {
 	}
 }
 
+// insert returns key's accumulator, and whether it was there; else it is v now.
+func (t *Table) insert(key []byte, v int64) (acc int64, found bool) {
+	if e := t.find(key); e.size != 0 {
+		return e.acc, true
+	}
+	t.Add(key, v)
+	return v, false
+}
+
+// find returns key's entry, or the free one where it would lie.
+func (t *Table) find(key []byte) *entry {
+	var lo, hi, hash uint64
+	long := len(key) > inlineKey
+	if long {
+		lo, hi = binary.LittleEndian.Uint64(key), t.hashLong(key)
+		hash = hi
+	} else {
+		lo, hi = inline(key)
+		hash = t.hashShort(lo, hi, len(key))
+	}
+	mask := uint64(len(t.entries) - 1)
+	for i := hash >> t.shift; ; i++ {
+		e := &t.entries[i&mask]
+		if e.size == 0 || e.lo == lo && e.hi == hi && e.size == uint32(len(key))+1 &&
+			(!long || string(t.arena.at(e.ref, len(key))) == string(key)) {
+			return e
+		}
+	}
+}
+
 func (t *Table) addLong(key []byte, v int64) {
 	t.putLong(key, binary.LittleEndian.Uint64(key), t.hashLong(key), v)
 }

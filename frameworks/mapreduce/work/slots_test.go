@@ -1,0 +1,119 @@
+package work
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+	"github.com/capstan-run/capstan/shuffle"
+)
+
+// addUp is a program's sum, over int64 or float64, unknown to be a fold.
+type addUp struct {
+	noClose
+	kind  Kind
+	calls *int
+}
+
+func (a addUp) Reduce(_ context.Context, g *Group, out Emitter) error {
+	*a.calls++
+	var n int64
+	var f float64
+	for g.Next() {
+		if a.kind == Float64 {
+			f += g.Float()
+		} else {
+			n += g.Int()
+		}
+	}
+	if a.kind == Float64 {
+		return out.EmitFloat(g.Key(), f)
+	}
+	return out.EmitInt(g.Key(), n)
+}
+
+// pairMapper emits the number after each word of a line as its value.
+type pairMapper struct{ noClose }
+
+func (pairMapper) Block(_ context.Context, b input.Block, out Emitter) error {
+	for _, line := range b.Lines() {
+		if err := (splitMapper{separator: []byte("\t"), fields: 1}).emitLine(line, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestCombinersOfProgramsCombineInMemory(t *testing.T) {
+	var text strings.Builder
+	want := map[string]int{}
+	for i := range 30000 {
+		k := fmt.Sprintf("key%d", i%7)
+		if i%5 == 0 {
+			k = fmt.Sprintf("a-rather-long-rare-key-%d", i%4000)
+		}
+		fmt.Fprintf(&text, "%s\t%d\n", k, i%100)
+		want[k] += i % 100
+	}
+	var lines []string
+	for k, n := range want {
+		lines = append(lines, fmt.Sprintf("%s\t%d\n", k, n))
+	}
+	slices.Sort(lines)
+	for _, kind := range []Kind{Int64, Float64} {
+		for _, budget := range []int{0, 1 << 20, 100 << 10} {
+			calls := 0
+			kinds := Kinds{Text, kind}
+			add := ReduceFunc{In: kinds, Out: kinds, New: func(*Context) (Reducer, error) { return addUp{kind: kind, calls: &calls}, nil }}
+			functions := Registry{
+				Maps:    map[string]MapFunc{"pairs": {Out: kinds, New: func(*Context) (Mapper, error) { return pairMapper{}, nil }}},
+				Reduces: map[string]ReduceFunc{"add": add},
+			}
+			step := `{"use":"add","program":"./p"}`
+			got := trial{body: builtinJob(`{"use":"pairs","program":"./p"}`, step, `,"combine":`+step),
+				functions: functions, text: text.String(), splits: 2, budget: budget}.run(t)
+			if sortedLines(got.text) != strings.Join(lines, "") {
+				t.Errorf("%s, budget %d: another answer", kind, budget)
+			}
+			if budget == 0 && calls > 20000 {
+				t.Errorf("%s: %d calls for 30000 pairs: the lists do not work", kind, calls)
+			}
+		}
+	}
+}
+
+func TestLostMapsAreAllNamed(t *testing.T) {
+	w, _, splits := trial{body: wordCount, text: "a b c\nd e f\ng h i\n", splits: 3}.worker(t)
+	var sources []*shuffle.Index
+	for i, s := range splits {
+		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Map, Index: i}, Split: s, Partitions: 1}, nil)
+		if failed != nil {
+			t.Fatal(failed.Err.Error())
+		}
+		sources = append(sources, done.Index)
+	}
+	for _, i := range []int{0, 2} {
+		if err := os.Remove(filepath.Join(w.env.Shared, sources[i].Name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: 1, Sources: sources}, nil)
+	if failed == nil || failed.Fatal || !slices.Equal(failed.Lost, []int{0, 2}) {
+		t.Errorf("failed %+v", failed)
+	}
+	checkEmpty(t, w)
+}
+
+func TestManyRunsMergeInRounds(t *testing.T) {
+	text := strings.Repeat("a b c d e\n", 700)
+	got := trial{body: wordCount, text: text, splits: 700, parts: 1}.run(t)
+	if got.text != countWords(text) {
+		t.Errorf("700 runs: %q", got.text)
+	}
+}
