@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,7 +90,9 @@ func (o *options) run(cmd *cobra.Command, args []string) error {
 		}
 		o.Log = cmd.ErrOrStderr()
 		// An error in the middle does not lose what was measured before.
-		if r, failure = Run(cmd.Context(), o.Config); r == nil || len(r.Samples) == 0 {
+		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		if r, failure = Run(ctx, o.Config); r == nil || len(r.Samples) == 0 {
 			return explained(failure)
 		}
 	}
@@ -110,18 +114,15 @@ func (o *options) run(cmd *cobra.Command, args []string) error {
 	return explained(failure)
 }
 
-// explained makes a benchmark's error one for its user.
+// explained makes a benchmark's error one for its user: of the kind and with
+// the remedy of its cause, and with the words around it, which say which run
+// it was.
 func explained(err error) error {
 	if err == nil {
 		return nil
 	}
-	e := *core.AsError(err)
-	if e.What == "" || e.Err != nil {
-		return &e
-	}
-	// The words around the cause say which run it was.
-	e.What, e.Where, e.Err = "", "", fmt.Errorf("%w", err)
-	return &e
+	cause := core.AsError(err)
+	return &core.Error{Kind: cause.Kind, Remedy: cause.Remedy, Detail: cause.Detail, Err: err}
 }
 
 // complete fills in what the flags leave open.
