@@ -298,14 +298,14 @@ func (a *attempt) sweep() {
 	h, j := a.h, a.job
 	clean := a.cleanUp()
 	j.log.close()
+	if clean {
+		swept := func(r *record) { r.Swept = true }
+		h.change(j, swept, j.event("swept", "nothing of the job is left but its result"))
+	}
 	h.mu.Lock()
-	j.rec.Swept = clean
 	j.attempt = nil
 	h.used = now()
 	h.mu.Unlock()
-	if clean {
-		h.persist(j, j.event("swept", "nothing of the job is left but its result"))
-	}
 }
 
 func finalState(k core.ErrKind) core.State {

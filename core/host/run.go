@@ -109,7 +109,7 @@ func (h *Host) drain() {
 		waiting := false
 		for _, j := range h.jobs {
 			ending := j.rec.Job.State.Final() || j.cancel != nil
-			waiting = waiting || ending && !j.rec.Swept && j.attempt != nil
+			waiting = waiting || ending && j.attempt != nil
 		}
 		h.mu.Unlock()
 		if !waiting {

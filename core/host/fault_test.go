@@ -1,0 +1,551 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/api/apipb"
+	"github.com/capstan-run/capstan/core/journal"
+)
+
+// nothingLeft checks what a job that ended leaves behind.
+func (s *stage) nothingLeft() {
+	s.t.Helper()
+	s.idle()
+	if left := s.l.left(); len(left) > 0 {
+		s.t.Errorf("executors left: %v", left)
+	}
+	if dirs, _ := os.ReadDir(filepath.Join(s.dir, "gangs")); len(dirs) > 0 {
+		s.t.Errorf("gang directories left: %v", dirs)
+	}
+	s.s.mu.Lock()
+	defer s.s.mu.Unlock()
+	if s.s.fenced < s.s.opened {
+		s.t.Errorf("%d doors to the store were opened, %d fenced", s.s.opened, s.s.fenced)
+	}
+}
+
+// Every executor of a gang dies before it is up: the first death revokes the
+// lease, and the others must not be counted against the next one.
+func TestAllDieWhileStarting(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(16, 0)
+	for range 3 {
+		for _, ex := range s.started() {
+			(*handler)(s.h).Ended(ex, core.Errorf(core.Failed, "no such luck"), 0)
+		}
+	}
+	j := s.until(id, "the end", ended)
+	if j.State != core.FailedJob {
+		t.Errorf("got %s, %+v", j.State, j.Outcome)
+	}
+	s.nothingLeft()
+	if n := s.count(id, "revoked"); n != 3 {
+		t.Errorf("%d starts were revoked, want 3: %v", n, s.events(id))
+	}
+}
+
+// A job that is final stays so, whoever joins late.
+func TestLateJoinOfCancelledJob(t *testing.T) {
+	s := newStage(t)
+	for range 10 {
+		id := s.submit(2, 0)
+		executors := s.started()
+		if _, err := s.h.Cancel(string(id), ""); err != nil {
+			t.Fatal(err)
+		}
+		for j, _, _ := s.h.Lookup(string(id)); !ended(j); j, _, _ = s.h.Lookup(string(id)) {
+			// No waiting for the news: it is the moment before it that counts.
+		}
+		s.join(id, false, executors...)
+		s.idle()
+		if j, _, _ := s.h.Lookup(string(id)); j.State != core.Canceled {
+			t.Fatalf("a cancelled job is %s", j.State)
+		}
+	}
+	s.nothingLeft()
+}
+
+// The store is slow to open while the job is cancelled: nothing of the start
+// may come up after the end, and the host is not held up meanwhile.
+func TestCancelWhileDoorOpens(t *testing.T) {
+	s := newStage(t)
+	entered, open := make(chan struct{}, 2), make(chan struct{})
+	s.s.set(func() { s.s.onDoor = func() { entered <- struct{}{}; <-open } })
+	id := s.submit(2, 0)
+	receive1(t, entered, "the door")
+	if _, err := s.h.Cancel(string(id), ""); err != nil {
+		t.Fatal(err)
+	}
+	close(open)
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+}
+
+// The launcher is still starting when the job is cancelled.
+func TestCancelWhileLaunching(t *testing.T) {
+	s := newStage(t)
+	s.l.hook(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	id := s.submit(2, 0)
+	s.started()
+	if _, err := s.h.Cancel(string(id), "no need"); err != nil {
+		t.Fatal(err)
+	}
+	if j := s.until(id, "the end", ended); j.State != core.Canceled || j.Outcome.What != "no need" {
+		t.Errorf("got %s, %+v", j.State, j.Outcome)
+	}
+	s.nothingLeft()
+}
+
+// The host goes away in the middle of a start, and comes back.
+func TestRestartWhileLaunching(t *testing.T) {
+	s := newStage(t)
+	s.l.hook(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	id := s.submit(2, 0)
+	first := s.started()
+	s.close()
+	s.l.hook(nil)
+	s.open()
+	second := s.started()
+	if slices.Equal(first, second) {
+		t.Errorf("a new lease has the old one's names: %v", second)
+	}
+	s.join(id, false, second...)
+	s.until(id, "running", running)
+	c := s.scene()
+	for c.attempt.Generation < 2 {
+		c = s.scene()
+	}
+	c.end <- nil
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+}
+
+// A message to a rank whose replacement has not come up vanishes, as one to a
+// lost rank does, and does not end the attempt.
+func TestMessageToReplacement(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(2, 0)
+	executors := s.started()
+	c := s.scene()
+	c.want(t)
+	s.join(id, false, executors...)
+	if _, ok := c.next(t).(core.GangUp); !ok {
+		t.Fatal("the gang did not come up")
+	}
+	hold := make(chan struct{})
+	s.l.hook(func(context.Context) error { <-hold; return nil })
+	(*handler)(s.h).Ended(executors[0], nil, 0)
+	if e, ok := c.next(t).(core.ExecutorLost); !ok || e.Rank != 0 {
+		t.Fatalf("got %#v", e)
+	}
+	if err := c.Send("main", 0, []byte("hello")); err != nil {
+		t.Errorf("send to a lost rank: %v", err)
+	}
+	close(hold)
+	c.end <- nil
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+}
+
+// After a restart a replacement gets a name of its own, not that of the
+// executor it replaces.
+func TestReplacementNamesAcrossRestart(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	first := s.started()
+	s.join(id, false, first...)
+	s.until(id, "running", running)
+	(*handler)(s.h).Ended(first[0], nil, 0)
+	second := s.started()
+	s.join(id, false, second...)
+	for c := s.scene(); ; {
+		c.want(t)
+		if up := c.next(t).(core.GangUp); len(up.Lost) == 0 {
+			break
+		}
+		c.next(t)
+		break
+	}
+	s.close()
+	s.open()
+	s.join(id, true, second...)
+	s.until(id, "adoption", func(core.Job) bool { return s.count(id, "adopted") == 1 })
+	(*handler)(s.h).Ended(second[0], nil, 0)
+	third := s.started()
+	if third[0] == second[0] {
+		t.Errorf("the replacement of %s has its name", second[0])
+	}
+	s.until(id, "news", func(core.Job) bool { return s.count(id, "executor-lost") >= 2 })
+	if n := s.count(id, "executor-lost"); n != 2 {
+		t.Errorf("%d executors were lost, want 2", n)
+	}
+	if _, err := s.h.Cancel(string(id), ""); err != nil {
+		t.Fatal(err)
+	}
+	c := s.scene()
+	c.end <- core.Errorf(core.Cancelled, "as asked")
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+}
+
+// A cancel that was acknowledged is carried out by the next host.
+func TestCancelSurvivesRestart(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	executors := s.started()
+	s.scene() // it does not care about being cancelled
+	s.join(id, false, executors...)
+	s.until(id, "the gang", func(core.Job) bool { return s.count(id, "gang-up") == 1 })
+	if _, err := s.h.Cancel(string(id), "enough"); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	s.open()
+	s.join(id, true, executors...)
+	c := s.scene()
+	if e, ok := c.next(t).(core.CancelAsked); !ok || e.Reason != "enough" {
+		t.Fatalf("got %#v, want to be asked to end", e)
+	}
+	c.end <- core.Errorf(core.Cancelled, "as asked")
+	if j := s.until(id, "the end", ended); j.State != core.Canceled || j.Outcome.What != "enough" {
+		t.Errorf("got %s, %+v", j.State, j.Outcome)
+	}
+	s.nothingLeft()
+}
+
+// A result that was committed wins over a cancel.
+func TestCommitBeatsCancel(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	c := s.scene()
+	s.join(id, false, s.started()...)
+	s.until(id, "running", running)
+	if _, err := s.h.Cancel(string(id), ""); err != nil {
+		t.Fatal(err)
+	}
+	c.end <- nil
+	if j := s.until(id, "the end", ended); j.State != core.Succeeded {
+		t.Errorf("got %s, %+v", j.State, j.Outcome)
+	}
+	s.nothingLeft()
+}
+
+// A cancel between two attempts is not lost: the second never starts.
+func TestCancelBetweenAttempts(t *testing.T) {
+	s := newStage(t)
+	sweeping, sweep := make(chan struct{}, 2), make(chan struct{})
+	s.s.set(func() { s.s.onSweep = func() error { sweeping <- struct{}{}; <-sweep; return nil } })
+	id := s.submit(1, 3)
+	s.started()
+	s.scene().end <- core.Errorf(core.Failed, "first try")
+	receive1(t, sweeping, "the sweep")
+	if _, err := s.h.Cancel(string(id), ""); err != nil {
+		t.Fatal(err)
+	}
+	close(sweep)
+	if j := s.until(id, "the end", ended); j.State != core.Canceled {
+		t.Errorf("got %s, %+v", j.State, j.Outcome)
+	}
+	s.nothingLeft()
+	select {
+	case again := <-s.l.started:
+		t.Errorf("a cancelled job started %v", again)
+	default:
+	}
+}
+
+// An attempt that failed is tried again under the next number.
+func TestRetries(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 1)
+	for epoch := core.Epoch(1); epoch <= 2; epoch++ {
+		s.started()
+		c := s.scene()
+		if c.attempt.Epoch != epoch || c.attempt.Generation != 1 {
+			t.Errorf("epoch %d, generation %d; want %d, 1", c.attempt.Epoch, c.attempt.Generation, epoch)
+		}
+		c.end <- core.Errorf(core.Failed, "try %d", epoch)
+	}
+	if j := s.until(id, "the end", ended); j.State != core.FailedJob || j.Outcome.What != "try 2" {
+		t.Errorf("got %s, %+v", j.State, j.Outcome)
+	}
+	s.nothingLeft()
+}
+
+// A coordinator that comes after a crash hears of the gang once, when it asks.
+func TestGangUpOnceAfterCrash(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(2, 0)
+	executors := s.started()
+	first := s.scene()
+	first.want(t)
+	if err := first.Save(t.Context(), []byte("so far")); err != nil {
+		t.Fatal(err)
+	}
+	first.end <- fmt.Errorf("oh: %w", core.ErrPluginCrash)
+	second := s.scene()
+	s.join(id, false, executors...)
+	s.until(id, "running", running)
+	second.want(t)
+	if _, ok := second.next(t).(core.GangUp); !ok {
+		t.Fatal("no gang")
+	}
+	if second.attempt.Generation != 2 || string(second.attempt.Saved) != "so far" {
+		t.Errorf("generation %d with %q", second.attempt.Generation, second.attempt.Saved)
+	}
+	if _, err := s.h.Cancel(string(id), ""); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := second.next(t).(core.CancelAsked); !ok {
+		t.Errorf("got %#v after the gang came up once", e)
+	}
+	second.end <- core.Errorf(core.Cancelled, "as asked")
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+}
+
+// A gang that was released can be had again, and is not brought up again by a
+// host that restarts.
+func TestReleaseGang(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(2, 0)
+	first := s.started()
+	c := s.scene()
+	c.want(t)
+	s.join(id, false, first...)
+	c.next(t)
+	if err := c.ReleaseGang("main"); err != nil {
+		t.Fatal(err)
+	}
+	c.want(t)
+	second := s.started()
+	if left := s.l.left(); !slices.Equal(left, second) {
+		t.Errorf("%v run, want %v", left, second)
+	}
+	s.join(id, false, second...)
+	if _, ok := c.next(t).(core.GangUp); !ok {
+		t.Error("the gang did not come up again")
+	}
+	if err := c.ReleaseGang("main"); err != nil {
+		t.Fatal(err)
+	}
+	s.until(id, "the release", func(core.Job) bool { return s.count(id, "released") == 2 })
+	s.close()
+	s.open()
+	c = s.scene()
+	third := s.started() // the plan's gang, anew
+	if slices.Equal(third, second) {
+		t.Errorf("the released executors %v came back", second)
+	}
+	c.end <- nil
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+}
+
+// An adopted executor has AdoptWithin to dial in; its silence before does not
+// count (law H3).
+func TestAdoptedMayBeSilent(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	executors := s.started()
+	s.join(id, false, executors...)
+	s.until(id, "the gang", func(core.Job) bool { return s.count(id, "gang-up") == 1 })
+	s.close()
+	s.open()
+	(*handler)(s.h).Silent(executors[0], time.Minute)
+	s.join(id, true, executors...)
+	s.until(id, "adoption", func(core.Job) bool { return s.count(id, "adopted") == 1 })
+	if n := s.count(id, "executor-lost"); n != 0 {
+		t.Errorf("a healthy executor was lost: %v", s.events(id))
+	}
+	for c := s.scene(); ; c = s.scene() {
+		if c.attempt.Generation == 2 {
+			c.end <- nil
+			break
+		}
+	}
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+}
+
+// What the journal has last is what the host knew last, whoever wrote when.
+func TestCommitsKeepTheirOrder(t *testing.T) {
+	s := newStage(t)
+	s.l.hook(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	id := s.submit(1, 0)
+	s.started()
+	j := s.h.jobs[id]
+	for range 20 {
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				s.h.mu.Lock()
+				j.rec.Crashes++
+				s.h.mu.Unlock()
+				if err := s.h.persist(j); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		var saved record
+		b, err := s.h.journal.Saved(t.Context(), id, 0)
+		if err != nil || json.Unmarshal(b, &saved) != nil {
+			t.Fatal(err, string(b))
+		}
+		if saved.Crashes != j.rec.Crashes {
+			t.Fatalf("the journal has %d, the host %d", saved.Crashes, j.rec.Crashes)
+		}
+	}
+}
+
+// A job that the journal did not take is not there, for nobody, and takes
+// nobody's place.
+func TestRefusedSubmit(t *testing.T) {
+	s := newStage(t)
+	kept := s.submit(1, 0)
+	s.started()
+	broken := errors.New("no space")
+	j := &job{changed: make(chan struct{}), accepted: make(chan struct{}), rec: record{Job: core.Job{ID: "lost"}, SpecHash: "x"}}
+	var err error
+	if j.log, err = openLog(s.h.logPath("lost")); err != nil {
+		t.Fatal(err)
+	}
+	s.h.mu.Lock()
+	s.h.jobs["lost"] = j
+	s.h.order = []core.JobID{"lost", kept}
+	s.h.mu.Unlock()
+	attached := make(chan error, 1)
+	go func() {
+		_, _, _, err := s.h.attach(t.Context(), j)
+		attached <- err
+	}()
+	s.h.refuse(j, broken)
+	if err := receive1(t, attached, "the answer"); !errors.Is(err, broken) {
+		t.Errorf("who attached got %v", err)
+	}
+	if !slices.Equal(s.h.order, []core.JobID{kept}) {
+		t.Errorf("left are %v", s.h.order)
+	}
+}
+
+// A host that is ending takes no job that it would leave behind.
+func TestSubmitAfterShutdown(t *testing.T) {
+	s := newStage(t)
+	if s.h.shutdown(&apipb.ShutdownRequest{}) == nil {
+		t.Fatal("the host stays")
+	}
+	doc := []byte("apiVersion: capstan/v1\nkind: Play\nmetadata: {name: late}\ngang: {size: 1, cpu: 1, memory: 1Mi}\nspec: {}\n")
+	if _, _, _, err := s.h.Submit(t.Context(), doc, "", "test"); core.KindOf(err) != core.HostLost {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What could not be swept is swept by the next host.
+func TestSweepAgain(t *testing.T) {
+	s := newStage(t)
+	s.s.set(func() { s.s.onSweep = func() error { return errors.New("the store is away") } })
+	id := s.submit(1, 0)
+	s.started()
+	s.scene().end <- nil
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+	if s.count(id, "swept") != 0 {
+		t.Error("it was not swept, and says so")
+	}
+	s.close()
+	s.s.set(func() { s.s.onSweep = nil })
+	s.open()
+	s.idle()
+	if s.count(id, "swept") != 1 {
+		t.Errorf("it was not swept: %v", s.events(id))
+	}
+}
+
+// A full disk refuses submits, and holds up what runs until there is room.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
+		t.Logf("cannot mount a small file system: %v", err)
+		return
+	}
+	defer func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newStageAt(t, dir)
+	defer s.close() // before the unmount
+	id := s.submit(1, 0)
+	s.join(id, false, s.started()...)
+	s.until(id, "the gang", func(core.Job) bool { return s.count(id, "gang-up") == 1 })
+	for _, size := range []int{64 << 10, 1 << 10, 1} {
+		for err := error(nil); !errors.Is(err, journal.ErrFull); {
+			err = s.h.journal.Commit(t.Context(), journal.Tx{Records: []journal.Record{{Time: now(), Kind: "ballast", Text: strings.Repeat("x", size)}}})
+		}
+	}
+	doc := []byte("apiVersion: capstan/v1\nkind: Play\nmetadata: {name: late}\ngang: {size: 1, cpu: 1, memory: 1Mi}\nspec: {}\n")
+	if _, _, _, err := s.h.Submit(t.Context(), doc, "late", "test"); !errors.Is(err, journal.ErrFull) {
+		t.Errorf("submit: got %v", err)
+	}
+	if _, _, err := s.h.Lookup("late"); core.KindOf(err) != core.NotFound {
+		t.Errorf("a refused job is there: %v", err)
+	}
+	c := s.scene()
+	_, changed, _ := s.h.Lookup(string(id))
+	c.end <- fmt.Errorf("oh: %w", core.ErrPluginCrash)
+	receive1(t, changed, "the first try to write that down")
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	s.scene().end <- nil // the next generation
+	if j := s.until(id, "the end", ended); j.State != core.Succeeded {
+		t.Errorf("got %s, %+v", j.State, j.Outcome)
+	}
+	s.nothingLeft()
+}
+
+// Hosts that start at once agree on one name.
+func TestInstanceOnce(t *testing.T) {
+	dir := t.TempDir()
+	names := make([]string, 20)
+	var wg sync.WaitGroup
+	for i := range names {
+		wg.Go(func() {
+			var err error
+			if names[i], err = Instance(dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if slices.Sort(names); len(slices.Compact(names)) != 1 {
+		t.Errorf("names %v", names)
+	}
+}
+
+func TestEscape(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain\ttext": "plain\ttext", "a\x1b[31m": `a\x1b[31m`, "a\u009b31m": `a\x9b31m`, "é": "é",
+	} {
+		if got := escape(in); got != want {
+			t.Errorf("escape(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
