@@ -123,20 +123,20 @@ func (a *app) printError(e *core.Error) {
 			"remedy": e.Remedy, "detail": e.Detail, "diagnostics": e.Diagnostics}})
 		return
 	}
-	fmt.Fprintf(a.err, "%s %s\n", a.colour(red, "error:"), errorWhat(e))
+	fmt.Fprintf(a.err, "%s %s\n", a.colour(red, "error:"), cleanLines(errorWhat(e)))
 	if e.Where != "" {
-		fmt.Fprintf(a.err, "  at:  %s\n", e.Where)
+		fmt.Fprintf(a.err, "  at:  %s\n", clean(e.Where))
 	}
 	for _, d := range e.Diagnostics {
-		fmt.Fprintf(a.err, "  - %s\n", d)
+		fmt.Fprintf(a.err, "  - %s\n", clean(d.String()))
 		a.excerpt(e.Where, d)
 	}
 	if e.Remedy != "" {
-		fmt.Fprintf(a.err, "  fix: %s\n", e.Remedy)
+		fmt.Fprintf(a.err, "  fix: %s\n", cleanLines(e.Remedy))
 	}
 	if e.Detail != "" {
 		for _, l := range strings.Split(strings.TrimRight(e.Detail, "\n"), "\n") {
-			fmt.Fprintf(a.err, "  | %s\n", l)
+			fmt.Fprintf(a.err, "  | %s\n", clean(l))
 		}
 	}
 }
@@ -179,6 +179,15 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// cleanLines is clean for text of several lines.
+func cleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = clean(l)
+	}
+	return strings.Join(lines, "\n")
 }
 
 const (
