@@ -35,6 +35,9 @@ type Wiring struct {
 	Host func(ctx context.Context, o HostOptions) error
 	// Store opens the object store.
 	Store func(core.StoreAccess) (Store, error)
+	// Patience is how long a host may be away before a command that follows a
+	// job gives up on it. Default 30s.
+	Patience time.Duration
 	// Extra commands: the benchmark harness.
 	Extra []*cobra.Command
 }

@@ -276,9 +276,9 @@ func (a *app) follow(ctx context.Context, c *api.Client, id core.JobID, quiet bo
 		}
 		if lostSince.IsZero() {
 			lostSince = time.Now()
-			view.note("the host does not answer; trying again for 30 s")
+			view.note("the host does not answer; trying again for " + span(a.patience()))
 		}
-		if time.Since(lostSince) > 30*time.Second {
+		if time.Since(lostSince) > a.patience() {
 			return last, &core.Error{Kind: core.HostLost, What: fmt.Sprintf("the host went away while job %s was running; its state is unknown", id),
 				Remedy: "start the host again (`capstan up`) and `capstan wait " + string(id) + "`: an acknowledged job is not lost"}
 		}
@@ -287,6 +287,14 @@ func (a *app) follow(ctx context.Context, c *api.Client, id core.JobID, quiet bo
 		case <-ctx.Done():
 		}
 	}
+}
+
+// patience is how long a host may be away before a followed job counts as lost.
+func (a *app) patience() time.Duration {
+	if a.Patience > 0 {
+		return a.Patience
+	}
+	return 30 * time.Second
 }
 
 func (a *app) waitCommand() *cobra.Command {
