@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
+	"os/exec"
 	"runtime"
 	"strings"
 	"time"
@@ -130,7 +130,7 @@ func script(ctx context.Context, args []string, file string) (float64, error) {
 		return 0, err
 	}
 	defer f.Close()
-	cmd := newCommand(ctx, args)
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	// Neither is an *os.File, so both ends are pipes.
 	cmd.Stdin, cmd.Stdout = io.MultiReader(f), io.MultiWriter(io.Discard)
 	if err := cmd.Run(); err != nil {
@@ -143,22 +143,14 @@ func script(ctx context.Context, args []string, file string) (float64, error) {
 func (b *bench) host(ctx context.Context, launcher string, warm int) (place, *meter.Server, error) {
 	p := place{state: b.fresh("state"), launcher: launcher, up: true}
 	s, err := b.meter.Serve(ctx, meter.Command{Args: []string{b.Capstan, "--state", p.state, "up",
-		"--launcher", launcher, "--warm", fmt.Sprint(warm)}})
-	if err != nil {
-		return p, nil, fmt.Errorf("%w\n%s", err, hostLog(p.state))
-	}
-	return p, s, nil
-}
-
-func hostLog(state string) []byte {
-	b, _ := os.ReadFile(filepath.Join(state, "host.log"))
-	return b[max(0, len(b)-2000):]
+		"--launcher", launcher, "--warm", fmt.Sprint(warm)}}, "host up")
+	return p, s, err
 }
 
 // gangTime is how long a job's executors took, from their grant to the last
 // one's joining.
 func (b *bench) gangTime(ctx context.Context, p place, id core.JobID) (time.Duration, error) {
-	out, err := newCommand(ctx, []string{b.Capstan, "--state", p.state, "events", string(id), "-o", "json"}).Output()
+	out, err := answer(ctx, b.Capstan, "--state", p.state, "events", string(id), "-o", "json")
 	if err != nil {
 		return 0, err
 	}
@@ -184,4 +176,13 @@ func (b *bench) gangTime(ctx context.Context, p place, id core.JobID) (time.Dura
 		return 0, core.Errorf(core.Internal, "job %s has no events of its gang", id)
 	}
 	return up.Sub(granted), nil
+}
+
+// answer is what a command prints; its error shows what it complained of.
+func answer(ctx context.Context, args ...string) ([]byte, error) {
+	out, err := exec.CommandContext(ctx, args[0], args[1:]...).Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), err, exit.Stderr)
+	}
+	return out, err
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 
@@ -99,8 +98,8 @@ func (b *bench) count(ctx context.Context, p place, v variant, program string, t
 	output := b.fresh("out")
 	doc, err := v.job.document(text.File, output, s.Executors)
 	if v.name == typed {
-		doc, err = newCommand(ctx, []string{program, "-spec", "-preview", "0", "-size", fmt.Sprint(s.Executors),
-			"-cpu", share(s.Executors), "-memory", "512Mi", "-output", "file://" + output, "file://" + text.File}).Output()
+		doc, err = answer(ctx, program, "-spec", "-preview", "0", "-size", fmt.Sprint(s.Executors),
+			"-cpu", share(s.Executors), "-memory", "512Mi", "-output", "file://"+output, "file://"+text.File)
 	}
 	if err != nil {
 		return err
@@ -143,9 +142,4 @@ func (b *bench) peers(text corpus.Text, size int64, single string) []contender {
 		}
 	}
 	return list
-}
-
-// newCommand is a command whose standard error an error shows.
-func newCommand(ctx context.Context, args []string) *exec.Cmd {
-	return exec.CommandContext(ctx, args[0], args[1:]...)
 }

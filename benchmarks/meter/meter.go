@@ -1,6 +1,7 @@
 package meter
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -101,16 +102,18 @@ func (m *Meter) command(ctx context.Context, c Command) *exec.Cmd {
 	return cmd
 }
 
-// tail is the end of what a command complained of.
+// tailSize is how many bytes of a command's complaints an error shows.
+const tailSize = 2000
+
 func tail(p []byte) []byte {
-	const most = 2000
 	p = bytes.TrimSpace(p)
-	return p[max(0, len(p)-most):]
+	return p[max(0, len(p)-tailSize):]
 }
 
-// Serve starts c and waits for the first line of its standard error, which
-// says that it is ready. Its CPU counts in the runs that follow.
-func (m *Meter) Serve(ctx context.Context, c Command) (*Server, error) {
+// Serve starts c and waits until a line of its standard error begins with
+// ready. Its CPU counts in the runs that follow. An error shows what it said
+// instead.
+func (m *Meter) Serve(ctx context.Context, c Command, ready string) (*Server, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -123,52 +126,43 @@ func (m *Meter) Serve(ctx context.Context, c Command) (*Server, error) {
 		r.Close()
 		return nil, err
 	}
-	s := &Server{cmd: cmd, drained: make(chan struct{})}
-	said := make(chan string, 1)
-	go s.drain(r, said)
+	s := &Server{cmd}
+	up, over := make(chan struct{}), make(chan []byte, 1)
+	go func() {
+		defer r.Close()
+		over <- listen(r, ready, up)
+	}()
 	select {
-	case line, ok := <-said:
-		if ok {
-			s.Line = strings.TrimSpace(line)
-			return s, nil
-		}
-		return nil, errors.Join(fmt.Errorf("%s ended before it was ready", strings.Join(c.Args, " ")), s.Stop())
+	case <-up:
+		return s, nil
+	case said := <-over:
+		return nil, errors.Join(fmt.Errorf("%s ended before it was ready\n%s", strings.Join(c.Args, " "), said), s.Stop())
 	case <-ctx.Done():
 		return nil, errors.Join(context.Cause(ctx), s.Stop())
 	}
 }
 
-// Server is a command that stays.
-type Server struct {
-	Line    string // the first it said
-	cmd     *exec.Cmd
-	drained chan struct{}
-}
-
-// drain reads what the server says, so that it never waits for us. The first
-// line goes to said, which is closed if there is none.
-func (s *Server) drain(r *os.File, said chan<- string) {
-	defer close(s.drained)
-	defer r.Close()
-	var first []byte
-	buf := make([]byte, 4096)
-	for told := false; ; {
-		n, err := r.Read(buf)
-		if !told {
-			first = append(first, buf[:n]...)
-			if line, _, ok := bytes.Cut(first, []byte{'\n'}); ok {
-				said <- string(line)
-				told = true
-			}
+// listen reads r to its end, so that who writes it never waits. It closes up
+// at the first line that begins with ready, and returns the end of what was
+// said.
+func listen(r io.Reader, ready string, up chan<- struct{}) []byte {
+	var said []byte
+	for lines := bufio.NewReader(r); ; {
+		line, err := lines.ReadSlice('\n')
+		said = append(said, line...)
+		said = said[max(0, len(said)-tailSize):]
+		if up != nil && bytes.HasPrefix(line, []byte(ready)) {
+			close(up)
+			up = nil
 		}
-		if err != nil {
-			if !told {
-				close(said)
-			}
-			return
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return said
 		}
 	}
 }
+
+// Server is a command that stays.
+type Server struct{ cmd *exec.Cmd }
 
 // Stop asks the server to end and waits until it has; after half a minute it
 // is killed.

@@ -66,18 +66,16 @@ func TestRunEndsWithItsContext(t *testing.T) {
 func TestServe(t *testing.T) {
 	m := New()
 	defer m.Close()
-	s, err := m.Serve(t.Context(), Command{Args: []string{"sh", "-c", "trap 'exit 0' TERM; echo ready >&2; while :; do sleep 0.05; done"}})
+	s, err := m.Serve(t.Context(), Command{Args: []string{"sh", "-c", "trap 'exit 0' TERM; echo wait >&2; echo ready now >&2; while :; do sleep 0.05; done"}}, "ready")
 	if err != nil {
 		t.Fatal(err)
-	}
-	if s.Line != "ready" {
-		t.Errorf("it said %q", s.Line)
 	}
 	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}
-	if _, err := m.Serve(t.Context(), Command{Args: []string{"true"}}); err == nil {
-		t.Error("a command that ended was ready")
+	_, err = m.Serve(t.Context(), Command{Args: []string{"sh", "-c", "echo no room >&2"}}, "ready")
+	if err == nil || !strings.Contains(err.Error(), "no room") {
+		t.Errorf("a command that ended was ready, or did not say why: %v", err)
 	}
 }
 
