@@ -35,7 +35,7 @@ type Host struct {
 	members map[string]*member
 	nodes   []core.Node
 	used    time.Time     // last job or call: for occasional hosts
-	calls   int           // API calls under way
+	calls   int           // API calls under way, but for streams that follow
 	closing chan struct{} // closed when somebody asked for shutdown
 	pool    *warmPool     // nil: none
 }

@@ -119,17 +119,22 @@ func (h *Host) drain() {
 	}
 }
 
-// touch remembers that somebody called.
+// touch remembers that somebody called. Streams that only follow a job do not
+// count as calls under way: they end with the job, or with the host.
 func (h *Host) touch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := 1
+		if strings.HasSuffix(r.URL.Path, "/Watch") || strings.HasSuffix(r.URL.Path, "/Logs") {
+			n = 0
+		}
 		h.mu.Lock()
 		h.used = now()
-		h.calls++
+		h.calls += n
 		h.mu.Unlock()
 		defer func() {
 			h.mu.Lock()
 			h.used = now()
-			h.calls--
+			h.calls -= n
 			h.mu.Unlock()
 		}()
 		next.ServeHTTP(w, r)

@@ -319,6 +319,9 @@ func (s *service) Watch(ctx context.Context, r *connect.Request[apipb.WatchReque
 		changed, id, final := j.changed, j.rec.Job.ID, j.rec.Job.State.Final()
 		h.mu.Unlock()
 		events, err := h.journal.Events(ctx, id, seq, watchPage)
+		if ctx.Err() != nil {
+			return h.interrupted()
+		}
 		if err != nil {
 			return api.ToConnect(err)
 		}
@@ -528,7 +531,8 @@ func (s *service) Shutdown(_ context.Context, r *connect.Request[apipb.ShutdownR
 func (h *Host) shutdown(r *apipb.ShutdownRequest) []*job {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if r.OnlyIfOccasionalAndIdle && (!h.cfg.Occasional || !h.onlyFinal()) {
+	// Another caller may be about to submit: one call is this one.
+	if r.OnlyIfOccasionalAndIdle && (!h.cfg.Occasional || !h.onlyFinal() || h.calls > 1) {
 		return nil
 	}
 	asked := []*job{}
