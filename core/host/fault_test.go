@@ -354,6 +354,33 @@ func TestReleaseGang(t *testing.T) {
 	s.nothingLeft()
 }
 
+// What waited before a restart is not granted what runs: a job that is older
+// than a running one queues behind it.
+func TestAdoptBeforeQueue(t *testing.T) {
+	s := newStage(t)
+	all := s.submit(640, 0) // the whole machine
+	s.started()
+	low, high := s.submitAt(10, 400, 0), s.submitAt(90, 400, 0)
+	s.scene().end <- nil
+	s.until(all, "the end", ended)
+	executors := s.started()
+	s.join(high, false, executors...)
+	s.until(high, "the gang", func(core.Job) bool { return s.count(high, "gang-up") == 1 })
+	s.scene()
+	s.close()
+	s.open()
+	if j, _, _ := s.h.Lookup(string(low)); j.State != core.Queued {
+		t.Errorf("the waiting job is %s, beside one that needs its room", j.State)
+	}
+	s.join(high, true, executors...)
+	s.scene().end <- nil
+	s.until(high, "the end", ended)
+	s.started()
+	s.scene().end <- nil
+	s.until(low, "the end", ended)
+	s.nothingLeft()
+}
+
 // An adopted executor has AdoptWithin to dial in; its silence before does not
 // count (law H3).
 func TestAdoptedMayBeSilent(t *testing.T) {

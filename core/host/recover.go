@@ -36,13 +36,19 @@ func (h *Host) recover(ctx context.Context) error {
 		return err
 	}
 	known := map[string]bool{}
+	var waiting []*attempt // they queue when all that is taken is known to be
 	for _, j := range jobs {
 		switch {
 		case !j.rec.Job.State.Final():
-			h.adopt(j, running, known)
+			if a := h.adopt(j, running, known); a != nil {
+				waiting = append(waiting, a)
+			}
 		case !j.rec.Swept:
 			h.sweepLater(j)
 		}
+	}
+	for _, a := range waiting {
+		a.submitGangs()
 	}
 	var strangers []string
 	for id := range running {
@@ -113,8 +119,9 @@ func (h *Host) runningExecutors(ctx context.Context) (map[string]bool, error) {
 	return out, nil
 }
 
-// adopt takes a job over from a former life of the host. h.mu is held.
-func (h *Host) adopt(j *job, running, known map[string]bool) {
+// adopt takes a job over from a former life of the host. It answers the attempt
+// if its gangs have to queue, nil if one of them is up. h.mu is held.
+func (h *Host) adopt(j *job, running, known map[string]bool) *attempt {
 	if c := j.rec.Cancel; c != nil {
 		j.cancel = c.err()
 	}
@@ -154,13 +161,13 @@ func (h *Host) adopt(j *job, running, known map[string]bool) {
 		}
 	}
 	if upGangs > 0 {
-		return
+		return nil
 	}
 	// Nothing of it was up: what was starting is stopped as unknown, and the
 	// gangs queue again.
 	j.rec.Job.State = core.Queued
 	j.rec.Gangs = nil
-	a.submitGangs()
+	return a
 }
 
 // gangNames lists j's gangs in the plan's order, then the others by name.

@@ -69,13 +69,19 @@ func (s *stage) close() {
 
 func (s *stage) submit(size, retries int) core.JobID {
 	s.t.Helper()
+	return s.submitAt(50, size, retries)
+}
+
+// submitAt submits with a priority.
+func (s *stage) submitAt(priority, size, retries int) core.JobID {
+	s.t.Helper()
 	doc := fmt.Sprintf(`
 apiVersion: capstan/v1
 kind: Play
-metadata: {name: play, retries: %d}
+metadata: {name: play, priority: %d, retries: %d}
 gang: {size: %d, cpu: 100m, memory: 1Mi}
 spec: {}
-`, retries, size)
+`, priority, retries, size)
 	id, _, _, err := s.h.Submit(s.t.Context(), []byte(doc), "", "test")
 	if err != nil {
 		s.t.Fatal(err)
