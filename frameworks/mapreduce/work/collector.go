@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -196,7 +195,7 @@ func (c *Collector) write(ctx context.Context, path string) (*shuffle.Index, err
 		return nil, overflow()
 	}
 	s := c.store()
-	sorted, ends := c.sorter.sort(s.items(c.order, c.part), c.part.parts, s.compare(c.order))
+	sorted, ends := c.sorter.sort(s.items(c.order, c.part), c.part.parts, s.arrange, s.compare(c.order))
 	w, err := newRunWriter(path, c.kinds.Value, c.part.parts)
 	if err != nil {
 		return nil, err
@@ -369,5 +368,3 @@ func (s *spills) remove() {
 	}
 	s.runs = nil
 }
-
-var _ io.Closer = (*merger)(nil)

@@ -14,12 +14,13 @@
 // a string of bytes; its kind is fixed for a step, so that a column of values
 // is one Arrow array and no value is boxed.
 //
-// The collector keeps one of two stores. A [Table] holds one accumulator for
-// each key where the combiner is a [Fold] over integers: memory is that of the
-// distinct keys. Records holds every pair, sorted at the end. Both flush a run
-// to scratch space when they pass their share of the executor's memory, and
-// runs have the exchange's own format, so that spilling, shuffling and merging
-// are one piece of code.
+// The collector keeps one of three stores. A [Table] holds one accumulator for
+// each key where the combiner is a [Fold] over integers; slots hold a short list
+// of numbers for each key where it is a program's function; the memory of both
+// is that of the distinct keys. Records hold every pair. All are sorted at the
+// end, and flush a run to scratch space when they pass their share of the
+// executor's memory. Runs have the exchange's own format, so that spilling,
+// shuffling and merging are one piece of code.
 //
 // # Laws
 //

@@ -94,7 +94,7 @@ func TestSorterIsStable(t *testing.T) {
 		slices.SortStableFunc(want, func(a, b item) int {
 			return cmp.Or(cmp.Compare(a.part, b.part), o.Compare(keys[a.ref], keys[b.ref]))
 		})
-		got, ends := (&sorter{}).sort(items, parts, func(a, b item) int { return o.Compare(keys[a.ref], keys[b.ref]) })
+		got, ends := (&sorter{}).sort(items, parts, nil, func(a, b item) int { return o.Compare(keys[a.ref], keys[b.ref]) })
 		if !slices.Equal(got, want) {
 			t.Fatalf("sorted another way:\n%v\n%v", got, want)
 		}

@@ -13,6 +13,8 @@ type pairStore interface {
 	// items lists what is stored, with partitions and prefixes set. The slice
 	// is the store's.
 	items(order Order, part *Partitioner) []item
+	// arrange brings what items point to into their order, where that pays.
+	arrange(items []item)
 	// compare orders two items of one partition and equal prefixes.
 	compare(order Order) func(a, b item) int
 	// fill appends the pairs of items to p, until it is full, and returns how many.
@@ -26,6 +28,9 @@ type pairStore interface {
 type tableStore struct {
 	*Table
 	sorted []item
+	// dense is the entries in the order of arrange: gathered once, so that the
+	// passes after it go through memory in order.
+	dense []entry
 }
 
 func (s *tableStore) empty() bool { return s.len == 0 }
@@ -45,18 +50,29 @@ func (s *tableStore) items(order Order, part *Partitioner) []item {
 	return s.sorted
 }
 
+func (s *tableStore) arrange(items []item) {
+	if cap(s.dense) < len(items) {
+		s.dense = newEntries(len(items))
+	}
+	s.dense = s.dense[:len(items)]
+	for i := range items {
+		s.dense[i] = s.entries[items[i].ref]
+		items[i].ref = uint32(i)
+	}
+}
+
 func (s *tableStore) compare(order Order) func(a, b item) int {
 	whole := func(x, y *entry) int {
 		var xb, yb [inlineKey]byte
 		return order.Compare(s.key(x, &xb), s.key(y, &yb))
 	}
 	if order != (Order{}) {
-		return func(a, b item) int { return whole(&s.entries[a.ref], &s.entries[b.ref]) }
+		return func(a, b item) int { return whole(&s.dense[a.ref], &s.dense[b.ref]) }
 	}
 	// Equal prefixes are equal first words: the second words decide, but for
 	// long keys and for keys that end in zero bytes.
 	return func(a, b item) int {
-		x, y := &s.entries[a.ref], &s.entries[b.ref]
+		x, y := &s.dense[a.ref], &s.dense[b.ref]
 		if x.size <= inlineKey+1 && y.size <= inlineKey+1 && x.hi != y.hi {
 			return cmp.Compare(bits.ReverseBytes64(x.hi), bits.ReverseBytes64(y.hi))
 		}
@@ -70,7 +86,7 @@ func (s *tableStore) fill(p *pairs, items []item) int {
 		if p.full() {
 			return i
 		}
-		e := &s.entries[it.ref]
+		e := &s.dense[it.ref]
 		p.keys.add(s.key(e, &buf))
 		if p.kind.whole() {
 			p.ints = append(p.ints, e.acc)
@@ -84,6 +100,8 @@ type recordStore struct{ records }
 
 func (s *recordStore) empty() bool                      { return len(s.records.items) == 0 }
 func (s *recordStore) items(Order, *Partitioner) []item { return s.records.items }
+
+func (s *recordStore) arrange([]item) {}
 
 func (s *recordStore) compare(order Order) func(a, b item) int {
 	return func(a, b item) int { return order.Compare(s.key(a.ref), s.key(b.ref)) }

@@ -23,7 +23,7 @@ type slotStore struct {
 	reducer Reducer
 	out     slotEmitter
 	group   Group
-	sorted  []item
+	keys    tableStore // the table, in the order of keys
 }
 
 // slot is the values of one key, in the order of their emission.
@@ -40,7 +40,8 @@ const (
 )
 
 func newSlotStore(kind Kind, r Reducer) *slotStore {
-	return &slotStore{table: NewTable(FoldSum), kind: kind, reducer: r}
+	t := NewTable(FoldSum)
+	return &slotStore{table: t, keys: tableStore{Table: t}, kind: kind, reducer: r}
 }
 
 // beside is the memory beside the table's.
@@ -125,15 +126,9 @@ func (s *slotStore) reset() {
 	s.slots, s.n, s.more = nil, 0, 0
 }
 
-func (s *slotStore) items(order Order, part *Partitioner) []item {
-	t := tableStore{Table: s.table, sorted: s.sorted}
-	s.sorted = t.items(order, part)
-	return s.sorted
-}
-
-func (s *slotStore) compare(order Order) func(a, b item) int {
-	return (&tableStore{Table: s.table}).compare(order)
-}
+func (s *slotStore) items(order Order, part *Partitioner) []item { return s.keys.items(order, part) }
+func (s *slotStore) arrange(items []item)                        { s.keys.arrange(items) }
+func (s *slotStore) compare(order Order) func(a, b item) int     { return s.keys.compare(order) }
 
 func (s *slotStore) fill(p *pairs, items []item) int {
 	var buf [inlineKey]byte
@@ -141,7 +136,7 @@ func (s *slotStore) fill(p *pairs, items []item) int {
 		if p.full() {
 			return i
 		}
-		e := &s.table.entries[it.ref]
+		e := &s.keys.dense[it.ref]
 		key := s.table.key(e, &buf)
 		for _, v := range s.at(e.acc).values() {
 			p.keys.add(key)

@@ -14,8 +14,8 @@ type item struct {
 // (law W1). It keeps its scratch space for the next use.
 //
 // Items are scattered by partition, then radix sorted by prefix, least
-// significant byte first, skipping bytes that all share; only runs of equal
-// prefixes compare keys.
+// significant byte first, skipping bytes that all share; then the store may
+// bring its pairs into that order; and only runs of equal prefixes compare keys.
 type sorter struct {
 	scratch []item
 	ends    []int
@@ -23,8 +23,10 @@ type sorter struct {
 
 // sort orders items and returns them with the end of each partition: partition
 // p is sorted[ends[p-1]:ends[p]]. Both results are the sorter's, valid until its
-// next use. less compares two items of one partition and equal prefixes.
-func (s *sorter) sort(items []item, parts int, compare func(a, b item) int) (sorted []item, ends []int) {
+// next use. arrange, if not nil, sees all items once they are in the order of
+// prefixes, and may change their refs. compare compares two items of one
+// partition and equal prefixes.
+func (s *sorter) sort(items []item, parts int, arrange func([]item), compare func(a, b item) int) (sorted []item, ends []int) {
 	if cap(s.scratch) < len(items) {
 		s.scratch = make([]item, len(items))
 	}
@@ -33,6 +35,13 @@ func (s *sorter) sort(items []item, parts int, compare func(a, b item) int) (sor
 	from := 0
 	for _, end := range ends {
 		radix(sorted[from:end], items[from:end])
+		from = end
+	}
+	if arrange != nil {
+		arrange(sorted)
+	}
+	from = 0
+	for _, end := range ends {
 		ties(sorted[from:end], compare)
 		from = end
 	}

@@ -242,7 +242,7 @@ func (t *Table) grown() {
 
 func (t *Table) resize(n int) {
 	old := t.entries
-	t.entries = make([]entry, n)
+	t.entries = newEntries(n)
 	t.shift = uint(64 - bits.TrailingZeros(uint(n)))
 	// Half full at most: linear probing over cache lines of two entries then
 	// needs 1.5 looks for a hit.
