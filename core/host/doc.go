@@ -15,7 +15,7 @@
 //
 // One mutex guards the jobs and the scheduler; whatever blocks (journal,
 // launcher, plugins, store) runs outside it, in a goroutine of the job's or
-// the gang's own.
+// the lease's own.
 //
 // # Laws
 //
@@ -28,6 +28,10 @@
 //	H4  When a job is final, its door to the store is fenced; executors, gang
 //	    directories, credentials and temporary objects go at once after, or at
 //	    the next start if the host dies in between.
+//	H5  What acts under a lease belongs to it: when the lease ends nothing is
+//	    added to what it has, and it is removed when nobody acts any more.
+//	H6  A job's commits reach the journal in the order in which they were
+//	    taken, and an outcome is seen by nobody before it is there.
 //
 // # Left out
 //

@@ -51,11 +51,13 @@ func Run(ctx context.Context, cfg Config, l Listen, ready func(*Host)) error {
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetHTTP2(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
+	// The sockets are open: who calls from now on is answered. What ready tidies
+	// up must not be a call's.
+	ready(h)
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { failed <- srv.Serve(l) }()
 	}
-	ready(h)
 	err = h.until(ctx, failed)
 	h.drain()
 	h.stop() // ends the streams of those who watch, who would hold up the shutdown
