@@ -1,11 +1,14 @@
 package scenarios
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
+	"testing"
 )
 
 // corpus is an input whose word counts are known.
@@ -120,3 +123,19 @@ func (l *lab) in() string { return filepath.Join(l.dir, "in") }
 
 // letGo ends a wait.
 func (l *lab) letGo(gate string) { l.write("in/"+gate, "") }
+
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+}
+
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
