@@ -69,11 +69,15 @@ func (b *bench) run(ctx context.Context, p place, doc []byte, output string, wan
 	if err := os.WriteFile(file, doc, 0o644); err != nil {
 		return nil, err
 	}
-	args := []string{b.Capstan, "--state", p.state, "run", "-q", "-o", "json", file}
+	id := fmt.Sprint("bench-", b.runs)
+	args := []string{b.Capstan, "--state", p.state, "run", "-q", "-o", "json", "--id", id, file}
 	if !p.up {
 		args = append(args, "--launcher", p.launcher)
 	}
-	out, cost, err := b.meter.Run(ctx, meter.Command{Args: args})
+	// Killing the command would detach from the job and leave it running.
+	out, cost, err := b.meter.Run(ctx, meter.Command{Args: args, Cancel: func() error {
+		return exec.Command(b.Capstan, "--state", p.state, "cancel", id, "--reason", "the benchmark was interrupted").Run()
+	}})
 	if err != nil {
 		return nil, ran(err, out)
 	}

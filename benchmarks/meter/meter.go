@@ -44,11 +44,14 @@ type Command struct {
 	Dir  string
 	Env  []string // added to the environment
 	In   io.Reader
+	// Cancel ends the command when the context of its run has ended: half a
+	// minute later it is killed. Default: kill its process group at once.
+	Cancel func() error
 }
 
 // Run runs c to its end and returns its standard output. An error shows the
-// command and the end of its standard error. When ctx ends the command and
-// its process group are killed.
+// command and the end of its standard error. When ctx ends the command is
+// cancelled.
 func (m *Meter) Run(ctx context.Context, c Command) ([]byte, Cost, error) {
 	var before time.Duration
 	if m.group != nil {
@@ -98,9 +101,15 @@ func (m *Meter) command(ctx context.Context, c Command) *exec.Cmd {
 	cmd.Env = append(os.Environ(), c.Env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 5 * time.Second
+	if c.Cancel != nil {
+		cmd.Cancel = c.Cancel
+	}
+	cmd.WaitDelay = patience
 	return cmd
 }
+
+// patience is how long a command that was asked to end may take.
+const patience = 30 * time.Second
 
 // tailSize is how many bytes of a command's complaints an error shows.
 const tailSize = 2000
@@ -164,8 +173,7 @@ func listen(r io.Reader, ready string, up chan<- struct{}) []byte {
 // Server is a command that stays.
 type Server struct{ cmd *exec.Cmd }
 
-// Stop asks the server to end and waits until it has; after half a minute it
-// is killed.
+// Stop asks the server to end and waits until it has, or kills it.
 func (s *Server) Stop() error {
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	done := make(chan error, 1)
@@ -173,8 +181,8 @@ func (s *Server) Stop() error {
 	var err error
 	select {
 	case err = <-done:
-	case <-time.After(30 * time.Second):
-		err = fmt.Errorf("did not end within 30 s of SIGTERM")
+	case <-time.After(patience):
+		err = fmt.Errorf("did not end within %v of SIGTERM", patience)
 		syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
 		<-done
 	}
