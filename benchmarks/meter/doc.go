@@ -14,7 +14,9 @@
 //
 //	Z1  Wall time runs from just before the command is started until it has
 //	    ended; it includes a few milliseconds of shell where there is a group.
-//	Z2  Containers are not in the group: their engine started them.
+//	Z2  What commands leave running is killed when the meter is closed, where
+//	    there is a group to find it by.
+//	Z3  Containers are not in the group: their engine started them.
 //
 // # Left out
 //

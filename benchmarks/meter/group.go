@@ -1,11 +1,13 @@
 package meter
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -58,8 +60,25 @@ func (g *group) wrap(args []string) []string {
 
 func (g *group) cpu() (time.Duration, error) { return g.usage(g.dir) }
 
-// close removes the group. One that still has processes stays.
-func (g *group) close() error { return os.Remove(g.dir) }
+// close kills what is left in the group and removes it.
+func (g *group) close() error {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		b, err := os.ReadFile(filepath.Join(g.dir, "cgroup.procs"))
+		if err != nil {
+			return err
+		}
+		for _, field := range strings.Fields(string(b)) {
+			if pid, err := strconv.Atoi(field); err == nil && pid > 0 {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		// The kernel lets go of a dead process a moment after it is reaped.
+		err = os.Remove(g.dir)
+		if !errors.Is(err, syscall.EBUSY) || time.Now().After(end) {
+			return err
+		}
+	}
+}
 
 func parseNanos(s string) (time.Duration, error) {
 	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)

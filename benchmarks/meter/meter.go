@@ -31,6 +31,7 @@ func New() *Meter { return &Meter{newGroup()} }
 // their parents.
 func (m *Meter) Whole() bool { return m.group != nil }
 
+// Close ends what commands left running, and removes what the meter made.
 func (m *Meter) Close() error {
 	if m.group == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,5 +89,28 @@ func TestParse(t *testing.T) {
 	}
 	if d, err := parseNanos("42\n"); d != 42 || err != nil {
 		t.Errorf("%v, %v", d, err)
+	}
+}
+
+func TestCloseKillsWhatIsLeft(t *testing.T) {
+	m := New()
+	if !m.Whole() {
+		t.Log("no control group can be made here: nothing to find a daemon by")
+		return
+	}
+	out, _, err := m.Run(t.Context(), Command{Args: []string{"sh", "-c", "setsid sleep 600 >/dev/null 2>&1 & echo $!"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A zombie, if nobody reaps it, has no command line.
+	if line, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline")); len(line) > 0 {
+		t.Errorf("process %d lives: %q", pid, line)
 	}
 }
