@@ -45,7 +45,7 @@ answer, and writes what they took as results.json and results.html.
 	f.StringSliceVar(&o.sizes, "sizes", []string{"1GB"}, "bytes of text for wordcount: 1MB, 90MB, 1GB")
 	f.StringSliceVar(&o.Variants, "variants", slices.Collect(variantNames()), "jobs of wordcount")
 	f.StringSliceVar(&o.Launchers, "launchers", nil, "docker, process (default: docker if an engine answers, and process)")
-	f.IntSliceVar(&o.Executors, "executors", nil, "gang sizes of wordcount (default 1, 2 and so on up to the cores)")
+	f.IntSliceVar(&o.Executors, "executors", nil, "gang sizes of wordcount (default 1, 2, 4 and so on up to the cores)")
 	f.IntVar(&o.Repeat, "repeat", 3, "runs of each contender")
 	f.StringSliceVar(&o.Peers, "peers", []string{"single"}, "single, spark (installed into the cache if it is not there)")
 	f.IntVar(&o.Files, "files", 10000, "how many files the files workload cuts its text into")
@@ -148,8 +148,8 @@ func (o *options) complete(ctx context.Context, args []string) error {
 	if o.JobSize, err = parseSize("--job-size", o.jobSize); err != nil {
 		return err
 	}
-	for n := 1; len(o.Executors) == 0 || n <= runtime.NumCPU() && !slices.Contains(o.Executors, n); n *= 2 {
-		o.Executors = append(o.Executors, n)
+	if len(o.Executors) == 0 {
+		o.Executors = upTo(runtime.NumCPU())
 	}
 	if len(o.Launchers) == 0 {
 		o.Launchers = []string{"process"}
@@ -161,6 +161,15 @@ func (o *options) complete(ctx context.Context, args []string) error {
 		return err
 	}
 	return nil
+}
+
+// upTo is 1, 2, 4 and so on below n, then n.
+func upTo(n int) []int {
+	var list []int
+	for i := 1; i < n; i *= 2 {
+		list = append(list, i)
+	}
+	return append(list, n)
 }
 
 // parseSize reads an amount of at least 1 kB: less has no lines to cut.

@@ -89,3 +89,25 @@ func TestRunCountsTheSameInEveryWay(t *testing.T) {
 		t.Errorf("left in the cache: %v, %v", left, err)
 	}
 }
+
+func TestCompleteKeepsWhatIsAskedFor(t *testing.T) {
+	o := options{sizes: []string{"90MB", "1GB"}, filesSize: "1MB", jobSize: "1MB",
+		Config: Config{Executors: []int{3}, Launchers: []string{"process"}}}
+	if err := o.complete(t.Context(), []string{"latency", "all"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{3}, o.Executors); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]int64{90e6, 1e9}, o.Sizes); diff != "" {
+		t.Error(diff)
+	}
+	if len(o.Workloads) != 4 {
+		t.Errorf("%v", o.Workloads)
+	}
+	for n, want := range map[int][]int{1: {1}, 2: {1, 2}, 6: {1, 2, 4, 6}, 8: {1, 2, 4, 8}} {
+		if diff := cmp.Diff(want, upTo(n)); diff != "" {
+			t.Error(n, diff)
+		}
+	}
+}
