@@ -319,9 +319,15 @@ func (d door) Access() core.StoreAccess { return d.Gate.Access("") }
 func (d door) Close()                   { d.Gate.Close() }
 
 func (d door) Fence() {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	d.Gate.Fence(ctx)
+	// A store that does not answer may yet let something appear: ask again.
+	for range 10 {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		err := d.Gate.Fence(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+	}
 }
 
 // openStore opens the store for the store commands.

@@ -15,7 +15,7 @@ func (l *lab) leftovers() {
 	for _, s := range l.processes() {
 		l.t.Errorf("left behind: process %s", s)
 	}
-	if l.launcher == "docker" {
+	if engine() == nil { // which "auto" would have taken
 		filter := "label=capstan.instance=" + l.instance()
 		for _, c := range l.docker("ps", "-a", "--filter", filter, "--format", "{{.ID}} {{.Names}} {{.Status}}") {
 			l.t.Errorf("left behind: container %s", c)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -49,17 +50,26 @@ func build(dir, to, from string, env ...string) error {
 	return nil
 }
 
+// engine answers why no Docker engine does.
+var engine = sync.OnceValue(func() error {
+	out, err := exec.Command("docker", "version", "--format", "{{.Server.Version}}").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+})
+
 // launchers are those that work here.
 func launchers(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "docker", "version", "--format", "{{.Server.Version}}").CombinedOutput()
+	err := engine()
 	switch {
 	case err == nil:
 		return []string{"process", "docker"}
 	case os.Getenv("CAPSTAN_REQUIRE_DOCKER") == "1":
-		t.Fatalf("CAPSTAN_REQUIRE_DOCKER=1, but no engine answers: %s", out)
+		t.Fatalf("CAPSTAN_REQUIRE_DOCKER=1, but no engine answers: %v", err)
 	}
-	t.Logf("no Docker engine answers, so the docker launcher is not tested: %s", strings.TrimSpace(string(out)))
+	t.Logf("no Docker engine answers, so the docker launcher is not tested: %v", err)
 	return []string{"process"}
 }
 

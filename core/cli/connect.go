@@ -67,6 +67,10 @@ func (a *app) hostOrOwn(ctx context.Context) (*api.Client, *apipb.InfoResponse, 
 	}
 	own, err := a.startHost(ctx)
 	if err != nil {
+		// Somebody else may have started one in the same moment.
+		if c, info, again := a.host(ctx); again == nil {
+			return c, info, nil, nil
+		}
 		return nil, nil, nil, err
 	}
 	c, info, err = a.host(ctx)
@@ -89,7 +93,7 @@ func (a *app) startHost(ctx context.Context) (*occasion, error) {
 		return nil, core.Errorf(core.Denied, "%v", err).At(a.state).Do("choose another state directory with --state")
 	}
 	logPath := filepath.Join(a.state, "host.log")
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, core.Errorf(core.Denied, "%v", err).At(logPath)
 	}
