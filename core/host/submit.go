@@ -193,7 +193,7 @@ func located(err error, doc []byte, source string) error {
 		spec.Locate(doc, e.Diagnostics)
 		e.Where = source
 		if e.What == "" || len(e.Diagnostics) == 1 && e.What == e.Diagnostics[0].Message {
-			e.What = "the spec has a fault"
+			e.What, e.Remedy = "the spec has a fault", "" // the diagnostic has it
 		}
 	}
 	return err
