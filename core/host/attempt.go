@@ -38,7 +38,6 @@ type attempt struct {
 	running  bool        // the coordinator's goroutine exists
 	resumed  bool        // the attempt was running before this host
 	losses   int         // executors lost in this attempt
-	cpuNanos int64       // of executors that ended
 }
 
 // newAttempt prepares an attempt without starting anything. h.mu is held.

@@ -68,7 +68,6 @@ type member struct {
 	joined bool
 	lost   bool
 	fresh  bool // a replacement that has not joined yet
-	cpu    time.Duration
 }
 
 // newGangRun registers a gang with its attempt. h.mu is held.
@@ -498,10 +497,7 @@ func (g *gangRun) retire() {
 	g.gone = true
 	g.cancel()
 	for _, m := range g.members {
-		if !m.lost {
-			m.lost = true
-			g.attempt.cpuNanos += int64(m.cpu)
-		}
+		m.lost = true
 		delete(g.attempt.h.members, m.id)
 	}
 }

@@ -53,14 +53,8 @@ func (s *handler) Log(id string, at time.Time, text string) {
 	m.gang.attempt.job.log.add(LogLine{Time: at, Epoch: m.gang.attempt.epoch, Rank: m.rank, Text: text})
 }
 
-func (s *handler) Beat(id string, cpu time.Duration, _ core.Bytes) {
-	h := s.host()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if m := h.members[id]; m != nil {
-		m.cpu = cpu
-	}
-}
+// Beat needs no answer: the server tells of silence, and tasks report their CPU.
+func (s *handler) Beat(string, time.Duration, core.Bytes) {}
 
 func (s *handler) Silent(id string, since time.Duration) {
 	h := s.host()
@@ -80,13 +74,10 @@ func (s *handler) Silent(id string, since time.Duration) {
 	})
 }
 
-func (s *handler) Ended(id string, err *core.Error, cpu time.Duration) {
+func (s *handler) Ended(id string, err *core.Error, _ time.Duration) {
 	h := s.host()
 	h.mu.Lock()
 	m := h.members[id]
-	if m != nil {
-		m.cpu = cpu
-	}
 	h.mu.Unlock()
 	if m == nil {
 		return
@@ -115,7 +106,6 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 		return
 	}
 	m.lost = true
-	a.cpuNanos += int64(m.cpu)
 	delete(h.members, m.id)
 	g.work.Add(1) // the gang's directory stays until this one is stopped
 	defer g.work.Done()
