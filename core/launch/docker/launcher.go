@@ -207,6 +207,7 @@ func (l *Launcher) Exits() <-chan launch.Exit { return l.ledger.Exits() }
 func (l *Launcher) Close() error {
 	l.stop()
 	l.watcher.Wait()
+	l.sweepLate()
 	l.ledger.Close()
 	return l.engine.Close()
 }

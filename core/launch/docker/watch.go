@@ -33,6 +33,15 @@ func (l *Launcher) adopt(ctx context.Context) error {
 		known[s.ID] = true
 		l.ledger.Adopt(s.ID, s.Running)
 	}
+	if err := l.sweepScratch(known); err != nil {
+		return err
+	}
+	l.nets.any = true
+	return l.dropNetworks(ctx)
+}
+
+// sweepScratch removes the scratch directories of executors that are not known.
+func (l *Launcher) sweepScratch(known map[string]bool) error {
 	dirs, err := os.ReadDir(l.scratchRoot())
 	if err != nil {
 		return stateError(err)
@@ -44,8 +53,26 @@ func (l *Launcher) adopt(ctx context.Context) error {
 			}
 		}
 	}
-	l.nets.any = true
-	return l.dropNetworks(ctx)
+	return nil
+}
+
+// sweepLate is for containers that were still there when adopt looked, and
+// then vanished by themselves: the engine takes back a create whose caller was
+// killed. It is for the end, when no start is under way.
+func (l *Launcher) sweepLate() {
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	list, err := l.List(ctx)
+	if err != nil {
+		return // the next launcher looks again
+	}
+	known := make(map[string]bool, len(list))
+	for _, s := range list {
+		known[s.ID] = true
+	}
+	if err := l.sweepScratch(known); err != nil {
+		l.log.Warn("sweep scratch", "error", err)
+	}
 }
 
 // watch keeps a stream of the engine's events open until ctx ends. The first
