@@ -128,8 +128,13 @@ func (a *app) printError(e *core.Error) {
 		fmt.Fprintf(a.err, "  at:  %s\n", clean(e.Where))
 	}
 	for _, d := range e.Diagnostics {
+		remedy := d.Remedy
+		d.Remedy = "" // it has its own line, below the excerpt
 		fmt.Fprintf(a.err, "  - %s\n", clean(d.String()))
 		a.excerpt(e.Where, d)
+		if remedy != "" {
+			fmt.Fprintf(a.err, "    fix: %s\n", clean(remedy))
+		}
 	}
 	if e.Remedy != "" {
 		fmt.Fprintf(a.err, "  fix: %s\n", cleanLines(e.Remedy))
