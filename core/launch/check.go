@@ -47,6 +47,23 @@ func (e *Executor) Check() error {
 	return nil
 }
 
+// CheckOn is Check for a launcher whose one node is node.
+func (e *Executor) CheckOn(node core.NodeID) error {
+	if err := e.Check(); err != nil {
+		return err
+	}
+	if e.Node != "" && e.Node != node {
+		return core.Errorf(core.Unplaceable, "there is no node %s here", e.Node).
+			At(e.Where(node)).Do("place it on " + string(node))
+	}
+	return nil
+}
+
+// Where names e and the node it was to run on, for errors.
+func (e *Executor) Where(node core.NodeID) string {
+	return fmt.Sprintf("executor %s on node %s", e.ID, node)
+}
+
 func (e *Executor) checkPath(what, path string) error {
 	where := "executor " + e.ID
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path {

@@ -60,20 +60,8 @@ func (l *Launcher) config(e *launch.Executor) *container.Config {
 }
 
 func (l *Launcher) env(e *launch.Executor) []string {
-	env := []string{
-		"HOME=" + launch.ScratchPath,
-		"TMPDIR=" + launch.ScratchPath,
-		launch.EnvShared + "=" + launch.SharedPath,
-		launch.EnvScratch + "=" + launch.ScratchPath,
-		launch.EnvFiles + "=" + launch.FilesPath,
-		launch.EnvExecutor + "=" + l.cfg.Instance + "/" + e.ID,
-	}
-	if e.Bootstrap != "" {
-		env = append(env, launch.EnvBootstrap+"="+filepath.Join(launch.SharedPath, e.Bootstrap))
-	}
-	if e.Memory > 0 {
-		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", e.Memory/10*9))
-	}
+	inside := launch.Places{Shared: launch.SharedPath, Scratch: launch.ScratchPath, Files: launch.FilesPath}
+	env := e.Environment(inside, launch.Mark(l.cfg.Instance, e.ID))
 	switch {
 	case showsUserland(e):
 		env = append(env, "PATH="+l.host.path)

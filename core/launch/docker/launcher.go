@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -45,18 +44,8 @@ type Config struct {
 	Log *slog.Logger
 }
 
-var instanceName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$`)
-
 // Validate reports what is wrong with c.
-func (c *Config) Validate() error {
-	if !instanceName.MatchString(c.Instance) {
-		return core.Errorf(core.Invalid, "instance %q is not a name of letters, digits, _ . -", c.Instance)
-	}
-	if !filepath.IsAbs(c.StateDir) {
-		return core.Errorf(core.Invalid, "state directory %q is not absolute", c.StateDir)
-	}
-	return nil
-}
+func (c *Config) Validate() error { return launch.CheckHome(c.StateDir, c.Instance) }
 
 // Launcher runs executors on one engine. It implements [launch.Launcher] and
 // [launch.Owner].

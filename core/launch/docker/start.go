@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,35 +16,16 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/launch/ledger"
 )
 
 // Start creates and starts all of set in parallel, or leaves none (law L1).
 func (l *Launcher) Start(ctx context.Context, set []launch.Executor) error {
-	if len(set) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ids := make([]string, len(set))
-	for i := range set {
-		if err := l.check(&set[i]); err != nil {
-			return err
-		}
-		ids[i] = set[i].ID
-	}
-	entry, err := l.ledger.Begin(ids, cancel)
-	if err != nil {
-		return err
-	}
-	if err := l.startAll(ctx, set); err != nil {
-		if left := l.remove(context.WithoutCancel(ctx), ids); left != nil {
-			l.log.Error("a set that did not start left something behind", "error", left)
-		}
-		l.ledger.Abandon(entry)
-		return err
-	}
-	l.ledger.Started(entry)
-	return nil
+	return l.ledger.Start(ctx, set, l.hands())
+}
+
+func (l *Launcher) hands() ledger.Hands {
+	return ledger.Hands{Check: l.check, Make: l.startAll, Remove: l.remove, Log: l.log}
 }
 
 func (l *Launcher) startAll(ctx context.Context, set []launch.Executor) error {
@@ -143,12 +123,8 @@ func stopped(ctx context.Context, e *launch.Executor) error {
 // check refuses what could not work, or would pierce the wall, before
 // anything is made.
 func (l *Launcher) check(e *launch.Executor) error {
-	if err := e.Check(); err != nil {
+	if err := e.CheckOn(l.node.ID); err != nil {
 		return err
-	}
-	if e.Node != "" && e.Node != l.node.ID {
-		return core.Errorf(core.Unplaceable, "there is no node %s here", e.Node).
-			At(l.where(e)).Do("place it on " + string(l.node.ID))
 	}
 	if e.Memory > 0 && e.Memory < 6<<20 {
 		return core.Errorf(core.Invalid, "memory %s is less than the 6Mi an engine accepts", e.Memory).At(l.where(e))
@@ -237,9 +213,7 @@ func (l *Launcher) makeScratch(id string) error {
 	return os.Chown(dir, l.uid, l.gid)
 }
 
-func (l *Launcher) where(e *launch.Executor) string {
-	return fmt.Sprintf("executor %s on node %s", e.ID, l.node.ID)
-}
+func (l *Launcher) where(e *launch.Executor) string { return e.Where(l.node.ID) }
 
 // engineError gives an engine's error to a user: what we asked of it, what it
 // said, what to do.

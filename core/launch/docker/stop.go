@@ -14,11 +14,7 @@ import (
 // Stop kills executors and removes all of theirs. It interrupts a Start that
 // is under way for one of them, which takes that whole set back.
 func (l *Launcher) Stop(ctx context.Context, ids ...string) error {
-	if err := l.ledger.Interrupt(ctx, ids...); err != nil {
-		return err
-	}
-	l.ledger.Forget(ids...) // first, so that the kill is not reported as an end
-	return l.remove(ctx, ids)
+	return l.ledger.Stop(ctx, ids, l.hands())
 }
 
 // remove takes away the containers, their scratch directories, and networks

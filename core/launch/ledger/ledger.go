@@ -1,5 +1,6 @@
 // Package ledger keeps account of a launcher's executors, so that each end is
-// delivered at most once and none of a set that did not start.
+// delivered at most once and none of a set that did not start; and it holds the
+// all-or-none bracket round a start that every launcher shares ([Ledger.Start]).
 //
 // # Model
 //
@@ -21,7 +22,8 @@
 //
 // # Left out
 //
-// What an executor is, and how its end is noticed: that is the launcher's.
+// What an executor is, how it is made and how its end is noticed: those are the
+// launcher's [Hands].
 package ledger
 
 import (

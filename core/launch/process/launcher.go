@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"sync"
 	"time"
@@ -32,18 +31,8 @@ type Config struct {
 	Log *slog.Logger
 }
 
-var instanceName = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,39}$`)
-
 // Validate reports what is wrong with c.
-func (c *Config) Validate() error {
-	if !instanceName.MatchString(c.Instance) {
-		return core.Errorf(core.Invalid, "instance %q is not a name of letters, digits, _ . -", c.Instance)
-	}
-	if !filepath.IsAbs(c.StateDir) {
-		return core.Errorf(core.Invalid, "state directory %q is not absolute", c.StateDir)
-	}
-	return nil
-}
+func (c *Config) Validate() error { return launch.CheckHome(c.StateDir, c.Instance) }
 
 // Launcher runs executors as processes. It implements [launch.Launcher] and
 // [launch.Owner].
@@ -163,6 +152,4 @@ func (l *Launcher) root() string { return filepath.Join(l.cfg.StateDir, "executo
 func (l *Launcher) dir(id string) string { return filepath.Join(l.root(), id) }
 
 // mark is what every process of an executor carries in its environment.
-func (l *Launcher) mark(id string) string {
-	return launch.EnvExecutor + "=" + l.cfg.Instance + "/" + id
-}
+func (l *Launcher) mark(id string) string { return launch.Mark(l.cfg.Instance, id) }

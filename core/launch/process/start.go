@@ -14,37 +14,18 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/launch/ledger"
 )
 
 const openFiles = 65536
 
 // Start starts all of set, or leaves none (law L1).
 func (l *Launcher) Start(ctx context.Context, set []launch.Executor) error {
-	if len(set) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ids := make([]string, len(set))
-	for i := range set {
-		if err := l.check(&set[i]); err != nil {
-			return err
-		}
-		ids[i] = set[i].ID
-	}
-	entry, err := l.ledger.Begin(ids, cancel)
-	if err != nil {
-		return err
-	}
-	if err := l.startAll(ctx, set); err != nil {
-		if left := l.remove(context.WithoutCancel(ctx), ids); left != nil {
-			l.log.Error("a set that did not start left something behind", "error", left)
-		}
-		l.ledger.Abandon(entry)
-		return err
-	}
-	l.ledger.Started(entry)
-	return nil
+	return l.ledger.Start(ctx, set, l.hands())
+}
+
+func (l *Launcher) hands() ledger.Hands {
+	return ledger.Hands{Check: l.check, Make: l.startAll, Remove: l.remove, Log: l.log}
 }
 
 func (l *Launcher) startAll(ctx context.Context, set []launch.Executor) error {
@@ -192,21 +173,8 @@ func (l *Launcher) fork(e *launch.Executor, binary string) (pid int, err error) 
 // may hold secrets.
 func (l *Launcher) env(e *launch.Executor) []string {
 	dir := l.dir(e.ID)
-	scratch := filepath.Join(dir, "scratch")
-	env := []string{
-		"HOME=" + scratch,
-		"TMPDIR=" + scratch,
-		launch.EnvShared + "=" + e.Shared,
-		launch.EnvScratch + "=" + scratch,
-		launch.EnvFiles + "=" + filepath.Join(dir, "files"),
-		l.mark(e.ID),
-	}
-	if e.Bootstrap != "" {
-		env = append(env, launch.EnvBootstrap+"="+filepath.Join(e.Shared, e.Bootstrap))
-	}
-	if e.Memory > 0 {
-		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", e.Memory/10*9))
-	}
+	places := launch.Places{Shared: e.Shared, Scratch: filepath.Join(dir, "scratch"), Files: filepath.Join(dir, "files")}
+	env := e.Environment(places, l.mark(e.ID))
 	if e.CPU > 0 {
 		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", (e.CPU+999)/1000))
 	}
@@ -232,12 +200,8 @@ func limit(pid int) {
 
 // check refuses what a process cannot be.
 func (l *Launcher) check(e *launch.Executor) error {
-	if err := e.Check(); err != nil {
+	if err := e.CheckOn(l.node.ID); err != nil {
 		return err
-	}
-	if e.Node != "" && e.Node != l.node.ID {
-		return core.Errorf(core.Unplaceable, "there is no node %s here", e.Node).
-			At(l.where(e)).Do("place it on " + string(l.node.ID))
 	}
 	if e.Image != "" && e.Image != "host" {
 		return core.Errorf(core.Invalid, "image %s needs a container engine, and this host starts processes", e.Image).
@@ -246,6 +210,4 @@ func (l *Launcher) check(e *launch.Executor) error {
 	return nil
 }
 
-func (l *Launcher) where(e *launch.Executor) string {
-	return fmt.Sprintf("executor %s on node %s", e.ID, l.node.ID)
-}
+func (l *Launcher) where(e *launch.Executor) string { return e.Where(l.node.ID) }

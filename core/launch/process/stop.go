@@ -14,11 +14,7 @@ import (
 // It interrupts a Start that is under way for one of them, which takes that
 // whole set back.
 func (l *Launcher) Stop(ctx context.Context, ids ...string) error {
-	if err := l.ledger.Interrupt(ctx, ids...); err != nil {
-		return err
-	}
-	l.ledger.Forget(ids...)
-	return l.remove(ctx, ids)
+	return l.ledger.Stop(ctx, ids, l.hands())
 }
 
 func (l *Launcher) remove(ctx context.Context, ids []string) error {
