@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -70,15 +69,10 @@ func (a *app) nodeCommand() *cobra.Command {
 	c := &cobra.Command{Use: "node", Short: "Look at the machines"}
 	c.AddCommand(&cobra.Command{
 		Use: "list", Short: "List nodes, what they have and what is free", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, info, err := a.host(cmd.Context())
+		RunE: a.onHost(func(ctx context.Context, s *session, _ []string) error {
+			r, err := ask(ctx, s.RPC().Nodes, &apipb.NodesRequest{})
 			if err != nil {
 				return err
-			}
-			defer client.Close()
-			r, err := client.RPC().Nodes(cmd.Context(), connect.NewRequest(&apipb.NodesRequest{}))
-			if err != nil {
-				return api.FromConnect(err)
 			}
 			type node struct {
 				core.Node
@@ -86,18 +80,18 @@ func (a *app) nodeCommand() *cobra.Command {
 				Executors int            `json:"executors"`
 				State     string         `json:"state"`
 			}
-			nodes, names, err := fromStructs[node](r.Msg.Nodes, func(n node) string { return string(n.ID) })
+			nodes, names, err := fromStructs[node](r.Nodes, func(n node) string { return string(n.ID) })
 			if err != nil {
 				return err
 			}
 			return a.print(nodes, func() string { return strings.Join(names, "\n") }, func(w io.Writer) {
 				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS")
 				for _, n := range nodes {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\n", n.ID, n.State, info.Launcher, n.Free.CPU, n.Capacity.CPU,
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\n", n.ID, n.State, s.info.Launcher, n.Free.CPU, n.Capacity.CPU,
 						size(int64(n.Free.Memory)), size(int64(n.Capacity.Memory)), n.Executors)
 				}
 			})
-		},
+		}),
 	})
 	return c
 }
@@ -115,31 +109,23 @@ func fromStructs[T any](list []*structpb.Struct, name func(T) string) ([]T, []st
 
 func (a *app) pluginCommand() *cobra.Command {
 	c := &cobra.Command{Use: "plugin", Short: "Look at the frameworks"}
-	list := func(ctx context.Context, r *apipb.PluginsRequest) error {
-		client, _, own, err := a.hostOrOwn(ctx)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		defer a.release(client, own)
-		resp, err := client.RPC().Plugins(ctx, connect.NewRequest(r))
-		if err != nil {
-			return api.FromConnect(err)
-		}
-		return a.printPlugins(resp.Msg.Plugins)
+	list := func(q *apipb.PluginsRequest) func(*cobra.Command, []string) error {
+		return a.onAnyHost(func(ctx context.Context, s *session, _ []string) error {
+			r, err := ask(ctx, s.RPC().Plugins, q)
+			if err != nil {
+				return err
+			}
+			return a.printPlugins(r.Plugins)
+		})
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List plugins", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return list(cmd.Context(), &apipb.PluginsRequest{}) },
+		Use: "list", Short: "List plugins", Args: cobra.NoArgs, RunE: list(&apipb.PluginsRequest{}),
 	})
-	var accept string
+	q := &apipb.PluginsRequest{Verify: true}
 	verify := &cobra.Command{
-		Use: "verify", Short: "Start every plugin and hold it against its pin", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return list(cmd.Context(), &apipb.PluginsRequest{Verify: true, Accept: accept})
-		},
+		Use: "verify", Short: "Start every plugin and hold it against its pin", Args: cobra.NoArgs, RunE: list(q),
 	}
-	verify.Flags().StringVar(&accept, "accept", "", "pin the present binary of this plugin, and let a held one go on")
+	verify.Flags().StringVar(&q.Accept, "accept", "", "pin the present binary of this plugin, and let a held one go on")
 	c.AddCommand(verify)
 	return c
 }
@@ -174,21 +160,17 @@ func (a *app) printPlugins(list []*apipb.Plugin) error {
 func (a *app) storeCommand() *cobra.Command {
 	c := &cobra.Command{Use: "store", Short: "Look into the object store"}
 	with := func(ctx context.Context, f func(Store) error) error {
-		client, info, own, err := a.hostOrOwn(ctx)
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		defer a.release(client, own)
-		var access core.StoreAccess
-		if err := api.FromStruct(info.Store, &access); err != nil {
-			return err
-		}
-		s, err := a.Wiring.Store(access)
-		if err != nil {
-			return err
-		}
-		return f(s)
+		return a.anyHost(ctx, func(_ context.Context, s *session) error {
+			var access core.StoreAccess
+			if err := api.FromStruct(s.info.Store, &access); err != nil {
+				return err
+			}
+			st, err := a.Wiring.Store(access)
+			if err != nil {
+				return err
+			}
+			return f(st)
+		})
 	}
 	c.AddCommand(&cobra.Command{
 		Use: "ls [s3://BUCKET/PREFIX]", Short: "List objects (default s3://results/)", Args: cobra.MaximumNArgs(1),

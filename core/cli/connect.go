@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,15 +38,26 @@ func (a *app) dial() (*api.Client, error) {
 	return api.Dial(api.Options{Address: address, Token: token, CA: ca})
 }
 
+// answerWithin is how long a host may take to say hello.
+const answerWithin = 10 * time.Second
+
+var errSilent = fmt.Errorf("the host is there but has not answered for %s", answerWithin)
+
 // host connects to a host that is there.
 func (a *app) host(ctx context.Context) (*api.Client, *apipb.InfoResponse, error) {
 	c, err := a.dial()
 	if err != nil {
 		return nil, nil, err
 	}
-	info, err := c.Info(ctx)
+	hello, cancel := context.WithTimeoutCause(ctx, answerWithin, errSilent)
+	defer cancel()
+	info, err := c.Info(hello)
 	if err != nil {
 		c.Close()
+		if context.Cause(hello) == errSilent {
+			return nil, nil, &core.Error{Kind: core.HostLost, Err: errSilent, Where: c.Address(),
+				Remedy: "wait if its machine is busy; a frozen one can be killed and started again: no acknowledged job is lost"}
+		}
 		if core.KindOf(err) == core.HostLost {
 			return nil, nil, &core.Error{Kind: core.HostLost, What: "no host answers", Where: c.Address(),
 				Remedy: "`capstan up` starts one; `capstan run` starts one for the occasion; --host names another"}
@@ -62,7 +74,7 @@ func (a *app) hostOrOwn(ctx context.Context) (*api.Client, *apipb.InfoResponse, 
 	if err == nil {
 		return c, info, nil, nil
 	}
-	if a.address != "" || core.KindOf(err) != core.HostLost {
+	if a.address != "" || core.KindOf(err) != core.HostLost || errors.Is(err, errSilent) {
 		return nil, nil, nil, err
 	}
 	own, err := a.startHost(ctx)

@@ -41,13 +41,8 @@ func (a *app) listCommand() *cobra.Command {
 	var state string
 	c := &cobra.Command{
 		Use: "list", Aliases: []string{"ls", "jobs"}, Short: "List jobs, newest first", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, _, err := a.host(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			jobs, err := client.List(cmd.Context(), limit, state)
+		RunE: a.onHost(func(ctx context.Context, s *session, _ []string) error {
+			jobs, err := s.List(ctx, limit, state)
 			if err != nil {
 				return err
 			}
@@ -62,7 +57,7 @@ func (a *app) listCommand() *cobra.Command {
 						ago(j.Submitted), took(j), summary(&j))
 				}
 			})
-		},
+		}),
 	}
 	c.Flags().IntVar(&limit, "limit", 50, "at most so many")
 	c.Flags().StringVar(&state, "job-state", "", "only jobs in this state: queued, starting, running, succeeded, failed, cancelled, timed-out")
@@ -82,18 +77,13 @@ func took(j core.Job) string {
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "status JOB", Short: "Show one job", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, _, err := a.host(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			j, err := client.Get(cmd.Context(), args[0])
+		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
+			j, err := s.Get(ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return a.print(j, func() string { return string(j.ID) }, func(w io.Writer) { statusTable(w, j) })
-		},
+		}),
 	}
 }
 
@@ -131,22 +121,17 @@ func statusTable(w io.Writer, j *core.Job) {
 func (a *app) whyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "why JOB", Short: "Say why a job waits, or why it failed", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, _, err := a.host(cmd.Context())
+		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
+			r, err := ask(ctx, s.RPC().Why, &apipb.JobRequest{Id: args[0]})
 			if err != nil {
 				return err
 			}
-			defer client.Close()
-			r, err := client.RPC().Why(cmd.Context(), connect.NewRequest(&apipb.JobRequest{Id: args[0]}))
-			if err != nil {
-				return api.FromConnect(err)
-			}
 			if a.output == "json" {
-				return printJSON(a.out, map[string]any{"text": r.Msg.Text, "blockers": r.Msg.Blockers, "remedy": r.Msg.Remedy})
+				return printJSON(a.out, map[string]any{"text": r.Text, "blockers": r.Blockers, "remedy": r.Remedy})
 			}
-			fmt.Fprintln(a.out, r.Msg.Text)
+			fmt.Fprintln(a.out, r.Text)
 			return nil
-		},
+		}),
 	}
 }
 
@@ -154,14 +139,9 @@ func (a *app) eventsCommand() *cobra.Command {
 	var follow bool
 	c := &cobra.Command{
 		Use: "events JOB", Short: "Show what happened to a job", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, _, err := a.host(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer client.Close()
+		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			enough := errors.New("enough")
-			err = client.Watch(cmd.Context(), args[0], 0, func(j *core.Job, e *apipb.JobEvent) error {
+			err := s.Watch(ctx, args[0], 0, func(j *core.Job, e *apipb.JobEvent) error {
 				if e != nil && a.output == "json" {
 					return printJSON(a.out, map[string]any{"seq": e.Seq, "time": e.Time.AsTime(), "kind": e.Kind, "text": e.Text})
 				}
@@ -177,7 +157,7 @@ func (a *app) eventsCommand() *cobra.Command {
 				return nil
 			}
 			return err
-		},
+		}),
 	}
 	c.Flags().BoolVarP(&follow, "follow", "f", false, "go on until the job ends")
 	return c
@@ -188,17 +168,12 @@ func (a *app) logsCommand() *cobra.Command {
 	var rank int32
 	c := &cobra.Command{
 		Use: "logs JOB", Short: "Show a job's log", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
+			ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			client, _, err := a.host(ctx)
-			if err != nil {
-				return err
-			}
-			defer client.Close()
 			r.Id, r.Rank = args[0], rank
-			return a.logs(ctx, client, r)
-		},
+			return a.logs(ctx, s.Client, r)
+		}),
 	}
 	f := c.Flags()
 	f.BoolVarP(&r.Follow, "follow", "f", false, "go on until the job ends")

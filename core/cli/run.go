@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +12,6 @@ import (
 	"syscall"
 	"time"
 
-	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
 	"github.com/capstan-run/capstan/core"
@@ -37,31 +37,25 @@ Ctrl-C detaches: the job goes on.`,
 			if err := a.precheck(doc, source); err != nil {
 				return err
 			}
-			client, _, own, err := a.hostOrOwn(ctx)
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			jobID, err := a.submit(ctx, client, doc, source, dir, id)
-			if err != nil {
-				a.release(client, own)
-				return err
-			}
-			if detach {
-				fmt.Fprintln(a.out, jobID)
-				return nil
-			}
-			job, err := a.follow(ctx, client, jobID, quiet)
-			if errors.Is(err, errDetached) {
-				a.comeBack(jobID)
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			err = a.report(job)
-			a.release(client, own)
-			return err
+			return a.anyHost(ctx, func(ctx context.Context, s *session) error {
+				jobID, err := a.submit(ctx, s.Client, doc, source, dir, id)
+				if err != nil {
+					return err
+				}
+				if detach {
+					fmt.Fprintln(a.out, jobID)
+					return nil
+				}
+				job, err := a.follow(ctx, s.Client, jobID, quiet)
+				if errors.Is(err, errDetached) {
+					a.comeBack(jobID)
+					return nil
+				}
+				if err != nil {
+					return err
+				}
+				return a.report(job)
+			})
 		},
 	}
 	f := c.Flags()
@@ -77,17 +71,12 @@ func (a *app) submitCommand() *cobra.Command {
 	var quiet bool
 	c := &cobra.Command{
 		Use: "submit SPEC", Short: "Submit a job and print its id", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			doc, source, dir, err := a.document(args[0])
 			if err != nil {
 				return err
 			}
-			client, _, err := a.host(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			jobID, err := a.submit(cmd.Context(), client, doc, source, dir, id)
+			jobID, err := a.submit(ctx, s.Client, doc, source, dir, id)
 			if err != nil {
 				return err
 			}
@@ -99,7 +88,7 @@ func (a *app) submitCommand() *cobra.Command {
 				a.comeBack(jobID)
 			}
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVar(&id, "id", "", "id of the job; the same id with the same spec attaches to it")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the id only")
@@ -222,12 +211,12 @@ func (a *app) ship(ctx context.Context, c *api.Client, draft *spec.Draft) ([]byt
 }
 
 // release lets an occasional host go once its last job is over.
-func (a *app) release(c *api.Client, own *occasion) {
+func (a *app) release(s *session) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	r, err := c.RPC().Shutdown(ctx, connect.NewRequest(&apipb.ShutdownRequest{OnlyIfOccasionalAndIdle: true}))
-	if err == nil && r.Msg.Stopping {
-		own.end()
+	r, err := ask(ctx, s.RPC().Shutdown, &apipb.ShutdownRequest{OnlyIfOccasionalAndIdle: true})
+	if err == nil && r.Stopping {
+		s.own.end()
 	}
 }
 
@@ -304,40 +293,32 @@ func (a *app) waitCommand() *cobra.Command {
 		Use: "wait JOB...", Short: "Follow jobs to their end and exit with their outcome", Args: cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
 			if timeout > 0 {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, timeout)
+				ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 				defer cancel()
+				cmd.SetContext(ctx)
 			}
-			client, _, err := a.host(ctx)
-			if err != nil {
+			ref := ""
+			err := a.onHost(func(ctx context.Context, s *session, args []string) error {
+				var worst error
+				for _, ref = range args {
+					job, err := a.waitOne(ctx, s.Client, ref, quiet || len(args) > 1)
+					if job == nil || err != nil {
+						return err
+					}
+					if err := a.report(job); err != nil {
+						worst = err
+					}
+				}
+				a.release(s)
+				return worst
+			})(cmd, args)
+			if cmd.Context().Err() == nil {
 				return err
 			}
-			defer client.Close()
-			var worst error
-			for _, ref := range args {
-				j, err := client.Get(ctx, ref)
-				if err != nil {
-					return err
-				}
-				job, err := a.follow(ctx, client, j.ID, quiet || len(args) > 1)
-				if errors.Is(err, errDetached) {
-					a.comeBack(j.ID)
-					return nil
-				}
-				if ctx.Err() != nil {
-					return core.Errorf(core.TimedOut, "job %s is not over after %s", j.ID, timeout).Do("it goes on; `capstan wait` again, or `capstan cancel`")
-				}
-				if err != nil {
-					return err
-				}
-				if err := a.report(job); err != nil {
-					worst = err
-				}
-			}
-			a.release(client, nil)
-			return worst
+			// Whatever the time ran out in, it is this that happened.
+			return core.Errorf(core.TimedOut, "job %s is not over after %s", cmp.Or(ref, args[0]), timeout).
+				Do("it goes on; `capstan wait` again, or `capstan cancel`")
 		},
 	}
 	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after this time (exit 8); the job goes on")
@@ -345,18 +326,27 @@ func (a *app) waitCommand() *cobra.Command {
 	return c
 }
 
+// waitOne follows a job to its end; nil if the user detached from it.
+func (a *app) waitOne(ctx context.Context, c *api.Client, ref string, quiet bool) (*core.Job, error) {
+	j, err := c.Get(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	job, err := a.follow(ctx, c, j.ID, quiet)
+	if errors.Is(err, errDetached) {
+		a.comeBack(j.ID)
+		return nil, nil
+	}
+	return job, err
+}
+
 func (a *app) cancelCommand() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use: "cancel JOB...", Short: "End jobs", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeJobs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, _, err := a.host(cmd.Context())
-			if err != nil {
-				return err
-			}
-			defer client.Close()
+		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			for _, ref := range args {
-				j, err := client.Cancel(cmd.Context(), ref, reason)
+				j, err := s.Cancel(ctx, ref, reason)
 				if err != nil {
 					return err
 				}
@@ -367,7 +357,7 @@ func (a *app) cancelCommand() *cobra.Command {
 				fmt.Fprintln(a.out, j.ID)
 			}
 			return nil
-		},
+		}),
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why, for the job's history")
 	return c
@@ -376,18 +366,13 @@ func (a *app) cancelCommand() *cobra.Command {
 func (a *app) retryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "retry JOB", Short: "Submit a finished job's spec again", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			client, _, err := a.host(cmd.Context())
+		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
+			r, err := ask(ctx, s.RPC().Retry, &apipb.JobRequest{Id: args[0]})
 			if err != nil {
 				return err
 			}
-			defer client.Close()
-			r, err := client.RPC().Retry(cmd.Context(), connect.NewRequest(&apipb.JobRequest{Id: args[0]}))
-			if err != nil {
-				return api.FromConnect(err)
-			}
-			fmt.Fprintln(a.out, r.Msg.Id)
+			fmt.Fprintln(a.out, r.Id)
 			return nil
-		},
+		}),
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
 	"github.com/capstan-run/capstan/core"
@@ -119,30 +118,26 @@ func (a *app) planCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			client, _, own, err := a.hostOrOwn(ctx)
-			if err != nil {
-				return err
-			}
-			defer client.Close()
-			defer a.release(client, own)
-			kinds, err := client.Kinds(ctx)
-			if err != nil {
-				return err
-			}
-			draft, err := spec.Ships(doc, kinds, dir)
-			if err != nil {
-				return err
-			}
-			if len(draft.Files) > 0 {
-				if doc, err = a.ship(ctx, client, draft); err != nil {
+			return a.anyHost(ctx, func(ctx context.Context, s *session) error {
+				kinds, err := s.Kinds(ctx)
+				if err != nil {
 					return err
 				}
-			}
-			r, err := client.RPC().Plan(ctx, connect.NewRequest(&apipb.SubmitRequest{Spec: doc, Source: source}))
-			if err != nil {
-				return api.FromConnect(err)
-			}
-			return a.printPlan(r.Msg)
+				draft, err := spec.Ships(doc, kinds, dir)
+				if err != nil {
+					return err
+				}
+				if len(draft.Files) > 0 {
+					if doc, err = a.ship(ctx, s.Client, draft); err != nil {
+						return err
+					}
+				}
+				r, err := ask(ctx, s.RPC().Plan, &apipb.SubmitRequest{Spec: doc, Source: source})
+				if err != nil {
+					return err
+				}
+				return a.printPlan(r)
+			})
 		},
 	}
 }
