@@ -90,6 +90,9 @@ func (s *Supervisor) examine(ctx context.Context, p *plugin) {
 		return
 	}
 	err := p.describe(ctx)
+	if err == nil {
+		err = s.pins.remember(p.name, p.serves())
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -118,8 +121,8 @@ func (s *Supervisor) checkPin(p *plugin) {
 	pinned, known := s.pins.get(p.name)
 	sum, err := safeDigest(p.binary)
 	if err == nil && !known {
-		pinned = pin{SHA256: sum, How: firstUse}
-		if err = s.pins.set(p.name, pinned); err == nil {
+		pinned.SHA256 = sum
+		if err = s.pins.trust(p.name, sum, firstUse); err == nil {
 			s.config.Log.Warn("plugin trusted on first use", "plugin", p.name, "sha256", sum)
 		}
 	}
@@ -169,7 +172,7 @@ func (s *Supervisor) Verify(ctx context.Context, name string, accept bool) (Info
 	if accept && !p.binary.builtIn {
 		sum, err := safeDigest(p.binary)
 		if err == nil {
-			err = s.pins.set(name, pin{SHA256: sum, How: accepted})
+			err = s.pins.trust(name, sum, accepted)
 		}
 		if err != nil {
 			return p.info(), core.AsError(err)
@@ -190,12 +193,12 @@ func (p *plugin) reset() {
 	defer p.starting.Unlock()
 	p.mu.Lock()
 	shared, spare := p.shared, p.spare
-	p.shared, p.spare, p.crashes, p.last = nil, nil, 0, nil
+	p.shared, p.spare, p.crashes = nil, nil, nil
 	if p.state == StateHeld || p.state == StateBroken {
 		p.state, p.message = StateReady, ""
 	}
-	if !p.binary.builtIn && p.state == StateReady {
-		p.kinds = nil
+	if !p.binary.builtIn {
+		p.kinds = nil // what it served is remembered
 	}
 	p.mu.Unlock()
 	for _, proc := range []*process{shared, spare} {

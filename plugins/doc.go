@@ -25,7 +25,8 @@
 //	P2  A process that does not answer for Config.HangAfter is killed, and that
 //	    counts as a crash.
 //	P3  The third crash in a row of the shared process holds the plugin: its
-//	    kinds are refused, with the stack and the remedy, until it is verified.
+//	    kinds are refused, with the top of the three stacks and the remedy, until
+//	    it is verified.
 //	P4  What runs is what was checked. A third party's binary is hashed and
 //	    then executed through the descriptor that was hashed, so nothing can
 //	    change between; a hash is used again only while inode, size, mtime and
@@ -38,6 +39,10 @@
 //	    the kernel kills it when the thread that started it is gone.
 //	P7  A plugin gets none of the host's environment but PATH, HOME, TMPDIR and
 //	    the locale; the link is mutual TLS with certificates of its own.
+//
+//	P8  A plugin that was ever ready is known by its kinds, kept with its pin: a
+//	    job of such a kind is told that the plugin is held, refused or broken
+//	    and why, not that the kind is unknown.
 //
 // A plugin is not a sandbox: it runs with the host's rights. Pinning protects
 // against a binary that changed, not against one that was bad when accepted.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -134,6 +135,13 @@ func TestChangedBinaryIsRefused(t *testing.T) {
 	if pi := again.List()[1]; pi.State != StateRefused || pi.Pin != PinMismatch {
 		t.Errorf("list shows %+v", pi)
 	}
+	if _, err := again.Plan(t.Context(), piJob("100")); core.KindOf(err) != core.Denied ||
+		!strings.Contains(err.Error(), "plugin pi serves kind Pi but is refused: plugin pi changed") || !strings.Contains(core.AsError(err).Remedy, "--accept pi") {
+		t.Errorf("a job of a refused plugin answers %v", err)
+	}
+	if kinds := again.Kinds(); len(kinds) != 2 || kinds[1].Kind != "Pi" || kinds[1].Schema != nil {
+		t.Errorf("the kinds are %+v", kinds)
+	}
 	if _, err := again.Verify(t.Context(), "pi", false); core.KindOf(err) != core.Denied {
 		t.Errorf("verify answers %v", err)
 	}
@@ -142,6 +150,53 @@ func TestChangedBinaryIsRefused(t *testing.T) {
 	}
 	if _, err := again.Plan(t.Context(), piJob("100")); err != nil {
 		t.Errorf("after accepting: %v", err)
+	}
+}
+
+// A plugin that stops to say what it serves is still known by its kinds, and
+// one that was mended serves again without anybody's doing.
+func TestBrokenPluginIsKnown(t *testing.T) {
+	c := folder(t)
+	discovered(t, c).Close()
+	path := filepath.Join(c.Dir, "pi")
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace := func(text []byte) {
+		t.Helper()
+		if err := errors.Join(os.Remove(path), os.WriteFile(path, text, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace([]byte("#!/bin/sh\necho I am no plugin >&2\nexit 3\n"))
+	s := discovered(t, c)
+	if _, err := s.Verify(t.Context(), "pi", true); core.KindOf(err) != core.Denied {
+		t.Fatalf("verify --accept: %v", err)
+	}
+	_, err = s.Plan(t.Context(), piJob("100"))
+	if core.KindOf(err) != core.Denied || !strings.Contains(err.Error(), "plugin pi serves kind Pi but is broken") ||
+		!strings.Contains(core.AsError(err).Detail, "crash 2 of 2, at ") {
+		t.Errorf("a job of a broken plugin answers %v\n%s", err, core.AsError(err).Detail)
+	}
+	_, err = s.Plan(t.Context(), piJob("100"))
+	if core.KindOf(err) != core.Denied || !strings.Contains(err.Error(), "plugin pi serves kind Pi but is held: it crashed 3 times") {
+		t.Errorf("after the third crash: %v", err)
+	}
+	replace(good)
+	if _, err := s.Verify(t.Context(), "pi", true); err != nil {
+		t.Fatal(err)
+	}
+	replace([]byte("#!/bin/sh\n"))
+	if err := s.Discover(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Plan(t.Context(), piJob("100")); core.KindOf(err) != core.Denied {
+		t.Errorf("another binary: %v", err)
+	}
+	replace(good)
+	if _, err := s.Plan(t.Context(), piJob("100")); err != nil {
+		t.Errorf("the old binary is back: %v", err)
 	}
 }
 

@@ -5,7 +5,7 @@ import "github.com/capstan-run/capstan/core"
 // Info is a line of `plugin list`.
 type Info struct {
 	Name    string             `json:"name"`
-	Kinds   []core.Description `json:"kinds,omitempty"`
+	Kinds   []core.Description `json:"kinds,omitempty"` // where it does not run: those it served last
 	Path    string             `json:"path"`
 	SHA256  string             `json:"sha256"`
 	Pin     string             `json:"pin"`   // built-in, pinned, unpinned, mismatch
@@ -33,11 +33,14 @@ func (s *Supervisor) List() []Info {
 }
 
 func (p *plugin) info() Info {
-	sum := p.binary.digest()
+	sum, kinds := p.binary.digest(), p.remembered()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if len(p.kinds) > 0 {
+		kinds = p.kinds
+	}
 	return Info{
-		Name: p.name, Kinds: p.kinds, Path: p.binary.path, SHA256: sum,
-		Pin: p.pin, State: p.state, Message: p.message, Crashes: p.crashes,
+		Name: p.name, Kinds: kinds, Path: p.binary.path, SHA256: sum,
+		Pin: p.pin, State: p.state, Message: p.message, Crashes: len(p.crashes),
 	}
 }

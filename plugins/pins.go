@@ -1,10 +1,12 @@
 package plugins
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -23,6 +25,9 @@ type pins struct {
 type pin struct {
 	SHA256 string `json:"sha256"`
 	How    string `json:"how"` // "first use", "accepted"
+	// Kinds is what the plugin said that it serves when it last ran, so that
+	// one which may not run any more is still known by them (law P8).
+	Kinds []core.Description `json:"kinds,omitempty"`
 }
 
 func loadPins(path string) (*pins, error) {
@@ -50,16 +55,36 @@ func (p *pins) get(name string) (pin, bool) {
 	return v, ok
 }
 
-// set pins durably: the new file is complete before it takes the old one's place.
-func (p *pins) set(name string, v pin) error {
+// trust pins a hash; what the plugin served before is kept until it says anew.
+func (p *pins) trust(name, sum, how string) error {
+	return p.change(name, func(v *pin) { v.SHA256, v.How = sum, how })
+}
+
+// remember notes what a pinned plugin serves.
+func (p *pins) remember(name string, kinds []core.Description) error {
+	v, ok := p.get(name)
+	if !ok || same(v.Kinds, kinds) {
+		return nil
+	}
+	return p.change(name, func(v *pin) { v.Kinds = kinds })
+}
+
+// same reports whether a and b mean the same; the file may have other blanks in
+// a schema than the plugin.
+func same(a, b []core.Description) bool {
+	x, err1 := json.Marshal(a)
+	y, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && bytes.Equal(x, y)
+}
+
+// change is durable: the new file is complete before it takes the old one's place.
+func (p *pins) change(name string, f func(*pin)) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	next := map[string]pin{name: v}
-	for n, o := range p.all {
-		if n != name {
-			next[n] = o
-		}
-	}
+	next := maps.Clone(p.all)
+	v := next[name]
+	f(&v)
+	next[name] = v
 	if err := writePins(p.path, next); err != nil {
 		return &core.Error{Kind: core.Internal, What: "pin plugin " + name, Where: p.path, Err: err}
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/plugins/pluginpb"
@@ -28,8 +30,7 @@ type plugin struct {
 	state   string // ready, held, refused, broken
 	pin     string // built-in, pinned, unpinned, mismatch
 	message string
-	crashes int // in a row
-	last    *core.Error
+	crashes []crash // in a row, at most crashLimit
 	shared  *process
 	spare   *process
 	sparing chan struct{} // closed when the spare being started is there; nil when none is
@@ -53,15 +54,38 @@ func (p *plugin) usable(shared bool) error {
 	case p.closed:
 		return errClosed
 	case p.state == StateRefused:
-		return core.Errorf(core.Denied, "plugin %s is refused: %s", p.name, p.message).
-			Do("capstan plugin verify --accept " + p.name)
+		e := core.Errorf(core.Denied, "plugin %s is refused: %s", p.serving(), p.message)
+		if p.pin == PinMismatch {
+			return e.Do("if you replaced it, run: capstan plugin verify --accept " + p.name + "; else put the old binary back")
+		}
+		return e.Do("mend what the message names, then: capstan plugin verify")
 	case p.state == StateHeld && shared:
-		e := core.Errorf(core.Denied, "plugin %s is held: it crashed %d times in a row", p.name, p.crashes).
+		e := core.Errorf(core.Denied, "plugin %s is held: it crashed %d times in a row", p.serving(), len(p.crashes)).
 			Do("mend or replace it, then let it go on: capstan plugin verify " + p.name)
-		e.Detail = p.last.Detail
+		e.Detail = stacks(p.crashes)
 		return e
 	}
 	return nil
+}
+
+// serving is the plugin and its kinds, the subject of "is held". p.mu is held.
+func (p *plugin) serving() string {
+	kinds := p.kinds
+	if len(kinds) == 0 {
+		v, _ := p.sup.pins.get(p.name)
+		kinds = v.Kinds
+	}
+	switch len(kinds) {
+	case 0:
+		return p.name
+	case 1:
+		return p.name + " serves kind " + kinds[0].Kind + " but"
+	}
+	names := make([]string, len(kinds))
+	for i, d := range kinds {
+		names[i] = d.Kind
+	}
+	return p.name + " serves the kinds " + strings.Join(names, ", ") + " but"
 }
 
 // call makes a call on the shared process, starting it where none runs.
@@ -87,7 +111,7 @@ func (p *plugin) call(ctx context.Context, f func(context.Context, pluginpb.Fram
 		return err
 	}
 	p.mu.Lock()
-	p.crashes = 0
+	p.crashes = nil
 	p.mu.Unlock()
 	return nil
 }
@@ -127,16 +151,15 @@ func (p *plugin) crashed(proc *process, e *core.Error) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.crashes++
-	p.last = e
-	if p.crashes < crashLimit {
+	p.crashes = append(p.crashes, crash{at: time.Now(), how: e.Err.Error(), stderr: e.Detail})
+	if len(p.crashes) < crashLimit {
 		e.Remedy = fmt.Sprintf("it is started again for the next call; after %d crashes in a row it is held", crashLimit)
 		return e
 	}
 	p.state = StateHeld
 	p.message = e.Err.Error()
 	e.Remedy = "it is held now; mend or replace it, then: capstan plugin verify " + p.name
-	p.sup.config.Log.Error("plugin held", "plugin", p.name, "crashes", p.crashes, "error", e.Error())
+	p.sup.config.Log.Error("plugin held", "plugin", p.name, "crashes", len(p.crashes), "error", e.Error())
 	return e
 }
 

@@ -113,35 +113,26 @@ func (s *Supervisor) snapshot() []*plugin {
 // find returns the plugin that serves kind. Of several, the first in the order
 // of List does: a built-in cannot be displaced.
 func (s *Supervisor) find(kind string) (*plugin, core.Description, error) {
-	var kinds []string
-	for _, p := range s.snapshot() {
-		p.mu.Lock()
-		served := p.kinds
-		p.mu.Unlock()
-		for _, d := range served {
-			if d.Kind == kind {
-				return p, d, nil
-			}
-			kinds = append(kinds, d.Kind)
+	all := s.served()
+	names := make([]string, len(all))
+	for i, o := range all {
+		if o.Kind == kind {
+			return o.by, o.Description, nil
 		}
+		names[i] = o.Kind
 	}
 	return nil, core.Description{}, core.Errorf(core.NotFound, "no plugin serves kind %q", kind).
-		At("kind").Do("kinds here: " + strings.Join(kinds, ", "))
+		At("kind").Do("kinds here: " + strings.Join(names, ", "))
 }
 
-// Kinds lists what the plugins serve, in the order of List.
+// Kinds lists what the plugins serve, in the order of List; after that what
+// those that are refused or broken served when they last ran, without its
+// schema (law P8).
 func (s *Supervisor) Kinds() []core.Description {
-	var out []core.Description
-	seen := map[string]bool{}
-	for _, p := range s.snapshot() {
-		p.mu.Lock()
-		for _, d := range p.kinds {
-			if !seen[d.Kind] {
-				seen[d.Kind] = true
-				out = append(out, d)
-			}
-		}
-		p.mu.Unlock()
+	all := s.served()
+	out := make([]core.Description, len(all))
+	for i, o := range all {
+		out[i] = o.Description
 	}
 	return out
 }
@@ -176,7 +167,7 @@ func (s *Supervisor) Binary(kind string) (path, sha256 string, err error) {
 // the framework's own, or core.ErrPluginCrash, or core.Denied for a plugin
 // that is held or refused. It also has a process ready for the job's attempt.
 func (s *Supervisor) Plan(ctx context.Context, job *core.Job) (*core.Plan, error) {
-	p, _, err := s.find(job.Spec.Kind)
+	p, err := s.ready(ctx, job.Spec.Kind)
 	if err != nil {
 		return nil, err
 	}

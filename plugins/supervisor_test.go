@@ -250,8 +250,12 @@ func TestThirdCrashHolds(t *testing.T) {
 	crash()
 	crash() // in a row
 	_, err := s.Plan(t.Context(), good)
-	if e := core.AsError(err); core.KindOf(err) != core.Denied || !strings.Contains(e.Remedy, "capstan plugin verify actor") || !strings.Contains(e.Detail, "a bug in Plan") {
+	e := core.AsError(err)
+	if core.KindOf(err) != core.Denied || !strings.Contains(e.What, "plugin actor serves kind Actor but is held") || !strings.Contains(e.Remedy, "capstan plugin verify actor") {
 		t.Fatalf("a held plugin answers %+v", e)
+	}
+	if n := strings.Count(e.Detail, "panic: a bug in Plan"); n != 3 || !strings.Contains(e.Detail, "crash 3 of 3, at ") || len(e.Detail) > 8<<10 {
+		t.Errorf("it shows %d of its 3 stacks:\n%s", n, e.Detail)
 	}
 	if i := s.List()[0]; i.State != StateHeld || i.Crashes != 3 || i.Pin != PinBuiltIn {
 		t.Errorf("list shows %+v", i)
