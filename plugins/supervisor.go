@@ -33,8 +33,9 @@ type Config struct {
 	// Pins is the file of trusted hashes, made on demand with mode 0600.
 	// Required with Dir.
 	Pins string
-	// Runtime is a private directory for sockets; default: a temporary one. A
-	// path above 60 bytes is not used, for a socket's name must fit 107.
+	// Runtime is a private directory for sockets; default: a temporary one,
+	// which is also used for a path above 60 bytes, since a socket's name must
+	// fit 107. What hosts that were killed left of those is removed by New.
 	Runtime string
 	BuiltIn []Builtin
 	Log     *slog.Logger // default: nowhere
@@ -50,7 +51,7 @@ type Supervisor struct {
 	config Config
 	pins   *pins
 	pad    *launchpad
-	tmp    string // made by New, removed by Close
+	tmp    *socketDir // nil where Config.Runtime is used
 	wg     sync.WaitGroup
 
 	mu      sync.Mutex
@@ -80,12 +81,12 @@ func New(c Config) (*Supervisor, error) {
 		}
 	}
 	dir := c.Runtime
-	if dir == "" || len(dir) > 60 {
+	if dir == "" || len(dir) > longestDir {
 		var err error
-		if s.tmp, err = os.MkdirTemp("", "capstan-"); err != nil {
+		if s.tmp, err = newSocketDir(socketRoot()); err != nil {
 			return nil, err
 		}
-		dir = s.tmp
+		dir = s.tmp.path
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -267,7 +268,9 @@ func (s *Supervisor) Close() {
 	}
 	s.wg.Wait()
 	s.pad.close()
-	if s.tmp != "" {
-		os.RemoveAll(s.tmp)
+	if s.tmp != nil {
+		if err := s.tmp.remove(); err != nil {
+			s.config.Log.Warn("the plugins' sockets are left behind", "error", err)
+		}
 	}
 }

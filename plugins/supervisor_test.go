@@ -288,6 +288,12 @@ func TestFrozenSharedProcess(t *testing.T) {
 }
 
 func TestHostKilledLeavesNoPlugin(t *testing.T) {
+	tmp, err := os.MkdirTemp("/tmp", "") // short enough for sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(tmp) })
+	t.Setenv("TMPDIR", tmp)
 	cmd := exec.Command("/proc/self/exe", "host")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -318,6 +324,14 @@ func TestHostKilledLeavesNoPlugin(t *testing.T) {
 	_ = cmd.Wait() // it was killed
 	waitGone(t, coordinator)
 	waitGone(t, shared)
+	dirs := filepath.Join(tmp, socketDirs+"*")
+	if left, err := filepath.Glob(dirs); err != nil || len(left) != 1 {
+		t.Fatalf("the killed host's sockets: %v %v", left, err)
+	}
+	supervise(t, Config{}).Close()
+	if left, err := filepath.Glob(dirs); err != nil || len(left) > 0 {
+		t.Errorf("the next host left %v %v", left, err)
+	}
 }
 
 func TestCloseLeavesNothing(t *testing.T) {
