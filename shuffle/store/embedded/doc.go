@@ -28,6 +28,8 @@
 //	    unknown upload of a key that exists.)
 //	E4  The server listens on loopback, and one server owns a root at a time.
 //	E5  It ends when its parent does: stdin is the leash.
+//	E6  Silence is told within ten seconds and ended after a minute: a child
+//	    that answers no question for its health is killed and started again.
 //
 // # Left out
 //

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/minio/minio-go/v7"
 	"go.uber.org/goleak"
@@ -191,6 +192,43 @@ func TestReadsGoOnOverARestart(t *testing.T) {
 	if err != nil || !bytes.Equal(append(got, rest...), want[5:]) {
 		t.Errorf("%d bytes after the restart, %v", len(rest), err)
 	}
+}
+
+// A server that is frozen is told of long before it is given up, and so is its
+// return.
+func TestSilenceIsTold(t *testing.T) {
+	o := storetest.Options(t.TempDir())
+	o.ProbeEvery, o.SilentAfter = 20*time.Millisecond, 500*time.Millisecond
+	down, up := make(chan error, 10), make(chan struct{}, 10)
+	o.Down = func(reason error) { down <- reason }
+	o.Up = func() { up <- struct{}{} }
+	s := storetest.Start(t, o)
+	pid := s.PID()
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(pid, syscall.SIGCONT)
+	reason := <-down
+	if e := (*core.Error)(nil); !errors.As(reason, &e) || e.Kind != core.TimedOut || !strings.Contains(e.What, "has not answered since") || e.Remedy == "" {
+		t.Errorf("down: %v", reason)
+	}
+	if len(up) > 0 {
+		t.Error("it was said to be back while it was frozen")
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	<-up
+	if s.PID() != pid {
+		t.Errorf("server %d took the place of %d, which was only silent", s.PID(), pid)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if reason := <-down; !strings.Contains(reason.Error(), "the store ended: signal: killed") {
+		t.Errorf("down: %v", reason)
+	}
+	<-up
 }
 
 func TestRefusesOtherAddresses(t *testing.T) {

@@ -2,6 +2,7 @@ package embedded
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,10 +35,15 @@ type Options struct {
 	Address string
 	// Log gets restarts and what the child writes on its stderr. Default: none.
 	Log *slog.Logger
-	// Down is called when the child ended or hangs, Up when its successor
-	// serves. From one goroutine; default: nothing.
+	// Down is called when the child ended or is silent, perhaps again with
+	// another reason; Up when it or its successor serves. The reason is a
+	// *core.Error for people, with what becomes of it as the remedy. From one
+	// goroutine; default: nothing.
 	Down func(reason error)
 	Up   func()
+
+	ProbeEvery  time.Duration // pause between two questions for its health; default 3s
+	SilentAfter time.Duration // without an answer for so long it is down; default 5s
 }
 
 // Server is a store that runs and is watched.
@@ -52,7 +58,6 @@ type Server struct {
 }
 
 const (
-	healthEvery   = 5 * time.Second
 	healthTimeout = 20 * time.Second // a machine under full load is slow, not dead
 	healthMisses  = 3
 	startPatience = 30 * time.Second
@@ -62,9 +67,9 @@ const (
 // Start starts the store and returns when it serves. ctx bounds the starting,
 // not the store's life.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	if o.Address == "" {
-		o.Address = "127.0.0.1:0"
-	}
+	o.Address = cmp.Or(o.Address, "127.0.0.1:0")
+	o.ProbeEvery = cmp.Or(o.ProbeEvery, 3*time.Second)
+	o.SilentAfter = cmp.Or(o.SilentAfter, 5*time.Second)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -173,7 +178,8 @@ func (s *Server) watch(ctx context.Context) {
 			return
 		}
 		s.opts.Log.Warn("store server ended; starting it again", "reason", reason, "pid", c.cmd.Process.Pid)
-		s.opts.Down(reason)
+		s.opts.Down(&core.Error{Kind: core.Internal, What: "the store ended", Err: reason,
+			Remedy: "it is being started again; work that needs it waits"})
 		pauses.Reset()
 		for c = nil; c == nil; {
 			var err error
@@ -197,7 +203,7 @@ func (s *Server) watch(ctx context.Context) {
 // outlive returns when the child has ended or ctx has. It ends a child that
 // has stopped answering.
 func (s *Server) outlive(ctx context.Context, c *child) error {
-	tick := time.NewTicker(healthEvery)
+	tick := time.NewTicker(s.opts.ProbeEvery)
 	defer tick.Stop()
 	for misses := 0; ; {
 		select {
@@ -207,7 +213,7 @@ func (s *Server) outlive(ctx context.Context, c *child) error {
 			return c.err
 		case <-tick.C:
 		}
-		if err := s.Healthy(ctx); err == nil {
+		if err := s.probe(ctx, c); err == nil {
 			misses = 0
 		} else if misses++; misses == healthMisses && ctx.Err() == nil {
 			c.cmd.Process.Kill()
@@ -217,12 +223,52 @@ func (s *Server) outlive(ctx context.Context, c *child) error {
 	}
 }
 
+// probe asks c whether it serves. Silence is told long before it is held
+// against c: a machine under full load is slow, and its users want to know.
+func (s *Server) probe(ctx context.Context, c *child) error {
+	asked := time.Now()
+	answer := make(chan error, 1)
+	go func() { answer <- s.Healthy(ctx) }()
+	select {
+	case err := <-answer:
+		if err == nil {
+			s.heard(c)
+		}
+		return err
+	case <-time.After(s.opts.SilentAfter):
+	}
+	if !c.silent && ctx.Err() == nil {
+		c.silent = true
+		s.opts.Log.Warn("store server does not answer", "pid", c.cmd.Process.Pid, "since", asked)
+		s.opts.Down(&core.Error{Kind: core.TimedOut, What: "the store has not answered since " + asked.Format(time.TimeOnly),
+			Remedy: "work that needs it waits; it is started again if it stays silent for about a minute; " +
+				"a disk that hangs shows in the kernel's log (dmesg)"})
+	}
+	err := <-answer
+	if err == nil {
+		s.heard(c)
+	}
+	return err
+}
+
+// heard says that c is back, if it was said to be silent.
+func (s *Server) heard(c *child) {
+	if !c.silent {
+		return
+	}
+	c.silent = false
+	s.opts.Log.Info("store server answers again", "pid", c.cmd.Process.Pid)
+	s.opts.Up()
+}
+
 // child is one run of the server's process.
 type child struct {
 	cmd   *exec.Cmd
 	leash io.Closer
 	ended chan struct{}
 	err   error // set before ended is closed
+
+	silent bool // and it was told; the watcher's
 }
 
 func (s *Server) spawn(ctx context.Context) (*child, error) {
