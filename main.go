@@ -131,7 +131,7 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 
 	cfg := host.Config{
 		StateDir: o.StateDir, Version: buildVersion(), Launcher: launcher, LauncherWhy: why,
-		Frameworks: frameworks{sup}, Store: st, ExecutorUID: -1, ExecutorGID: -1,
+		Frameworks: frameworks{sup}, Store: st, Trouble: st.trouble, ExecutorUID: -1, ExecutorGID: -1,
 		Occasional: o.Occasional, Warm: o.Warm, Log: log,
 	}
 	if o.Occasional {
@@ -250,10 +250,12 @@ type objectStore struct {
 	admin  core.StoreAccess
 	client *store.Client
 	server *embedded.Server // nil for an external one
+	// trouble holds the last word on what ails the embedded one.
+	trouble chan string
 }
 
 func startStore(ctx context.Context, o cli.HostOptions, log *slog.Logger) (*objectStore, error) {
-	s := new(objectStore)
+	s := &objectStore{trouble: make(chan string, 1)}
 	if o.Store.Endpoint != "" {
 		s.admin = o.Store
 		s.admin.AccessKey, s.admin.SecretKey = os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
@@ -262,7 +264,11 @@ func startStore(ctx context.Context, o cli.HostOptions, log *slog.Logger) (*obje
 		if err != nil {
 			return nil, err
 		}
-		if s.server, err = embedded.Start(ctx, embedded.Options{Command: []string{exe, "store-server"}, Root: filepath.Join(o.StateDir, "store"), Log: log}); err != nil {
+		if s.server, err = embedded.Start(ctx, embedded.Options{
+			Command: []string{exe, "store-server"}, Root: filepath.Join(o.StateDir, "store"), Log: log,
+			Down: func(reason error) { s.tell(reason.Error() + "; " + core.AsError(reason).Remedy) },
+			Up:   func() { s.tell("") },
+		}); err != nil {
 			return nil, err
 		}
 		s.admin = s.server.Access()
@@ -276,6 +282,15 @@ func startStore(ctx context.Context, o cli.HostOptions, log *slog.Logger) (*obje
 		return nil, err
 	}
 	return s, nil
+}
+
+// tell replaces the last word on the store, heard or not. It has one caller.
+func (s *objectStore) tell(text string) {
+	select {
+	case <-s.trouble:
+	default:
+	}
+	s.trouble <- text
 }
 
 func (s *objectStore) Admin() core.StoreAccess { return s.admin }

@@ -19,6 +19,9 @@ type Config struct {
 	LauncherWhy string // one line, for people
 	Frameworks  Frameworks
 	Store       Store
+	// Trouble tells what ails the store, as a line for people, and "" once it is
+	// well again. nil: nobody tells.
+	Trouble <-chan string
 
 	// ExecutorUser owns the gangs' shared directories; -1 leaves them as they are.
 	ExecutorUID, ExecutorGID int

@@ -242,6 +242,32 @@ func TestCommitBeatsCancel(t *testing.T) {
 	s.nothingLeft()
 }
 
+// What ails the store is what a job that runs has to say, for as long as it
+// lasts.
+func TestTrouble(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	c := s.scene()
+	s.join(id, false, s.started()...)
+	s.until(id, "running", running)
+	c.Report(core.Progress{Note: "all is well"})
+	noted := func(note string) func(core.Job) bool {
+		return func(j core.Job) bool { return j.Progress.Note == note }
+	}
+	s.until(id, "its own note", noted("all is well"))
+	s.trouble <- "the store is silent"
+	s.until(id, "the trouble", noted("the store is silent"))
+	s.trouble <- ""
+	s.until(id, "its own note again", noted("all is well"))
+	s.trouble <- "the store is silent again"
+	s.until(id, "the trouble", noted("the store is silent again"))
+	c.end <- nil
+	if j := s.until(id, "the end", ended); j.Progress.Note != "all is well" {
+		t.Errorf("the history of a job that ended tells %q", j.Progress.Note)
+	}
+	s.nothingLeft()
+}
+
 // A cancel between two attempts is not lost: the second never starts.
 func TestCancelBetweenAttempts(t *testing.T) {
 	s := newStage(t)

@@ -38,6 +38,7 @@ type Host struct {
 	calls   int           // API calls under way, but for streams that follow
 	closing chan struct{} // closed when somebody asked for shutdown
 	pool    *warmPool     // nil: none
+	trouble string        // what ails the store; "" while it is well
 }
 
 // job is a submitted job in memory. Guarded by Host.mu, but for log.
@@ -108,6 +109,7 @@ func (h *Host) open(ctx context.Context) error {
 	}
 	h.goRun(h.watchExits)
 	h.goRun(h.tick)
+	h.goRun(h.watchTrouble)
 	return nil
 }
 

@@ -192,7 +192,7 @@ func (s *service) one(ref string) (*job, error) {
 
 func (h *Host) doc(j *job) (*structpb.Struct, error) {
 	h.mu.Lock()
-	job := j.rec.Job
+	job := h.shown(j)
 	h.mu.Unlock()
 	return api.ToStruct(job)
 }
@@ -217,7 +217,7 @@ func (s *service) List(_ context.Context, r *connect.Request[apipb.ListRequest])
 	h.mu.Lock()
 	var jobs []core.Job
 	for i := len(h.order) - 1; i >= 0; i-- {
-		job := h.jobs[h.order[i]].rec.Job
+		job := h.shown(h.jobs[h.order[i]])
 		if r.Msg.State != "" && string(job.State) != r.Msg.State {
 			continue
 		}
@@ -263,7 +263,7 @@ func (s *service) Why(_ context.Context, r *connect.Request[apipb.JobRequest]) (
 		return nil, api.ToConnect(err)
 	}
 	out := new(apipb.WhyResponse)
-	job := j.rec.Job
+	job := h.shown(j)
 	if job.State != core.Queued || j.attempt == nil {
 		out.Text = whyNotQueued(job)
 		return connect.NewResponse(out), nil
@@ -567,7 +567,7 @@ func (h *Host) Lookup(ref string) (core.Job, <-chan struct{}, error) {
 	if err != nil {
 		return core.Job{}, nil, err
 	}
-	return j.rec.Job, j.changed, nil
+	return h.shown(j), j.changed, nil
 }
 
 // Members lists the executors of a job's present or last gangs, by id.

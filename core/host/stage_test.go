@@ -24,6 +24,8 @@ type stage struct {
 	l   *players
 	f   *script
 	s   *props
+
+	trouble chan string
 }
 
 func newStage(t *testing.T) *stage {
@@ -35,7 +37,7 @@ func newStage(t *testing.T) *stage {
 func newStageAt(t *testing.T, dir string) *stage {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	s := &stage{t: t, dir: dir, l: newPlayers(), f: &script{runs: make(chan *scene, 20)}, s: new(props)}
+	s := &stage{t: t, dir: dir, l: newPlayers(), f: &script{runs: make(chan *scene, 20)}, s: new(props), trouble: make(chan string, 1)}
 	s.open()
 	t.Cleanup(func() {
 		s.close()
@@ -48,7 +50,7 @@ func (s *stage) open() {
 	s.t.Helper()
 	h, err := Open(s.t.Context(), Config{
 		StateDir: s.dir, Version: "test", Launcher: s.l, Frameworks: s.f, Store: s.s,
-		ExecutorUID: -1, ExecutorGID: -1, Heartbeat: time.Hour, AdoptWithin: time.Hour,
+		ExecutorUID: -1, ExecutorGID: -1, Heartbeat: time.Hour, AdoptWithin: time.Hour, Trouble: s.trouble,
 	})
 	if err != nil {
 		s.t.Fatal(err)
