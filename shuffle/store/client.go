@@ -12,6 +12,7 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/unixsock"
@@ -24,6 +25,22 @@ type Config struct {
 	Budget time.Duration
 	// Connections to keep open at most. Default 32.
 	Connections int
+	// Parallel is how many requests one ReadRanges or one multipart upload has
+	// under way at most. Default 4.
+	Parallel int
+	// InFlight is how many bytes all ReadRanges of the client have asked for
+	// and not yet received, at most. Default 64 MiB; at least one GET's 16 MiB.
+	InFlight int64
+	// Part is the largest object sent as one PUT, and about the size of a
+	// larger one's parts. Default 64 MiB; at least S3's 5 MiB.
+	Part int64
+	// Buffers is how many bytes all uploads of the client together may hold of
+	// bodies that cannot be read twice, beyond one buffer each. Default 64 MiB;
+	// negative: none.
+	Buffers int64
+	// Hedges is the share of GETs of ReadRanges that may be sent a second time
+	// because they are slow. Default 0.05; negative: none.
+	Hedges float64
 	// Waiting is called before every pause of a call that waits for the store,
 	// at least every two seconds or so; Recovered once it has succeeded. Both
 	// from any goroutine; they must not block. Default: nothing.
@@ -39,6 +56,23 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Connections <= 0 {
 		cfg.Connections = 32
+	}
+	if cfg.Parallel <= 0 {
+		cfg.Parallel = 4
+	}
+	if cfg.InFlight <= 0 {
+		cfg.InFlight = 64 << 20
+	}
+	cfg.InFlight = max(cfg.InFlight, coalesced)
+	if cfg.Part <= 0 {
+		cfg.Part = 64 << 20
+	}
+	cfg.Part = max(cfg.Part, minPart)
+	if cfg.Buffers == 0 {
+		cfg.Buffers = 64 << 20
+	}
+	if cfg.Hedges == 0 {
+		cfg.Hedges = 0.05
 	}
 	if cfg.Waiting == nil {
 		cfg.Waiting = func(Wait) {}
@@ -56,6 +90,11 @@ type Client struct {
 	cfg       Config
 	core      minio.Core
 	transport *http.Transport
+	counts    counts
+	pace      pacer
+	hedges    hedger
+	inFlight  *semaphore.Weighted // bytes asked for by ReadRanges
+	buffers   *semaphore.Weighted // bytes held by uploads, beyond the first buffer of each
 }
 
 // Open returns a client for access with the default Config. It dials nothing.
@@ -88,10 +127,16 @@ func (cfg Config) Open(access core.StoreAccess) (*Client, error) {
 	if region == "" {
 		region = "us-east-1"
 	}
+	c := &Client{access: access, cfg: cfg, transport: t}
+	c.counts.next = t
+	c.pace.refused = func() { c.counts.slowDowns.Add(1) }
+	c.hedges.share = cfg.Hedges
+	c.inFlight = semaphore.NewWeighted(cfg.InFlight)
+	c.buffers = semaphore.NewWeighted(max(cfg.Buffers, 0))
 	mc, err := minio.NewCore(ep.host, &minio.Options{
 		Creds:           credentials.NewStaticV4(access.AccessKey, access.SecretKey, ""),
 		Secure:          ep.secure,
-		Transport:       t,
+		Transport:       &c.counts,
 		Region:          region,
 		BucketLookup:    minio.BucketLookupPath,
 		TrailingHeaders: true,
@@ -100,7 +145,8 @@ func (cfg Config) Open(access core.StoreAccess) (*Client, error) {
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "%v", err).At(access.Endpoint).Do(endpointRemedy)
 	}
-	return &Client{access: access, cfg: cfg, core: *mc, transport: t}, nil
+	c.core = *mc
+	return c, nil
 }
 
 // Access returns what the client was opened with, secrets included.

@@ -51,7 +51,7 @@ func (c *Client) DeletePrefix(ctx context.Context, prefix string) (int, error) {
 		}
 		removed += len(objects)
 		if !more {
-			return removed, c.abortUploads(ctx, p)
+			return removed, c.abortUploads(ctx, prefix)
 		}
 	}
 }
@@ -71,26 +71,6 @@ func (c *Client) deleteBatch(ctx context.Context, p Path, objects []minio.Object
 			}
 		}
 		return err
-	})
-}
-
-func (c *Client) abortUploads(ctx context.Context, p Path) error {
-	return c.retry(ctx, "abort uploads", p.String(), func(ctx context.Context) error {
-		for {
-			l, err := c.core.ListMultipartUploads(ctx, p.Bucket, p.Key, "", "", "", page)
-			if err != nil {
-				return err
-			}
-			for _, u := range l.Uploads {
-				err := c.core.AbortMultipartUpload(ctx, p.Bucket, u.Key, u.UploadID)
-				if err != nil && minio.ToErrorResponse(err).Code != "NoSuchUpload" {
-					return err
-				}
-			}
-			if !l.IsTruncated || len(l.Uploads) == 0 {
-				return nil
-			}
-		}
 	})
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -50,6 +51,11 @@ func classify(ctx context.Context, verb, path string, err error) error {
 	if ctx.Err() != nil {
 		return &core.Error{Kind: core.Cancelled, What: verb, Where: path, Err: context.Cause(ctx)}
 	}
+	var cert *tls.CertificateVerificationError
+	if errors.As(err, &cert) {
+		return &core.Error{Kind: core.Denied, What: verb, Where: path, Err: err,
+			Remedy: "check the endpoint's name, and that its certificate's authority is trusted on this machine"}
+	}
 	var resp minio.ErrorResponse
 	if !errors.As(err, &resp) {
 		return verdicts[ErrUnavailable].error(verb, path, ErrUnavailable, err.Error())
@@ -96,6 +102,19 @@ func sentinelOf(r minio.ErrorResponse) error {
 		return ErrUnavailable
 	}
 	return nil
+}
+
+// tooFast reports whether a store's answer asks for fewer requests a second.
+func tooFast(err error) bool {
+	var r minio.ErrorResponse
+	if !errors.As(err, &r) {
+		return false
+	}
+	switch r.Code {
+	case "SlowDown", "SlowDownRead", "SlowDownWrite", "RequestLimitExceeded", "ThrottlingException", "TooManyRequests":
+		return true
+	}
+	return r.StatusCode == http.StatusTooManyRequests
 }
 
 // verdict is how an Err value is told to a user.

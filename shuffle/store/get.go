@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/minio/minio-go/v7"
@@ -50,8 +52,13 @@ func (c *Client) Get(ctx context.Context, path string, off, length int64) (io.Re
 		info, err := c.Stat(ctx, path)
 		return io.NopCloser(eofReader{}), info, err
 	}
+	return c.openRemote(ctx, p, off, length)
+}
+
+// openRemote is Get from the server, of a checked range that is not empty.
+func (c *Client) openRemote(ctx context.Context, p Path, off, length int64) (io.ReadCloser, Info, error) {
 	r := &objectReader{ctx: ctx, c: c, p: p, off: off, left: length}
-	if err := c.retry(ctx, "get", path, r.open); err != nil {
+	if err := c.retry(ctx, "get", p.String(), r.open); err != nil {
 		return nil, Info{}, err
 	}
 	return r, r.info, nil
@@ -70,10 +77,13 @@ type objectReader struct {
 	off  int64
 	left int64 // -1 until the first answer tells the size
 	body io.ReadCloser
+	buf  *bufio.Reader // over body
 	info Info
 	err  error
 }
 
+// open asks for what is left. An answer counts once its first byte is there, so
+// that a server which breaks off every body is waited for like one that is away.
 func (r *objectReader) open(ctx context.Context) error {
 	var o minio.GetObjectOptions
 	switch {
@@ -89,22 +99,55 @@ func (r *objectReader) open(ctx context.Context) error {
 	if err != nil {
 		return r.refused(ctx, err)
 	}
-	if r.info.Path == "" {
-		r.start(obj, header.Get("Content-Range"))
+	size, err := r.check(obj, header.Get("Content-Range"))
+	buf := bufio.NewReaderSize(body, firstBytes)
+	if err == nil && obj.Size > 0 {
+		_, err = buf.Peek(1)
 	}
-	r.body = body
+	if err != nil {
+		body.Close()
+		return err
+	}
+	if r.info.Path == "" {
+		r.info = infoOf(r.p, obj)
+		r.info.Size = size
+	}
+	r.left, r.body, r.buf = obj.Size, body, buf
 	return nil
 }
 
-// start notes what the first answer says of the object. A ranged answer's
-// Content-Length is the range's, so the whole size comes from Content-Range.
-func (r *objectReader) start(obj minio.ObjectInfo, contentRange string) {
-	r.info = infoOf(r.p, obj)
-	part := obj.Size
-	if total, ok := totalOf(contentRange); ok {
-		r.info.Size = total
+// firstBytes is how much of an answer is buffered to see that it has begun;
+// longer reads pass the buffer by.
+const firstBytes = 4 << 10
+
+// check holds the answer to the range that was asked for: a byte from
+// elsewhere in the object would be taken for the right one. It returns the
+// whole object's size. A ranged answer's Content-Length is the range's, so that
+// comes from Content-Range.
+func (r *objectReader) check(obj minio.ObjectInfo, contentRange string) (size int64, err error) {
+	got, size, ranged := parseContentRange(contentRange)
+	if !ranged {
+		got, size = Range{0, obj.Size}, obj.Size
 	}
-	r.left = part
+	want := size - r.off
+	if r.left >= 0 {
+		want = min(want, r.left)
+	}
+	if got.Off != r.off || got.Len != want || obj.Size != want {
+		return 0, core.Errorf(core.Internal, "asked for %d bytes from %d on, the store answered with %d from %d on", r.left, r.off, obj.Size, got.Off).
+			At(r.p.String()).Do("check that the store, and any proxy before it, heeds Range headers")
+	}
+	return size, nil
+}
+
+// parseContentRange reads "bytes 0-9/123".
+func parseContentRange(s string) (r Range, size int64, ok bool) {
+	var last int64
+	if n, err := fmt.Sscanf(s, "bytes %d-%d/%d", &r.Off, &last, &size); n != 3 || err != nil {
+		return Range{}, 0, false
+	}
+	r.Len = last - r.Off + 1
+	return r, size, r.Off >= 0 && r.Len > 0 && r.end() <= size
 }
 
 func (r *objectReader) refused(ctx context.Context, err error) error {
@@ -113,9 +156,13 @@ func (r *objectReader) refused(ctx context.Context, err error) error {
 	case resp.StatusCode == 416 || resp.Code == "InvalidRange":
 		return core.Errorf(core.Invalid, "it has fewer than %d bytes", r.off+1).At(r.p.String())
 	case resp.StatusCode == 412:
-		return verdicts[ErrNotFound].error("get", r.p.String(), ErrNotFound, "the object was replaced while it was read")
+		return replaced(r.p)
 	}
 	return err
+}
+
+func replaced(p Path) error {
+	return verdicts[ErrNotFound].error("get", p.String(), ErrNotFound, "the object was replaced while it was read")
 }
 
 func (r *objectReader) Read(p []byte) (int, error) {
@@ -128,7 +175,7 @@ func (r *objectReader) Read(p []byte) (int, error) {
 	if int64(len(p)) > r.left {
 		p = p[:r.left]
 	}
-	n, err := r.body.Read(p)
+	n, err := r.buf.Read(p)
 	r.off, r.left = r.off+int64(n), r.left-int64(n)
 	if err == nil || r.left == 0 {
 		return n, nil

@@ -68,11 +68,7 @@ func (c *Client) localHandle(p Path) (*os.File, os.FileInfo, bool) {
 	return f, fi, true
 }
 
-func (c *Client) readLocal(path string, ranges []Range, into [][]byte) (done bool, err error) {
-	p, err := ParsePath(path)
-	if err != nil {
-		return true, err
-	}
+func (c *Client) readLocal(p Path, ranges []Range, into [][]byte) (done bool, err error) {
 	f, _, ok := c.localHandle(p)
 	if !ok {
 		return false, nil
@@ -84,7 +80,7 @@ func (c *Client) readLocal(path string, ranges []Range, into [][]byte) (done boo
 			continue
 		}
 		if errors.Is(err, io.EOF) {
-			return true, short(path, r.Off+int64(n), io.EOF)
+			return true, short(p, r.Off+int64(n), io.EOF)
 		}
 		return true, &core.Error{Kind: core.Internal, What: "read", Where: f.Name(), Err: err}
 	}

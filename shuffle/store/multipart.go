@@ -14,27 +14,33 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/capstan-run/capstan/core"
 )
 
 const (
-	maxParts      = 10000
-	parallelParts = 2
-	checksumKey   = "X-Amz-Checksum-Crc32c"
+	maxParts    = 10000
+	minPart     = 5 << 20 // S3's limit, for all parts but the last
+	checksumKey = "X-Amz-Checksum-Crc32c"
 )
 
-// partSource yields the parts of an object in order; io.EOF after the last.
-type partSource interface {
-	next() (body, error)
-	// reuses reports that a part's bytes are gone once next is called again.
-	reuses() bool
+// partSize is how large the parts of an object of size bytes are, so that none
+// exceeds most, as far as there are enough parts, and all are about equal.
+func partSize(most, size int64) int64 {
+	n := min((size+most-1)/most, maxParts)
+	even := (size + n - 1) / n
+	return max((even+1<<20-1)>>20<<20, minPart)
 }
 
-func partSize(want, size int64) int64 {
-	if size > want*maxParts {
-		return (size + maxParts - 1) / maxParts
-	}
-	return want
+// streamPartSize is partSize for a body that is buffered; size -1 is unknown.
+func streamPartSize(most, size int64) int {
+	part := int64(min(streamPart, most))
+	return int(max(part, (size+maxParts-1)/maxParts))
 }
+
+// partSource yields the parts of an object in order; io.EOF after the last.
+type partSource interface{ next() (body, error) }
 
 type sectionSource struct {
 	r         io.ReaderAt
@@ -42,27 +48,49 @@ type sectionSource struct {
 	part      int64
 }
 
-func (s *sectionSource) reuses() bool { return false }
-
 func (s *sectionSource) next() (body, error) {
 	if s.left == 0 {
 		return body{}, io.EOF
 	}
 	off, n := s.off, min(s.part, s.left)
 	s.off, s.left = s.off+n, s.left-n
-	return body{n, true, func() (io.Reader, error) { return io.NewSectionReader(s.r, off, n), nil }}, nil
+	return body{size: n, rewinds: true, open: func() (io.Reader, error) { return io.NewSectionReader(s.r, off, n), nil }}, nil
 }
 
+// streamSource copies r into buffers of one part each.
 type streamSource struct {
 	r      io.Reader
 	left   int64 // -1: until r ends
 	part   int
-	buf    []byte
+	more   *semaphore.Weighted // gives buffers beyond the first
+	free   chan []byte         // room for all there may be
+	made   int
 	unread *body
 	done   bool
 }
 
-func (s *streamSource) reuses() bool { return true }
+// buffer returns one that is free, or a new one if it may be had, or waits for
+// a part under way. The first is always to be had, so no upload waits for
+// another one's source.
+func (s *streamSource) buffer() []byte {
+	select {
+	case b := <-s.free:
+		return b
+	default:
+	}
+	if s.made == 0 || s.made < cap(s.free) && s.more.TryAcquire(int64(s.part)) {
+		s.made++
+		return make([]byte, s.part)
+	}
+	return <-s.free
+}
+
+// close gives up the buffers. No part may be under way.
+func (s *streamSource) close() {
+	if s.made > 1 {
+		s.more.Release(int64(s.made-1) * int64(s.part))
+	}
+}
 
 func (s *streamSource) next() (body, error) {
 	if b := s.unread; b != nil {
@@ -72,10 +100,8 @@ func (s *streamSource) next() (body, error) {
 	if s.done || s.left == 0 {
 		return body{}, io.EOF
 	}
-	if s.buf == nil {
-		s.buf = make([]byte, s.part)
-	}
-	want := s.buf
+	buf := s.buffer()
+	want := buf
 	if s.left > 0 && s.left < int64(len(want)) {
 		want = want[:s.left]
 	}
@@ -92,18 +118,23 @@ func (s *streamSource) next() (body, error) {
 	if s.left > 0 {
 		s.left -= int64(n)
 	}
-	data := s.buf[:n]
-	return body{int64(n), true, func() (io.Reader, error) { return bytes.NewReader(data), nil }}, nil
+	data := buf[:n]
+	return body{
+		size: int64(n), rewinds: true,
+		open:    func() (io.Reader, error) { return bytes.NewReader(data), nil },
+		release: func() { s.free <- buf },
+	}, nil
 }
 
-// putMultipart uploads src part by part and completes it. On an error nothing
-// of it remains, unless the store is away for good: the server sweeps old
-// uploads, and DeletePrefix aborts those under its prefix.
+// putMultipart uploads src part by part and completes it. On an error it takes
+// the parts away again.
 func (c *Client) putMultipart(ctx context.Context, p Path, src partSource, o PutOptions) (info Info, err error) {
+	mark := newMark()
 	m := o.minio()
 	m.UserMetadata = map[string]string{
 		"X-Amz-Checksum-Algorithm": "CRC32C",
 		"X-Amz-Checksum-Type":      "FULL_OBJECT",
+		markName:                   mark,
 	}
 	var id string
 	err = c.retry(ctx, "put", p.String(), func(ctx context.Context) error {
@@ -116,46 +147,56 @@ func (c *Client) putMultipart(ctx context.Context, p Path, src partSource, o Put
 	parts, size, err := c.putParts(ctx, p, id, src)
 	var up minio.UploadInfo
 	if err == nil {
-		up, err = c.complete(ctx, p, id, parts, o)
+		up, err = c.complete(ctx, p, id, parts, mark, o)
 	}
 	if err != nil {
-		abort, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		// What this misses, the server's sweep or DeletePrefix finds.
-		_ = c.core.AbortMultipartUpload(abort, p.Bucket, p.Key, id)
+		c.abandon(ctx, Upload{Path: p.String(), ID: id})
 		return Info{}, err
 	}
 	return Info{Path: p.String(), Size: size, ETag: up.ETag, ContentType: o.contentType()}, nil
 }
 
+// abandonFor is how long a failed upload's parts are tried to be taken away.
+const abandonFor = 10 * time.Second
+
+// abandon aborts the upload though ctx may have ended. What it misses is found
+// by Garbage and by DeletePrefix.
+func (c *Client) abandon(ctx context.Context, u Upload) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonFor)
+	defer cancel()
+	_ = c.AbortUpload(ctx, u)
+}
+
 func (c *Client) putParts(ctx context.Context, p Path, id string, src partSource) (parts []minio.ObjectPart, size int64, err error) {
 	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelParts)
+	g.SetLimit(c.cfg.Parallel)
 	var mu sync.Mutex
-	put := func(n int, b body) error {
-		part, err := c.putPart(gctx, p, id, n, b)
-		mu.Lock()
-		defer mu.Unlock()
-		parts = append(parts, part)
-		return err
-	}
 	for n := 1; gctx.Err() == nil; n++ {
 		b, nerr := src.next()
 		if nerr == io.EOF {
 			break
+		}
+		if nerr == nil && n > maxParts {
+			nerr = core.Errorf(core.Invalid, "it has more than %d parts of %d bytes", maxParts, b.size).At(p.String()).Do("say its size beforehand")
 		}
 		if nerr != nil {
 			err = sourceError(p.String(), nerr)
 			break
 		}
 		size += b.size
-		if !src.reuses() {
-			g.Go(func() error { return put(n, b) })
-		} else if err = put(n, b); err != nil {
-			break
-		}
+		g.Go(func() error {
+			if b.release != nil {
+				defer b.release()
+			}
+			part, err := c.putPart(gctx, p, id, n, b)
+			mu.Lock()
+			defer mu.Unlock()
+			parts = append(parts, part)
+			return err
+		})
 	}
-	if err = cmp.Or(g.Wait(), err, context.Cause(ctx)); err != nil {
+	// The parts under way have the source's bytes: wait for them in any case.
+	if err = cmp.Or(err, g.Wait(), context.Cause(ctx)); err != nil {
 		return nil, 0, classify(ctx, "put", p.String(), err)
 	}
 	return inOrder(parts), size, nil
@@ -174,13 +215,15 @@ func inOrder(parts []minio.ObjectPart) []minio.ObjectPart {
 
 func (c *Client) putPart(ctx context.Context, p Path, id string, n int, b body) (minio.ObjectPart, error) {
 	var part minio.ObjectPart
+	var sum *trailer
 	err := c.retry(ctx, "put", p.String(), func(ctx context.Context) error {
+		sum = newTrailer(nil)
 		r, err := b.open()
 		if err != nil {
 			return sourceError(p.String(), err)
 		}
 		src := &source{r: r, left: b.size}
-		sum := newTrailer(src)
+		sum.r = src
 		part, err = c.core.PutObjectPart(ctx, p.Bucket, p.Key, id, n, sum, b.size,
 			minio.PutObjectPartOptions{DisableContentSha256: true, Trailer: sum.trailer})
 		if src.err != nil {
@@ -188,11 +231,11 @@ func (c *Client) putPart(ctx context.Context, p Path, id string, n int, b body) 
 		}
 		return err
 	})
-	part.PartNumber, part.Size = n, b.size
+	part.PartNumber, part.Size, part.ChecksumCRC32C = n, b.size, sum.trailer.Get(checksumKey)
 	return part, err
 }
 
-func (c *Client) complete(ctx context.Context, p Path, id string, parts []minio.ObjectPart, o PutOptions) (minio.UploadInfo, error) {
+func (c *Client) complete(ctx context.Context, p Path, id string, parts []minio.ObjectPart, mark string, o PutOptions) (minio.UploadInfo, error) {
 	m := minio.PutObjectOptions{}
 	if o.IfNoneMatch {
 		m.SetMatchETagExcept("*")
@@ -207,27 +250,13 @@ func (c *Client) complete(ctx context.Context, p Path, id string, parts []minio.
 		tries++
 		var err error
 		up, err = c.core.CompleteMultipartUpload(ctx, p.Bucket, p.Key, id, list, m)
-		if tries == 1 || err == nil || minio.ToErrorResponse(err).StatusCode == 0 {
-			return err
-		}
-		// The first try's answer may have been lost after its success.
-		if etag, same := c.holds(ctx, p, parts); same {
-			up.ETag = etag
-			return nil
+		if tries > 1 && err != nil && minio.ToErrorResponse(err).StatusCode != 0 {
+			// The first try's answer may have been lost after its success.
+			err = c.orOurs(ctx, p, mark, &up, err)
 		}
 		return err
 	})
 	return up, err
-}
-
-// holds reports whether the object has the bytes of parts, by its checksum.
-func (c *Client) holds(ctx context.Context, p Path, parts []minio.ObjectPart) (etag string, same bool) {
-	want, err := minio.ChecksumFullObjectCRC32C.FullObjectChecksum(parts)
-	if err != nil {
-		return "", false
-	}
-	obj, err := c.core.StatObject(ctx, p.Bucket, p.Key, minio.StatObjectOptions{Checksum: true})
-	return obj.ETag, err == nil && obj.ChecksumCRC32C == want.Encoded()
 }
 
 // trailer computes the CRC32C of what it passes on and leaves it in the HTTP

@@ -47,6 +47,12 @@ func ParsePrefix(s string) (Path, error) {
 
 func (p Path) String() string { return p.Bucket + "/" + p.Key }
 
+// folder is the path up to its last slash: what a store counts requests by, at
+// the finest.
+func folder(path string) string { return path[:strings.LastIndexByte(path, '/')+1] }
+
+func (p Path) folder() string { return folder(p.String()) }
+
 func badBucket(b string) string {
 	if len(b) < 3 || len(b) > 63 {
 		return "a bucket's name has 3 to 63 characters"

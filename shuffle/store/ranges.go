@@ -2,150 +2,141 @@ package store
 
 import (
 	"cmp"
-	"context"
-	"io"
 	"slices"
-	"strconv"
-	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/capstan-run/capstan/core"
 )
 
 const (
-	// coalesced is how long one GET made of several ranges becomes at most. A
-	// small GET costs the embedded server as much CPU as 256 KiB of data do.
+	// coalesced is how many bytes one GET of ReadRanges asks for at most. What
+	// is longer is cut evenly, so no GET of a long stretch is below half of it.
+	// A GET costs the embedded server as much CPU as 256 KiB of data do, and S3
+	// a round trip that carries as much as several MiB.
 	coalesced = 16 << 20
 	// gapMax is how many unwanted bytes between two ranges are rather read and
 	// dropped than skipped with another GET.
-	gapMax       = 512 << 10
-	parallelGets = 4
+	gapMax = 512 << 10
 )
 
 // Range is Len bytes of an object from Off on.
 type Range struct{ Off, Len int64 }
 
-// run is one GET: the ranges it fills, in order of their offsets.
-type run struct {
+func (r Range) end() int64 { return r.Off + r.Len }
+
+// fill is a buffer for the bytes of an object from off on.
+type fill struct {
+	off int64
+	buf []byte
+}
+
+func (f fill) end() int64 { return f.off + int64(len(f.buf)) }
+
+// piece is one GET and the buffers it fills, disjoint and in order of their
+// offsets. It starts with the first and ends with the last of them.
+type piece struct {
 	Range
-	parts []int // indexes into the caller's ranges
+	fills []fill
 }
 
-// ReadRanges fills into[i] with ranges[i] of the object path, for every i;
-// len(into[i]) is ranges[i].Len. Neighbouring ranges share a GET of up to
-// 16 MiB, and up to four GETs run at once. The ranges may come in any order
-// and overlap. A range beyond the object's end is of kind Invalid. After an
-// error the buffers' content is undefined.
-func (c *Client) ReadRanges(ctx context.Context, path string, ranges []Range, into [][]byte) error {
-	if len(ranges) != len(into) {
-		return core.Errorf(core.Internal, "%d ranges and %d buffers", len(ranges), len(into)).At(path)
-	}
-	for i, r := range ranges {
-		if r.Off < 0 || r.Len < 0 || r.Len != int64(len(into[i])) {
-			return core.Errorf(core.Internal, "range %d+%d for a buffer of %d bytes", r.Off, r.Len, len(into[i])).At(path)
+// plan turns what is asked for into the GETs that fetch every wanted byte once,
+// and echoes: buffers for bytes that overlapping ranges have fetched.
+func plan(ranges []Range, into [][]byte) (pieces []piece, echoes []fill) {
+	fills, echoes := disjoint(ranges, into)
+	for len(fills) > 0 {
+		n := 1
+		for n < len(fills) && fills[n].off-fills[n-1].end() <= gapMax {
+			n++
 		}
+		pieces = append(pieces, cut(fills[:n])...)
+		fills = fills[n:]
 	}
-	if done, err := c.readLocal(path, ranges, into); done {
-		return err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(parallelGets)
-	for _, run := range coalesce(ranges) {
-		g.Go(func() error { return c.readRun(ctx, path, run, ranges, into) })
-	}
-	return g.Wait()
+	return pieces, echoes
 }
 
-// coalesce groups ranges into runs. Empty ranges are in none.
-func coalesce(ranges []Range) []run {
-	var order []int
+// disjoint sorts the buffers by offset and takes what overlaps out of them.
+func disjoint(ranges []Range, into [][]byte) (fills, echoes []fill) {
+	order := make([]int, 0, len(ranges))
 	for i, r := range ranges {
 		if r.Len > 0 {
 			order = append(order, i)
 		}
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(ranges[a].Off, ranges[b].Off), cmp.Compare(ranges[a].Len, ranges[b].Len))
+		return cmp.Or(cmp.Compare(ranges[a].Off, ranges[b].Off), cmp.Compare(ranges[b].Len, ranges[a].Len))
 	})
-	var runs []run
+	var reach int64 // every wanted byte below it is in a fill
 	for _, i := range order {
-		r := ranges[i]
-		if n := len(runs); n > 0 {
-			last := &runs[n-1]
-			end := last.Off + last.Len
-			length := max(end, r.Off+r.Len) - last.Off
-			if r.Off <= end+gapMax && (length <= coalesced || length == last.Len) {
-				last.Len = length
-				last.parts = append(last.parts, i)
-				continue
-			}
+		r, buf := ranges[i], into[i]
+		known := min(max(reach-r.Off, 0), r.Len)
+		if known > 0 {
+			echoes = append(echoes, fill{r.Off, buf[:known]})
 		}
-		runs = append(runs, run{r, []int{i}})
+		if known < r.Len {
+			fills = append(fills, fill{r.Off + known, buf[known:]})
+			reach = r.end()
+		}
 	}
-	return runs
+	return fills, echoes
 }
 
-func (c *Client) readRun(ctx context.Context, path string, run run, ranges []Range, into [][]byte) error {
-	body, _, err := c.Get(ctx, path, run.Off, run.Len)
-	if err != nil {
-		return err
+// cut makes pieces of equal length, at most coalesced, of a stretch of fills.
+func cut(fills []fill) (pieces []piece) {
+	start := fills[0].off
+	length := fills[len(fills)-1].end() - start
+	n := (length + coalesced - 1) / coalesced
+	size := (length + n - 1) / n
+	for _, f := range fills {
+		for len(f.buf) > 0 {
+			border := start + ((f.off-start)/size+1)*size
+			part := min(int64(len(f.buf)), border-f.off)
+			pieces = put(pieces, fill{f.off, f.buf[:part:part]}, border-size)
+			f = fill{f.off + part, f.buf[part:]}
+		}
 	}
-	defer body.Close()
-	at := run.Off // how far body has been read
-	for n, i := range run.parts {
-		off, buf := ranges[i].Off, into[i]
-		if off < at {
-			// An overlap: its head is the tail of buffers filled before.
-			done := copyOverlap(off, buf, run.parts[:n], ranges, into)
-			off, buf = off+done, buf[done:]
+	return pieces
+}
+
+// put adds f to the last piece, if that lies at or above floor, or to a new one.
+func put(pieces []piece, f fill, floor int64) []piece {
+	if n := len(pieces); n > 0 && pieces[n-1].Off >= floor {
+		last := &pieces[n-1]
+		last.fills = append(last.fills, f)
+		last.Len = f.end() - last.Off
+		return pieces
+	}
+	return append(pieces, piece{Range{f.off, int64(len(f.buf))}, []fill{f}})
+}
+
+// answer copies into the echoes what the pieces have fetched.
+func answer(echoes []fill, pieces []piece) {
+	var all []fill
+	if len(echoes) > 0 {
+		for _, p := range pieces {
+			all = append(all, p.fills...)
 		}
-		if len(buf) == 0 {
-			continue
+	}
+	for _, e := range echoes {
+		i, _ := slices.BinarySearchFunc(all, e.off, func(f fill, off int64) int {
+			if f.end() <= off {
+				return -1
+			}
+			return 1
+		})
+		for len(e.buf) > 0 {
+			n := copy(e.buf, all[i].buf[e.off-all[i].off:])
+			e, i = fill{e.off + int64(n), e.buf[n:]}, i+1
 		}
-		if _, err := io.CopyN(io.Discard, body, off-at); err != nil {
-			return short(path, at, err)
-		}
-		got, err := io.ReadFull(body, buf)
-		at = off + int64(got)
-		if err != nil {
-			return short(path, at, err)
+	}
+}
+
+func checkRanges(path string, ranges []Range, into [][]byte) error {
+	if len(ranges) != len(into) {
+		return core.Errorf(core.Internal, "%d ranges and %d buffers", len(ranges), len(into)).At(path)
+	}
+	for i, r := range ranges {
+		if r.Off < 0 || r.Len < 0 || r.end() < r.Off || r.Len != int64(len(into[i])) {
+			return core.Errorf(core.Internal, "range %d+%d for a buffer of %d bytes", r.Off, r.Len, len(into[i])).At(path)
 		}
 	}
 	return nil
-}
-
-// copyOverlap fills the start of buf, the bytes from off on, from the filled
-// buffers, and returns how many bytes it filled.
-func copyOverlap(off int64, buf []byte, filled []int, ranges []Range, into [][]byte) int64 {
-	start := off
-	for progress := true; progress && len(buf) > 0; {
-		progress = false
-		for _, j := range filled {
-			r := ranges[j]
-			if r.Off <= off && off < r.Off+r.Len {
-				n := copy(buf, into[j][off-r.Off:])
-				off, buf, progress = off+int64(n), buf[n:], true
-				break
-			}
-		}
-	}
-	return off - start
-}
-
-func short(path string, at int64, err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return core.Errorf(core.Invalid, "it ends at byte %d, inside a range asked for", at).At(path)
-	}
-	return err
-}
-
-// totalOf reads the object's size from "bytes 0-9/123".
-func totalOf(contentRange string) (int64, bool) {
-	_, total, ok := strings.Cut(contentRange, "/")
-	if !ok {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(total, 10, 64)
-	return n, err == nil && n >= 0
 }

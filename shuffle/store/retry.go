@@ -29,7 +29,7 @@ func (c *Client) retry(ctx context.Context, verb, path string, f func(context.Co
 	pauses.InitialInterval, pauses.MaxInterval = firstPause, longestPause
 	var failing time.Time
 	try := func() (struct{}, error) {
-		err := classify(ctx, verb, path, f(ctx))
+		err := c.once(ctx, verb, path, f)
 		if err != nil && !errors.Is(err, ErrUnavailable) {
 			err = backoff.Permanent(err)
 		}
@@ -39,6 +39,7 @@ func (c *Client) retry(ctx context.Context, verb, path string, f func(context.Co
 		backoff.WithBackOff(pauses),
 		backoff.WithMaxElapsedTime(c.cfg.Budget),
 		backoff.WithNotify(func(err error, _ time.Duration) {
+			c.counts.retries.Add(1)
 			if failing.IsZero() {
 				failing = time.Now()
 			}
@@ -50,7 +51,15 @@ func (c *Client) retry(ctx context.Context, verb, path string, f func(context.Co
 	return classify(ctx, verb, path, err)
 }
 
-// once calls f a single time.
-func once(ctx context.Context, verb, path string, f func(context.Context) error) error {
-	return classify(ctx, verb, path, f(ctx))
+// once calls f a single time, when the prefix of path has a token for it.
+func (c *Client) once(ctx context.Context, verb, path string, f func(context.Context) error) error {
+	lane := folder(path)
+	err := c.pace.wait(ctx, lane)
+	if err == nil {
+		err = f(ctx)
+	}
+	if tooFast(err) {
+		c.pace.slowed(lane)
+	}
+	return classify(ctx, verb, path, err)
 }
