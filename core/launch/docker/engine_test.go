@@ -115,6 +115,18 @@ func TestRefusedMounts(t *testing.T) {
 }
 
 // The machine's own programs work in image "host".
+// A program that the built-in image has no linker for is refused in words.
+func TestInitThatNeedsALinker(t *testing.T) {
+	b := newBench(t)
+	e := launchtest.NewGang(t, b.l).Executor("r0")
+	e.Binary, e.Userland = "/bin/sh", false
+	err := b.l.Start(t.Context(), []launch.Executor{e})
+	if x := core.AsError(err); core.KindOf(err) != core.Invalid || !strings.Contains(x.What, "/bin/sh cannot start in the built-in image: it needs /") ||
+		!strings.Contains(x.Remedy, "CGO_ENABLED=0") || !strings.Contains(x.Where, "executor r0 on node") {
+		t.Errorf("start: %v", err)
+	}
+}
+
 func TestUserland(t *testing.T) {
 	b := newBench(t)
 	g := launchtest.NewGang(t, b.l)

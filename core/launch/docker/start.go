@@ -16,6 +16,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/launch/binary"
 	"github.com/capstan-run/capstan/core/launch/ledger"
 )
 
@@ -56,14 +57,14 @@ func (l *Launcher) startAll(ctx context.Context, set []launch.Executor) error {
 }
 
 func (l *Launcher) startOne(ctx context.Context, e *launch.Executor) error {
-	binary, err := l.copies.Path(e.Binary)
+	program, err := l.copies.Path(e.Binary)
 	if err != nil {
 		return err
 	}
 	if err := l.makeScratch(e.ID); err != nil {
 		return stateError(err).At(l.where(e))
 	}
-	if err := l.create(ctx, e, binary); err != nil {
+	if err := l.create(ctx, e, program); err != nil {
 		return err
 	}
 	if err := stopped(ctx, e); err != nil {
@@ -77,17 +78,17 @@ func (l *Launcher) startOne(ctx context.Context, e *launch.Executor) error {
 	return nil
 }
 
-func (l *Launcher) create(ctx context.Context, e *launch.Executor, binary string) error {
+func (l *Launcher) create(ctx context.Context, e *launch.Executor, program string) error {
 	if err := stopped(ctx, e); err != nil {
 		return err
 	}
-	err := l.createOnce(ctx, e, binary)
+	err := l.createOnce(ctx, e, program)
 	if cerrdefs.IsNotFound(err) && l.image(e) == l.base.tag {
 		// Somebody pruned the images since we looked.
 		if err := l.needBase(ctx, true); err != nil {
 			return err
 		}
-		err = l.createOnce(ctx, e, binary)
+		err = l.createOnce(ctx, e, program)
 	}
 	if err != nil {
 		return l.engineError("create", err).At(l.where(e))
@@ -95,7 +96,7 @@ func (l *Launcher) create(ctx context.Context, e *launch.Executor, binary string
 	return nil
 }
 
-func (l *Launcher) createOnce(ctx context.Context, e *launch.Executor, binary string) error {
+func (l *Launcher) createOnce(ctx context.Context, e *launch.Executor, program string) error {
 	ctx, cancel := call(ctx)
 	defer cancel()
 	var attach *network.NetworkingConfig
@@ -104,7 +105,7 @@ func (l *Launcher) createOnce(ctx context.Context, e *launch.Executor, binary st
 			l.networkName(e.Network): {Aliases: []string{e.ID}},
 		}}
 	}
-	_, err := l.engine.ContainerCreate(ctx, l.config(e), l.hostConfig(e, binary), attach, nil, l.container(e.ID))
+	_, err := l.engine.ContainerCreate(ctx, l.config(e), l.hostConfig(e, program), attach, nil, l.container(e.ID))
 	return err
 }
 
@@ -129,6 +130,9 @@ func (l *Launcher) check(e *launch.Executor) error {
 	if e.Memory > 0 && e.Memory < 6<<20 {
 		return core.Errorf(core.Invalid, "memory %s is less than the 6Mi an engine accepts", e.Memory).At(l.where(e))
 	}
+	if err := checkInit(e); err != nil {
+		return err.At(l.where(e))
+	}
 	for _, path := range e.ReadOnly {
 		if err := l.checkReadOnly(path); err != nil {
 			return err.At(l.where(e))
@@ -140,6 +144,24 @@ func (l *Launcher) check(e *launch.Executor) error {
 		}
 	}
 	return nil
+}
+
+// checkInit refuses an init binary that the built-in image cannot start: it
+// holds no dynamic linker, and the kernel's own word for that is "no such file".
+func checkInit(e *launch.Executor) *core.Error {
+	if e.Image != "" || showsUserland(e) {
+		return nil
+	}
+	needs := binary.Interpreter(e.Binary)
+	if needs == "" {
+		return nil
+	}
+	name := e.Binary
+	if name == "" {
+		name = "this capstan"
+	}
+	return core.Errorf(core.Invalid, "%s cannot start in the built-in image: it needs %s, which is not there", name, needs).
+		Do("build it with CGO_ENABLED=0, or give the gang image: host")
 }
 
 func (l *Launcher) checkReadOnly(path string) *core.Error {
