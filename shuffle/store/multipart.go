@@ -231,8 +231,13 @@ func (c *Client) putPart(ctx context.Context, p Path, id string, n int, b body) 
 		}
 		return err
 	})
+	if err != nil {
+		return part, err
+	}
+	// Not every server tells a part's checksum, but those that check the whole
+	// want to hear it again.
 	part.PartNumber, part.Size, part.ChecksumCRC32C = n, b.size, sum.trailer.Get(checksumKey)
-	return part, err
+	return part, nil
 }
 
 func (c *Client) complete(ctx context.Context, p Path, id string, parts []minio.ObjectPart, mark string, o PutOptions) (minio.UploadInfo, error) {

@@ -15,8 +15,8 @@ const (
 	// One burst of refusals is one signal: the requests behind them were sent
 	// before the first was known.
 	deafFor = 200 * time.Millisecond
-	// A slowed prefix gains a tenth of its former rate every second, and is
-	// free again at twice that rate.
+	// A slowed prefix gains a tenth of its former rate every second, though
+	// never less than slowest, and is free again at twice that rate.
 	growth  = 0.1
 	freeAt  = 2
 	idleFor = time.Minute
@@ -107,7 +107,7 @@ func (l *lane) grow(now time.Time) {
 	if l.peak == 0 {
 		return
 	}
-	r := float64(l.bucket.Limit()) + growth*l.peak*now.Sub(l.grown).Seconds()
+	r := float64(l.bucket.Limit()) + max(growth*l.peak, slowest)*now.Sub(l.grown).Seconds()
 	l.grown = now
 	if r >= freeAt*l.peak {
 		l.peak = 0
