@@ -27,7 +27,10 @@ type Framework interface {
 	// Run coordinates one attempt and returns when it ended: nil if the result
 	// is committed. ctx ends when the attempt was fenced; a user's cancel
 	// arrives as an event first. Run may be called again for the same attempt
-	// after a crash, with Attempt.Saved set (law C4).
+	// after a crash, with Attempt.Saved set (law C4). A coordinator saves before
+	// it commits: one that was ended without an answer is run once more, with
+	// what it saved and CancelAsked as its first event, and answers nil if the
+	// result is committed.
 	Run(ctx context.Context, a *Attempt, host Host) (Report, error)
 
 	// Work is the worker's side: it runs in every executor, until ctx ends or

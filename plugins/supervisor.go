@@ -208,7 +208,16 @@ func (s *Supervisor) Run(ctx context.Context, kind string, a *core.Attempt, host
 	if err != nil {
 		return core.Report{}, err
 	}
-	defer s.discard(proc)
+	defer func() {
+		s.discard(proc)
+		if ctx.Err() != nil {
+			// Who ended it wants to know what it did: it must be past doing.
+			select {
+			case <-proc.runner.exited:
+			case <-time.After(time.Second):
+			}
+		}
+	}()
 	// The next spare would take the processor from this attempt's start, so
 	// it waits for the attempt's end, or for a long one to be under way.
 	spare := time.AfterFunc(spareDelay, p.prepare)

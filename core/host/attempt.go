@@ -53,7 +53,7 @@ func (a *attempt) end(err error) {
 	a.cancel(err)
 	if !a.running {
 		a.running = true
-		a.h.goRun(func(context.Context) { a.finish(core.Report{}, err) })
+		a.h.goRun(func(context.Context) { a.finish(core.Report{}, err, true) })
 	}
 }
 
@@ -82,10 +82,11 @@ func (a *attempt) run() {
 	if errors.Is(context.Cause(a.ctx), errHostStops) || a.h.ctx.Err() != nil {
 		return // the next host goes on
 	}
+	cut := err != nil && a.ctx.Err() != nil
 	if cause := context.Cause(a.ctx); err != nil && cause != nil && !errors.Is(cause, context.Canceled) {
 		err = cause
 	}
-	a.finish(report, err)
+	a.finish(report, err, cut)
 }
 
 func (a *attempt) coordinate() (core.Report, error) {
@@ -98,12 +99,7 @@ func (a *attempt) coordinate() (core.Report, error) {
 		if !fresh {
 			rec.Generation++
 		}
-		in := &core.Attempt{
-			Job: new(core.Job), Epoch: a.epoch, Generation: rec.Generation,
-			Store: a.coordinatorAccess(), Scratch: a.dir("scratch"),
-			Log: slog.New(&logHandler{log: a.job.log, epoch: a.epoch}),
-		}
-		*in.Job = rec.Job
+		in := a.brief(a.coordinatorAccess(a.door, storeSock))
 		a.events.close()
 		a.events = newEventQueue()
 		side := &coordinatorSide{a, a.events}
@@ -140,6 +136,17 @@ func (a *attempt) coordinate() (core.Report, error) {
 	}
 }
 
+// brief is what a coordinator is told at its start, but for what was saved.
+// h.mu is held.
+func (a *attempt) brief(store core.StoreAccess) *core.Attempt {
+	rec := &a.job.rec
+	job := rec.Job
+	return &core.Attempt{
+		Job: &job, Epoch: a.epoch, Generation: rec.Generation, Store: store, Scratch: a.dir("scratch"),
+		Log: slog.New(&logHandler{log: a.job.log, epoch: a.epoch}),
+	}
+}
+
 // crashed counts a crash of the coordinator and answers the error that ends
 // the attempt after too many.
 func (a *attempt) crashed(err error) error {
@@ -169,9 +176,7 @@ func (a *attempt) prepareDoor() (core.Report, error) {
 	if err := os.MkdirAll(a.dir(""), 0o700); err != nil {
 		return core.Report{}, err
 	}
-	path := a.dir("store.sock")
-	os.Remove(path) // a former life of the host's
-	l, err := unixsock.Listen(path)
+	l, err := a.listen(storeSock)
 	if err != nil {
 		return core.Report{}, err
 	}
@@ -203,11 +208,7 @@ func (a *attempt) openDoor() (Door, error) {
 	case door != nil:
 		return door, nil
 	}
-	var grants []core.StoreGrant
-	for _, g := range a.job.rec.Plan.Gangs {
-		grants = append(grants, g.Store...)
-	}
-	door, err := a.h.cfg.Store.Door(a.ctx, a.prefix(), grants)
+	door, err := a.h.cfg.Store.Door(a.ctx, a.prefix(), a.grants())
 	if err != nil {
 		return nil, err
 	}
@@ -225,6 +226,23 @@ func (a *attempt) openDoor() (Door, error) {
 	return door, nil
 }
 
+// listen opens a socket of the coordinator's; a former life of the host's may
+// have left one.
+func (a *attempt) listen(name string) (net.Listener, error) {
+	path := a.dir(name)
+	os.Remove(path)
+	return unixsock.Listen(path)
+}
+
+// grants are what the plan's gangs may use of the store.
+func (a *attempt) grants() []core.StoreGrant {
+	var grants []core.StoreGrant
+	for _, g := range a.job.rec.Plan.Gangs {
+		grants = append(grants, g.Store...)
+	}
+	return grants
+}
+
 func (a *attempt) prefix() string {
 	return fmt.Sprintf("capstan/jobs/%s/%d/", a.job.rec.Job.ID, a.epoch)
 }
@@ -233,16 +251,18 @@ func (a *attempt) dir(name string) string {
 	return filepath.Join(a.h.cfg.StateDir, "jobs", string(a.job.rec.Job.ID), fmt.Sprint(a.epoch), name)
 }
 
-func (a *attempt) coordinatorAccess() core.StoreAccess {
-	acc := a.door.Access()
-	acc.Endpoint = "unix://" + a.dir("store.sock")
+// coordinatorAccess is how a coordinator uses a door that serves a socket.
+func (a *attempt) coordinatorAccess(door Door, sock string) core.StoreAccess {
+	acc := door.Access()
+	acc.Endpoint = "unix://" + a.dir(sock)
 	acc.Prefix = a.prefix()
 	acc.Root = a.h.cfg.Store.Admin().Root
 	return acc
 }
 
-// finish makes the attempt's outcome final, or starts the next attempt.
-func (a *attempt) finish(report core.Report, err error) {
+// finish makes the attempt's outcome final, or starts the next attempt. cut says
+// that the coordinator did not answer, but was ended (law H7).
+func (a *attempt) finish(report core.Report, err error, cut bool) {
 	h, j := a.h, a.job
 	if h.ctx.Err() != nil {
 		return // the next host goes on
@@ -250,16 +270,30 @@ func (a *attempt) finish(report core.Report, err error) {
 	h.mu.Lock()
 	a.cancel(errOver)
 	a.events.close()
-	if j.cancel != nil && err != nil {
-		err = j.cancel
+	why := j.cancel
+	if why != nil && err != nil {
+		err = why
 	}
 	kind := core.KindOf(err)
-	again := err != nil && j.cancel == nil && (kind == core.Failed || kind == core.Internal) &&
+	again := err != nil && why == nil && (kind == core.Failed || kind == core.Internal) &&
 		int(a.epoch) <= j.rec.Job.Spec.Metadata.Retries
 	door := a.door
 	h.mu.Unlock()
 	if door != nil {
 		door.Fence()
+	}
+	if err != nil && cut {
+		switch found, answer := a.inquire(err); {
+		case h.ctx.Err() != nil:
+			return
+		case answer == nil:
+			report, err, again = found, nil, false
+		case errors.Is(answer, errNoAnswer) && !again:
+			err = inDoubt(err, answer)
+		}
+	}
+	if why != nil && err == nil {
+		report.Notes = append(report.Notes, "the result had been committed when the job was told to end: "+why.What)
 	}
 	if again {
 		a.retry(err)

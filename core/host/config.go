@@ -34,6 +34,7 @@ type Config struct {
 	Heartbeat   time.Duration // default 500ms
 	LostAfter   time.Duration // no heartbeat for so long: lost; default 8s
 	AdoptWithin time.Duration // after a restart, executors dial in within; default 15s
+	Grace       time.Duration // a coordinator that is asked to end has so long; default 5s
 
 	Log *slog.Logger
 }
@@ -47,6 +48,9 @@ func (c *Config) fill() {
 	}
 	if c.AdoptWithin == 0 {
 		c.AdoptWithin = 15 * time.Second
+	}
+	if c.Grace == 0 {
+		c.Grace = 5 * time.Second
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -32,6 +32,12 @@
 //	    added to what it has, and it is removed when nobody acts any more.
 //	H6  A job's commits reach the journal in the order in which they were
 //	    taken, and an outcome is seen by nobody before it is there.
+//	H7  The commit decides, not the cancel. A coordinator that answers nil has
+//	    succeeded, whatever it was told meanwhile. One that was ended without
+//	    an answer (after its grace, with its gang, by a walltime) may have
+//	    committed: its door is fenced, and one more generation, told to end, is
+//	    asked. Only its "no" makes the job cancelled or failed; its silence is
+//	    recorded as not knowing. What has saved nothing has committed nothing.
 //
 // # Left out
 //

@@ -14,11 +14,6 @@ import (
 	"github.com/capstan-run/capstan/core/gang"
 )
 
-// cancelGrace is how long a coordinator may take to end a cancelled job.
-const cancelGrace = 5 * time.Second
-
-func after(d time.Duration) <-chan time.Time { return time.After(d) }
-
 // recover rebuilds the host from its journal and the launcher's list (law H3).
 func (h *Host) recover(ctx context.Context) error {
 	jobs, err := h.loadJobs(ctx)

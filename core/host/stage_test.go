@@ -26,6 +26,7 @@ type stage struct {
 	s   *props
 
 	trouble chan string
+	config  []func(*Config)
 }
 
 func newStage(t *testing.T) *stage {
@@ -33,11 +34,12 @@ func newStage(t *testing.T) *stage {
 	return newStageAt(t, t.TempDir())
 }
 
-// newStageAt keeps the host's state in dir.
-func newStageAt(t *testing.T, dir string) *stage {
+// newStageAt keeps the host's state in dir, and lets config change what it is
+// made of.
+func newStageAt(t *testing.T, dir string, config ...func(*Config)) *stage {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	s := &stage{t: t, dir: dir, l: newPlayers(), f: &script{runs: make(chan *scene, 20)}, s: new(props), trouble: make(chan string, 1)}
+	s := &stage{t: t, dir: dir, l: newPlayers(), f: &script{runs: make(chan *scene, 20)}, s: new(props), trouble: make(chan string, 1), config: config}
 	s.open()
 	t.Cleanup(func() {
 		s.close()
@@ -48,10 +50,14 @@ func newStageAt(t *testing.T, dir string) *stage {
 
 func (s *stage) open() {
 	s.t.Helper()
-	h, err := Open(s.t.Context(), Config{
+	c := Config{
 		StateDir: s.dir, Version: "test", Launcher: s.l, Frameworks: s.f, Store: s.s,
 		ExecutorUID: -1, ExecutorGID: -1, Heartbeat: time.Hour, AdoptWithin: time.Hour, Trouble: s.trouble,
-	})
+	}
+	for _, change := range s.config {
+		change(&c)
+	}
+	h, err := Open(s.t.Context(), c)
 	if err != nil {
 		s.t.Fatal(err)
 	}

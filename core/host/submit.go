@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/gang"
@@ -301,7 +302,7 @@ func (a *attempt) askToEnd(why *core.Error) {
 		select {
 		case <-ctx.Done():
 		case <-a.ctx.Done():
-		case <-after(cancelGrace):
+		case <-time.After(a.h.cfg.Grace):
 			a.cancel(why)
 		}
 	})
