@@ -71,7 +71,8 @@ func all() []core.Framework {
 }
 
 func wiring() cli.Wiring {
-	w := cli.Wiring{Version: buildVersion(), Host: runHost, Store: openStore, Check: checkSpec}
+	w := cli.Wiring{Version: buildVersion(), Host: runHost, Store: openStore, Check: checkSpec,
+		Engine: func(ctx context.Context) (string, error) { return docker.Version(ctx, "") }}
 	w.Extra = append(w.Extra, benchmarks.Command(w.Version))
 	for _, f := range all() {
 		w.Kinds = append(w.Kinds, f.Describe())

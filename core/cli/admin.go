@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/structpb"
@@ -20,10 +19,16 @@ func (a *app) upCommand() *cobra.Command {
 	var o HostOptions
 	var readyFD int
 	c := &cobra.Command{
-		Use: "up", Short: "Run a host with an embedded store", Args: cobra.NoArgs,
+		Use: "up", Short: "Run a host with an embedded store", Args: takes(0, 0),
 		Long: `Runs a host until it is interrupted. Executors of running jobs stay when it ends;
 the next host on the same state directory goes on with them.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := oneOf("launcher", o.Launcher, launchers...); err != nil {
+				return err
+			}
+			if err := a.nobodyHere(cmd.Context()); err != nil {
+				return err
+			}
 			o.StateDir = a.state
 			o.Ready = func(line string) {
 				if readyFD > 0 {
@@ -39,6 +44,7 @@ the next host on the same state directory goes on with them.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.Launcher, "launcher", "auto", "docker, process, or auto: docker if an engine answers")
+	choose(c, "launcher", launchers...)
 	f.StringVar(&o.Listen, "listen", "", "answer the API on this TCP address too; beyond loopback only with --tls-cert and --tls-key")
 	f.StringVar(&o.TLSCert, "tls-cert", "", "certificate file for --listen")
 	f.StringVar(&o.TLSKey, "tls-key", "", "key file for --listen")
@@ -54,11 +60,28 @@ the next host on the same state directory goes on with them.`,
 	return c
 }
 
+// launchers are what --launcher takes.
+var launchers = []string{"auto", "docker", "process"}
+
+// nobodyHere refuses to start a second host on a state directory, before
+// anything of the first one's is touched.
+func (a *app) nobodyHere(ctx context.Context) error {
+	here := *a
+	here.address = ""
+	c, info, err := here.host(ctx)
+	if err != nil {
+		return nil // whoever is there and does not answer still holds its locks
+	}
+	defer c.Close()
+	return core.Errorf(core.Conflict, "a host runs on this state directory already (pid %d)", info.Pid).At(a.state).
+		Do("use that one, end it, or choose another directory with --state")
+}
+
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.print(map[string]string{"version": a.Version}, func() string { return a.Version }, func(w io.Writer) {
+			return a.print(map[string]string{"version": a.Version}, []string{a.Version}, func(w io.Writer) {
 				fmt.Fprintf(w, "capstan %s\n", a.Version)
 			})
 		},
@@ -66,9 +89,8 @@ func (a *app) versionCommand() *cobra.Command {
 }
 
 func (a *app) nodeCommand() *cobra.Command {
-	c := &cobra.Command{Use: "node", Short: "Look at the machines"}
-	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List nodes, what they have and what is free", Args: cobra.NoArgs,
+	return family(&cobra.Command{Use: "node", Short: "Look at the machines"}, &cobra.Command{
+		Use: "list", Short: "List nodes, what they have and what is free", Args: takes(0, 0),
 		RunE: a.onHost(func(ctx context.Context, s *session, _ []string) error {
 			r, err := ask(ctx, s.RPC().Nodes, &apipb.NodesRequest{})
 			if err != nil {
@@ -84,7 +106,7 @@ func (a *app) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(nodes, func() string { return strings.Join(names, "\n") }, func(w io.Writer) {
+			return a.print(nodes, names, func(w io.Writer) {
 				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS")
 				for _, n := range nodes {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\n", n.ID, n.State, s.info.Launcher, n.Free.CPU, n.Capacity.CPU,
@@ -93,7 +115,6 @@ func (a *app) nodeCommand() *cobra.Command {
 			})
 		}),
 	})
-	return c
 }
 
 func fromStructs[T any](list []*structpb.Struct, name func(T) string) ([]T, []string, error) {
@@ -108,7 +129,6 @@ func fromStructs[T any](list []*structpb.Struct, name func(T) string) ([]T, []st
 }
 
 func (a *app) pluginCommand() *cobra.Command {
-	c := &cobra.Command{Use: "plugin", Short: "Look at the frameworks"}
 	list := func(q *apipb.PluginsRequest) func(*cobra.Command, []string) error {
 		return a.onAnyHost(func(ctx context.Context, s *session, _ []string) error {
 			r, err := ask(ctx, s.RPC().Plugins, q)
@@ -118,16 +138,14 @@ func (a *app) pluginCommand() *cobra.Command {
 			return a.printPlugins(r.Plugins)
 		})
 	}
-	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List plugins", Args: cobra.NoArgs, RunE: list(&apipb.PluginsRequest{}),
-	})
 	q := &apipb.PluginsRequest{Verify: true}
 	verify := &cobra.Command{
-		Use: "verify", Short: "Start every plugin and hold it against its pin", Args: cobra.NoArgs, RunE: list(q),
+		Use: "verify", Short: "Start every plugin and hold it against its pin", Args: takes(0, 0), RunE: list(q),
 	}
 	verify.Flags().StringVar(&q.Accept, "accept", "", "pin the present binary of this plugin, and let a held one go on")
-	c.AddCommand(verify)
-	return c
+	return family(&cobra.Command{Use: "plugin", Short: "Look at the frameworks"}, &cobra.Command{
+		Use: "list", Short: "List plugins", Args: takes(0, 0), RunE: list(&apipb.PluginsRequest{}),
+	}, verify)
 }
 
 func (a *app) printPlugins(list []*apipb.Plugin) error {
@@ -137,7 +155,7 @@ func (a *app) printPlugins(list []*apipb.Plugin) error {
 		names = append(names, p.Name)
 		bad = bad || p.Pin == "mismatch" || p.State != "ready"
 	}
-	err := a.print(list, func() string { return strings.Join(names, "\n") }, func(w io.Writer) {
+	err := a.print(list, names, func(w io.Writer) {
 		fmt.Fprintln(w, "NAME\tKINDS\tVERSION\tPIN\tSTATE\tSHA256\tPATH")
 		for _, p := range list {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.12s\t%s\n", p.Name, strings.Join(p.Kinds, ","), p.Version, p.Pin, p.State, p.Sha256, p.Path)
@@ -155,86 +173,4 @@ func (a *app) printPlugins(list []*apipb.Plugin) error {
 		return exitCode(1)
 	}
 	return err
-}
-
-func (a *app) storeCommand() *cobra.Command {
-	c := &cobra.Command{Use: "store", Short: "Look into the object store"}
-	with := func(ctx context.Context, f func(Store) error) error {
-		return a.anyHost(ctx, func(_ context.Context, s *session) error {
-			var access core.StoreAccess
-			if err := api.FromStruct(s.info.Store, &access); err != nil {
-				return err
-			}
-			st, err := a.Wiring.Store(access)
-			if err != nil {
-				return err
-			}
-			return f(st)
-		})
-	}
-	c.AddCommand(&cobra.Command{
-		Use: "ls [s3://BUCKET/PREFIX]", Short: "List objects (default s3://results/)", Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			prefix := "results/"
-			if len(args) == 1 {
-				prefix = strings.TrimPrefix(args[0], "s3://")
-			}
-			if !strings.Contains(prefix, "/") {
-				prefix += "/"
-			}
-			return with(cmd.Context(), func(s Store) error {
-				return s.List(cmd.Context(), prefix, func(path string, n int64, at time.Time) error {
-					if a.output == "json" {
-						return printJSON(a.out, map[string]any{"path": "s3://" + path, "size": n, "modified": at})
-					}
-					_, err := fmt.Fprintf(a.out, "%12d  %s  s3://%s\n", n, at.Local().Format("2006-01-02 15:04:05"), path)
-					return err
-				})
-			})
-		},
-	}, &cobra.Command{
-		Use: "cat URL", Short: "Write a job's result as text, or an object as it is", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return with(cmd.Context(), func(s Store) error { return s.Result(cmd.Context(), args[0], a.out) })
-		},
-	}, &cobra.Command{
-		Use: "get s3://BUCKET/KEY [FILE]", Short: "Copy an object to a file or standard output", Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return with(cmd.Context(), func(s Store) error { return a.storeGet(cmd.Context(), s, args) })
-		},
-	}, &cobra.Command{
-		Use: "put FILE s3://BUCKET/KEY", Short: "Copy a file into the store", Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return with(cmd.Context(), func(s Store) error {
-				f, err := os.Open(args[0])
-				if err != nil {
-					return core.Errorf(core.Invalid, "%v", err)
-				}
-				defer f.Close()
-				fi, err := f.Stat()
-				if err != nil {
-					return err
-				}
-				return s.Put(cmd.Context(), strings.TrimPrefix(args[1], "s3://"), f, fi.Size())
-			})
-		},
-	})
-	return c
-}
-
-func (a *app) storeGet(ctx context.Context, s Store, args []string) error {
-	path := strings.TrimPrefix(args[0], "s3://")
-	if len(args) == 1 {
-		return s.Get(ctx, path, a.out)
-	}
-	f, err := os.Create(args[1])
-	if err != nil {
-		return core.Errorf(core.Invalid, "%v", err)
-	}
-	if err := s.Get(ctx, path, f); err != nil {
-		f.Close()
-		os.Remove(args[1])
-		return err
-	}
-	return f.Close()
 }

@@ -8,7 +8,10 @@
 //	L3  Off a terminal nothing is redrawn: plain lines, and only when something
 //	    changed.
 //	L4  Interrupting a followed job detaches from it; it does not end it.
-//	L5  -o json prints exactly one JSON document (or one a line, for streams).
+//	L5  -o json prints exactly one JSON document (or one a line, for what comes
+//	    as a stream: events, logs, store ls, cancel); -o yaml the same as YAML;
+//	    -o name the bare names, one a line.
+//	L6  A second host is not started on a state directory where one answers.
 //
 // What the commands do is wired in by main.go ([Wiring]); this package knows the
 // API and no framework.
@@ -33,6 +36,9 @@ type Wiring struct {
 	Check func(*core.Spec) []core.Diagnostic
 	// Host runs a host until ctx ends or somebody shuts it down.
 	Host func(ctx context.Context, o HostOptions) error
+	// Engine asks the container engine who it is, within seconds: a version, or
+	// why there is none. nil: this binary starts plain processes only.
+	Engine func(context.Context) (string, error)
 	// Store opens the object store.
 	Store func(core.StoreAccess) (Store, error)
 	// Patience is how long a host may be away before a command that follows a

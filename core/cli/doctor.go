@@ -2,15 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,14 +25,18 @@ type finding struct {
 
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "doctor", Short: "Look for what would keep jobs from running here", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Look for what would keep jobs from running here", Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := a.examine(cmd.Context())
 			failed := false
 			for _, f := range found {
 				failed = failed || f.State == "fail"
 			}
-			err := a.print(found, func() string { return "" }, func(w io.Writer) {
+			names := make([]string, len(found))
+			for i, f := range found {
+				names[i] = f.Check
+			}
+			err := a.print(found, names, func(w io.Writer) {
 				for _, f := range found {
 					fmt.Fprintf(w, "%s\t%s\t%s\n", f.State, f.Check, f.Text)
 					if f.Remedy != "" && f.State != "ok" {
@@ -51,38 +53,33 @@ func (a *app) doctorCommand() *cobra.Command {
 }
 
 func (a *app) examine(ctx context.Context) []finding {
-	return []finding{a.checkHost(ctx), checkEngine(ctx), a.checkState(), checkSpace(a.state, 2<<30), checkSpace("/dev/shm", 64<<20),
+	return []finding{a.checkHost(ctx), a.checkEngine(ctx), a.checkState(), checkSpace(a.state, 2<<30), checkSpace("/dev/shm", 64<<20),
 		checkFiles(), {"machine", "ok", fmt.Sprintf("%d cores, %s/%s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH), ""}}
 }
 
 func (a *app) checkHost(ctx context.Context) finding {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
 	c, info, err := a.host(ctx)
 	switch {
 	case err == nil:
 		c.Close()
 		return finding{"host", "ok", fmt.Sprintf("version %s answers at %s; launcher %s (%s)", info.Version, c.Address(), info.Launcher, info.LauncherWhy), ""}
-	case core.KindOf(err) == core.HostLost:
+	case core.KindOf(err) == core.HostLost && !errors.Is(err, errSilent):
 		return finding{"host", "ok", "none runs; `capstan run` starts one for the occasion", ""}
 	}
 	e := core.AsError(err)
 	return finding{"host", "fail", errorWhat(e), e.Remedy}
 }
 
-func checkEngine(ctx context.Context) finding {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "docker", "version", "--format", "{{.Server.Version}}, API {{.Server.APIVersion}}").CombinedOutput()
-	text := strings.TrimSpace(string(out))
-	if err != nil {
-		if text == "" {
-			text = err.Error()
-		}
-		return finding{"docker", "warn", "no engine answers: " + clean(strings.SplitN(text, "\n", 2)[0]),
-			"start dockerd, or let jobs run as plain processes: no isolation, no memory limits"}
+func (a *app) checkEngine(ctx context.Context) finding {
+	if a.Engine == nil {
+		return finding{"docker", "ok", "this binary starts plain processes only", ""}
 	}
-	return finding{"docker", "ok", "engine " + text, ""}
+	version, err := a.Engine(ctx)
+	if err != nil {
+		return finding{"docker", "warn", cleanLines(err.Error()),
+			"start Docker or set DOCKER_HOST, or let jobs run as plain processes: no isolation, no memory limits"}
+	}
+	return finding{"docker", "ok", "engine " + clean(version) + " answers", ""}
 }
 
 func (a *app) checkState() finding {

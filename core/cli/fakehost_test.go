@@ -47,8 +47,8 @@ type fakeHost struct {
 func runHost(ctx context.Context, o cli.HostOptions) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if o.Launcher == "nonsense" {
-		return core.Errorf(core.Invalid, "no launcher %q", o.Launcher).Do("docker or process")
+	if o.Launcher == "docker" {
+		return core.Errorf(core.HostLost, "no engine answers").Do("start it")
 	}
 	h := &fakeHost{dir: o.StateDir, occasional: o.Occasional, stop: stop}
 	if err := errors.Join(os.MkdirAll(filepath.Join(h.dir, "jobs"), 0o700), os.WriteFile(h.path("token"), []byte(token+"\n"), 0o600)); err != nil {

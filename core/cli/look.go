@@ -36,12 +36,21 @@ func (a *app) completeJobs(cmd *cobra.Command, _ []string, _ string) ([]string, 
 	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
+// states are those a job can be in.
+var states = []string{string(core.Queued), string(core.Starting), string(core.Running), string(core.Succeeded),
+	string(core.FailedJob), string(core.Canceled), string(core.Expired)}
+
 func (a *app) listCommand() *cobra.Command {
 	var limit int
 	var state string
 	c := &cobra.Command{
-		Use: "list", Aliases: []string{"ls", "jobs"}, Short: "List jobs, newest first", Args: cobra.NoArgs,
+		Use: "list", Aliases: []string{"ls", "jobs"}, Short: "List jobs, newest first", Args: takes(0, 0),
 		RunE: a.onHost(func(ctx context.Context, s *session, _ []string) error {
+			if state != "" {
+				if err := oneOf("job state", state, states...); err != nil {
+					return err
+				}
+			}
 			jobs, err := s.List(ctx, limit, state)
 			if err != nil {
 				return err
@@ -50,7 +59,13 @@ func (a *app) listCommand() *cobra.Command {
 			for i, j := range jobs {
 				names[i] = string(j.ID)
 			}
-			return a.print(jobs, func() string { return strings.Join(names, "\n") }, func(w io.Writer) {
+			if len(jobs) == 0 {
+				a.hint("no jobs; `capstan run SPEC` runs one")
+			}
+			return a.print(jobs, names, func(w io.Writer) {
+				if len(jobs) == 0 {
+					return
+				}
 				fmt.Fprintln(w, "ID\tKIND\tSTATE\tGANG\tSUBMITTED\tTOOK\tPROGRESS")
 				for _, j := range jobs {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%d x %s\t%s\t%s\t%s\n", j.ID, j.Spec.Kind, j.State, j.Spec.Gang.Size, j.Spec.Gang.CPU,
@@ -60,7 +75,8 @@ func (a *app) listCommand() *cobra.Command {
 		}),
 	}
 	c.Flags().IntVar(&limit, "limit", 50, "at most so many")
-	c.Flags().StringVar(&state, "job-state", "", "only jobs in this state: queued, starting, running, succeeded, failed, cancelled, timed-out")
+	c.Flags().StringVar(&state, "job-state", "", "only jobs in this state: "+strings.Join(states, ", "))
+	choose(c, "job-state", states...)
 	return c
 }
 
@@ -76,13 +92,13 @@ func took(j core.Job) string {
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "status JOB", Short: "Show one job", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		Use: "status JOB", Short: "Show one job", Args: takes(1, 1), ValidArgsFunction: a.completeJobs,
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			j, err := s.Get(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			return a.print(j, func() string { return string(j.ID) }, func(w io.Writer) { statusTable(w, j) })
+			return a.print(j, []string{string(j.ID)}, func(w io.Writer) { statusTable(w, j) })
 		}),
 	}
 }
@@ -120,17 +136,14 @@ func statusTable(w io.Writer, j *core.Job) {
 
 func (a *app) whyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "why JOB", Short: "Say why a job waits, or why it failed", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		Use: "why JOB", Short: "Say why a job waits, or why it failed", Args: takes(1, 1), ValidArgsFunction: a.completeJobs,
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			r, err := ask(ctx, s.RPC().Why, &apipb.JobRequest{Id: args[0]})
 			if err != nil {
 				return err
 			}
-			if a.output == "json" {
-				return printJSON(a.out, map[string]any{"text": r.Text, "blockers": r.Blockers, "remedy": r.Remedy})
-			}
-			fmt.Fprintln(a.out, r.Text)
-			return nil
+			v := map[string]any{"text": r.Text, "blockers": r.Blockers, "remedy": r.Remedy}
+			return a.print(v, r.Blockers, func(w io.Writer) { fmt.Fprintln(w, cleanLines(r.Text)) })
 		}),
 	}
 }
@@ -138,20 +151,18 @@ func (a *app) whyCommand() *cobra.Command {
 func (a *app) eventsCommand() *cobra.Command {
 	var follow bool
 	c := &cobra.Command{
-		Use: "events JOB", Short: "Show what happened to a job", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		Use: "events JOB", Short: "Show what happened to a job", Args: takes(1, 1), ValidArgsFunction: a.completeJobs,
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			enough := errors.New("enough")
-			err := s.Watch(ctx, args[0], 0, func(j *core.Job, e *apipb.JobEvent) error {
-				if e != nil && a.output == "json" {
-					return printJSON(a.out, map[string]any{"seq": e.Seq, "time": e.Time.AsTime(), "kind": e.Kind, "text": e.Text})
-				}
-				if e != nil {
-					fmt.Fprintf(a.out, "%s  %-18s %s\n", e.Time.AsTime().Local().Format("2006-01-02 15:04:05.000"), e.Kind, clean(e.Text))
-				}
-				if j != nil && !follow {
+			err := s.Watch(ctx, args[0], 0, func(_ *core.Job, e *apipb.JobEvent) error {
+				if e == nil && !follow {
 					return enough // the first document comes after all events so far
 				}
-				return nil
+				if e == nil {
+					return nil
+				}
+				return a.item(map[string]any{"seq": e.Seq, "time": e.Time.AsTime(), "kind": e.Kind, "text": e.Text}, e.Kind,
+					fmt.Sprintf("%s  %-18s %s", e.Time.AsTime().Local().Format("2006-01-02 15:04:05.000"), e.Kind, clean(e.Text)))
 			})
 			if errors.Is(err, enough) {
 				return nil
@@ -167,11 +178,14 @@ func (a *app) logsCommand() *cobra.Command {
 	r := &apipb.LogsRequest{}
 	var rank int32
 	c := &cobra.Command{
-		Use: "logs JOB", Short: "Show a job's log", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		Use: "logs JOB", Short: "Show a job's log", Args: takes(1, 1), ValidArgsFunction: a.completeJobs,
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 			defer stop()
 			r.Id, r.Rank = args[0], rank
+			if r.Tail < 0 || rank < -1 || r.Epoch < 0 {
+				return core.Errorf(core.Invalid, "a rank, an attempt or a number of lines is negative").Do("`capstan logs --help` says what they mean")
+			}
 			return a.logs(ctx, s.Client, r)
 		}),
 	}
@@ -200,7 +214,10 @@ func (a *app) logs(ctx context.Context, client *api.Client, r *apipb.LogsRequest
 			}
 			shown++
 			tries = 0
-			a.logLine(s.Msg())
+			if err := a.logLine(s.Msg()); err != nil {
+				s.Close()
+				return err
+			}
 		}
 		err = api.FromConnect(s.Err())
 		s.Close()
@@ -222,14 +239,11 @@ func (a *app) logs(ctx context.Context, client *api.Client, r *apipb.LogsRequest
 	}
 }
 
-func (a *app) logLine(l *apipb.LogLine) {
-	if a.output == "json" {
-		printJSON(a.out, map[string]any{"time": l.Time.AsTime(), "rank": l.Rank, "attempt": l.Epoch, "text": l.Text})
-		return
-	}
+func (a *app) logLine(l *apipb.LogLine) error {
 	who := "coord"
 	if l.Rank >= 0 {
 		who = fmt.Sprintf("%5d", l.Rank)
 	}
-	fmt.Fprintf(a.out, "%s %s  %s\n", l.Time.AsTime().Local().Format("15:04:05.000"), who, clean(l.Text))
+	return a.item(map[string]any{"time": l.Time.AsTime(), "rank": l.Rank, "attempt": l.Epoch, "text": l.Text}, clean(l.Text),
+		fmt.Sprintf("%s %s  %s", l.Time.AsTime().Local().Format("15:04:05.000"), who, clean(l.Text)))
 }

@@ -20,12 +20,21 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"capstan": func() {
 		w := cli.Wiring{
 			Version: "v1.2.3", Kinds: []core.Description{echo}, Host: runHost, Patience: 3 * time.Second,
+			Engine: engine,
 			Store: func(core.StoreAccess) (cli.Store, error) {
 				return shelf{"results/a": "one\n", "results/b": "two\n"}, nil
 			},
 		}
 		os.Exit(cli.Run(context.Background(), w, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}})
+}
+
+// engine is one that $ENGINE describes.
+func engine(context.Context) (string, error) {
+	if why := os.Getenv("ENGINE"); why != "" {
+		return "", core.Errorf(core.HostLost, "no engine answers: %s", why)
+	}
+	return "27.1, API 1.46", nil
 }
 
 // echo is the one kind of these tests.
@@ -101,6 +110,9 @@ func appears(path string, stop <-chan struct{}) bool {
 type shelf map[string]string
 
 func (s shelf) List(_ context.Context, prefix string, each func(string, int64, time.Time) error) error {
+	if !strings.HasPrefix(prefix, "results/") {
+		return core.Errorf(core.NotFound, "no bucket").At(prefix)
+	}
 	for _, path := range []string{"results/a", "results/b"} {
 		if strings.HasPrefix(path, prefix) {
 			if err := each(path, int64(len(s[path])), time.Unix(0, 0)); err != nil {
@@ -122,7 +134,7 @@ func (s shelf) Get(_ context.Context, path string, w io.Writer) error {
 
 func (s shelf) Put(_ context.Context, path string, r io.Reader, size int64) error {
 	b, err := io.ReadAll(r)
-	if err == nil && int64(len(b)) != size {
+	if err == nil && size >= 0 && int64(len(b)) != size {
 		err = io.ErrUnexpectedEOF
 	}
 	return err

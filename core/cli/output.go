@@ -19,25 +19,58 @@ func printJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// print writes v in the format asked for; name and table make its other forms.
-func (a *app) print(v any, name func() string, table func(w io.Writer)) error {
+// print writes v in the format asked for; names are its name, or those of its
+// elements, and table makes its form for people.
+func (a *app) print(v any, names []string, table func(w io.Writer)) error {
 	switch a.output {
-	case "json":
-		return printJSON(a.out, v)
-	case "yaml":
-		b, err := toYAML(v)
-		if err != nil {
-			return err
-		}
-		_, err = a.out.Write(b)
-		return err
+	case "json", "yaml":
+		return a.write(a.out, v)
 	case "name":
-		_, err := fmt.Fprintln(a.out, name())
-		return err
+		for _, n := range names {
+			if _, err := fmt.Fprintln(a.out, n); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	tw := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
 	table(tw)
 	return tw.Flush()
+}
+
+// write writes v as the document -o asks for.
+func (a *app) write(w io.Writer, v any) error {
+	if a.output != "yaml" {
+		return printJSON(w, v)
+	}
+	b, err := toYAML(v)
+	if err == nil {
+		_, err = w.Write(b)
+	}
+	return err
+}
+
+// item writes one of a stream's elements in the format asked for: a line of
+// JSON, a document of YAML, its name, or line.
+func (a *app) item(v any, name, line string) error {
+	var err error
+	switch a.output {
+	case "json":
+		enc := json.NewEncoder(a.out)
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	case "yaml":
+		b, failed := toYAML(v)
+		if failed != nil {
+			return failed
+		}
+		_, err = fmt.Fprintf(a.out, "---\n%s", b)
+	case "name":
+		_, err = fmt.Fprintln(a.out, name)
+	default:
+		_, err = fmt.Fprintln(a.out, line)
+	}
+	return err
 }
 
 // toYAML writes what the JSON form of v is, as YAML.

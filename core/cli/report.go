@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"io"
 	"text/tabwriter"
 
 	"github.com/capstan-run/capstan/core"
@@ -13,8 +12,8 @@ func (a *app) report(j *core.Job) error {
 	if j == nil || j.Outcome == nil {
 		return core.Errorf(core.HostLost, "the job's outcome is unknown")
 	}
-	if a.output == "json" || a.output == "yaml" || a.output == "name" {
-		if err := a.print(j, func() string { return string(j.ID) }, func(io.Writer) {}); err != nil {
+	if a.output != "table" {
+		if err := a.print(j, []string{string(j.ID)}, nil); err != nil {
 			return err
 		}
 		if err := j.Outcome.Err(); err != nil {

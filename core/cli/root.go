@@ -34,7 +34,7 @@ func Run(ctx context.Context, w Wiring, args []string, in io.Reader, out, errw i
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errw)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
@@ -44,11 +44,10 @@ func Run(ctx context.Context, w Wiring, args []string, in io.Reader, out, errw i
 	}
 	var e *core.Error
 	if !errors.As(err, &e) {
-		// cobra's own: unknown command, wrong flag or number of arguments.
-		e = core.Errorf(core.Invalid, "%v", err).Do("`capstan --help` lists the commands")
 		if errors.Is(err, context.Canceled) {
 			return core.Cancelled.ExitCode()
 		}
+		e = usageError(cmd, err)
 	}
 	a.printError(e)
 	return e.Kind.ExitCode()
@@ -73,12 +72,11 @@ at all, and moves Arrow data between them.
 	f := root.PersistentFlags()
 	f.StringVar(&a.address, "host", os.Getenv("CAPSTAN_HOST"), "address of the host: unix:///path or https://… ($CAPSTAN_HOST)")
 	f.StringVar(&a.state, "state", defaultState(), "state directory of a local host ($CAPSTAN_STATE)")
-	f.StringVarP(&a.output, "output", "o", "", "output format: table, json, yaml, name")
+	f.StringVarP(&a.output, "output", "o", "table", "output format: table, json, yaml, name")
+	choose(root, "output", formats...)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		switch a.output {
-		case "", "table", "wide", "json", "yaml", "name":
-		default:
-			return core.Errorf(core.Invalid, "output format %q", a.output).Do("one of table, wide, json, yaml, name")
+		if err := oneOf("output format", a.output, formats...); err != nil {
+			return err
 		}
 		abs, err := filepath.Abs(a.state)
 		a.state = abs
@@ -98,8 +96,13 @@ at all, and moves Arrow data between them.
 	add("look", a.listCommand(), a.statusCommand(), a.whyCommand(), a.logsCommand(), a.eventsCommand())
 	add("admin", a.nodeCommand(), a.pluginCommand(), a.storeCommand())
 	add("admin", a.Extra...)
-	return root
+	root.SetHelpCommandGroupID("look")
+	root.SetCompletionCommandGroupID("admin")
+	return family(root)
 }
+
+// formats are what -o takes.
+var formats = []string{"table", "json", "yaml", "name"}
 
 // defaultState is where a local host keeps its things.
 func defaultState() string {
@@ -118,8 +121,8 @@ func defaultState() string {
 
 // printError tells a person what happened, where, and what to do.
 func (a *app) printError(e *core.Error) {
-	if a.output == "json" {
-		printJSON(a.err, map[string]any{"error": map[string]any{"kind": e.Kind, "what": errorWhat(e), "where": e.Where,
+	if a.output == "json" || a.output == "yaml" {
+		a.write(a.err, map[string]any{"error": map[string]any{"kind": e.Kind, "what": errorWhat(e), "where": e.Where,
 			"remedy": e.Remedy, "detail": e.Detail, "diagnostics": e.Diagnostics}})
 		return
 	}

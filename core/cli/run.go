@@ -24,12 +24,17 @@ func (a *app) runCommand() *cobra.Command {
 	var id string
 	var detach, quiet bool
 	c := &cobra.Command{
-		Use: "run SPEC", Short: "Submit a job, follow it, and exit with its outcome", Args: cobra.ExactArgs(1),
+		Use: "run SPEC", Short: "Submit a job, follow it, and exit with its outcome", Args: takes(1, 1),
 		Long: `Submits the document SPEC (- for standard input), follows the job to its end and
 exits with its outcome. With no host running it starts one for the occasion.
 Ctrl-C detaches: the job goes on.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if a.launcher != "" {
+				if err := oneOf("launcher", a.launcher, launchers...); err != nil {
+					return err
+				}
+			}
 			doc, source, dir, err := a.document(args[0])
 			if err != nil {
 				return err
@@ -43,8 +48,7 @@ Ctrl-C detaches: the job goes on.`,
 					return err
 				}
 				if detach {
-					fmt.Fprintln(a.out, jobID)
-					return nil
+					return a.printID(jobID)
 				}
 				job, err := a.follow(ctx, s.Client, jobID, quiet)
 				if errors.Is(err, errDetached) {
@@ -62,7 +66,8 @@ Ctrl-C detaches: the job goes on.`,
 	f.StringVar(&id, "id", "", "id of the job; the same id with the same spec attaches to it")
 	f.BoolVar(&detach, "detach", false, "print the id and return at once")
 	f.BoolVarP(&quiet, "quiet", "q", false, "no progress, only the result")
-	f.StringVar(&a.launcher, "launcher", "", "launcher of a host started for the occasion: docker, process")
+	f.StringVar(&a.launcher, "launcher", "", "launcher of a host started for the occasion: auto, docker, process")
+	choose(c, "launcher", launchers...)
 	return c
 }
 
@@ -70,7 +75,7 @@ func (a *app) submitCommand() *cobra.Command {
 	var id string
 	var quiet bool
 	c := &cobra.Command{
-		Use: "submit SPEC", Short: "Submit a job and print its id", Args: cobra.ExactArgs(1),
+		Use: "submit SPEC", Short: "Submit a job and print its id", Args: takes(1, 1),
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			doc, source, dir, err := a.document(args[0])
 			if err != nil {
@@ -80,11 +85,10 @@ func (a *app) submitCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.output == "json" {
-				return printJSON(a.out, map[string]string{"id": string(jobID)})
+			if err := a.printID(jobID); err != nil {
+				return err
 			}
-			fmt.Fprintln(a.out, jobID)
-			if !quiet && a.output != "name" {
+			if !quiet && a.output == "table" {
 				a.comeBack(jobID)
 			}
 			return nil
@@ -93,6 +97,11 @@ func (a *app) submitCommand() *cobra.Command {
 	c.Flags().StringVar(&id, "id", "", "id of the job; the same id with the same spec attaches to it")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the id only")
 	return c
+}
+
+// printID answers with a job's id.
+func (a *app) printID(id core.JobID) error {
+	return a.print(map[string]string{"id": string(id)}, []string{string(id)}, func(w io.Writer) { fmt.Fprintln(w, id) })
 }
 
 // comeBack tells how to find a job again.
@@ -118,7 +127,7 @@ func (a *app) document(name string) (doc []byte, source, dir string, err error) 
 	defer f.Close()
 	doc, err = io.ReadAll(io.LimitReader(f, 8<<20))
 	if err != nil {
-		return nil, "", "", core.Errorf(core.Invalid, "%v", err)
+		return nil, "", "", core.Errorf(core.Invalid, "%v", err).Do("SPEC is one YAML or JSON file, or - for standard input")
 	}
 	abs, err := filepath.Abs(name)
 	return doc, name, filepath.Dir(abs), err
@@ -290,7 +299,7 @@ func (a *app) waitCommand() *cobra.Command {
 	var timeout time.Duration
 	var quiet bool
 	c := &cobra.Command{
-		Use: "wait JOB...", Short: "Follow jobs to their end and exit with their outcome", Args: cobra.MinimumNArgs(1),
+		Use: "wait JOB...", Short: "Follow jobs to their end and exit with their outcome", Args: takes(1, -1),
 		ValidArgsFunction: a.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if timeout > 0 {
@@ -343,36 +352,45 @@ func (a *app) waitOne(ctx context.Context, c *api.Client, ref string, quiet bool
 func (a *app) cancelCommand() *cobra.Command {
 	var reason string
 	c := &cobra.Command{
-		Use: "cancel JOB...", Short: "End jobs", Args: cobra.MinimumNArgs(1), ValidArgsFunction: a.completeJobs,
+		Use: "cancel JOB...", Short: "End jobs", Args: takes(1, -1), ValidArgsFunction: a.completeJobs,
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
-			for _, ref := range args {
-				j, err := s.Cancel(ctx, ref, reason)
-				if err != nil {
-					return err
+			var worst error
+			for _, ref := range args { // one that is not there keeps no other running
+				if err := a.cancel(ctx, s, ref, reason); err != nil {
+					if worst != nil {
+						a.printError(core.AsError(worst))
+					}
+					worst = err
 				}
-				if j.State.Final() {
-					a.hint("job %s is %s already", j.ID, j.State)
-					continue
-				}
-				fmt.Fprintln(a.out, j.ID)
 			}
-			return nil
+			return worst
 		}),
 	}
 	c.Flags().StringVar(&reason, "reason", "", "why, for the job's history")
 	return c
 }
 
+func (a *app) cancel(ctx context.Context, s *session, ref, reason string) error {
+	j, err := s.Cancel(ctx, ref, reason)
+	if err != nil {
+		return err
+	}
+	if j.State.Final() {
+		a.hint("job %s is %s already", j.ID, j.State)
+		return nil
+	}
+	return a.item(map[string]any{"id": j.ID}, string(j.ID), string(j.ID))
+}
+
 func (a *app) retryCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "retry JOB", Short: "Submit a finished job's spec again", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeJobs,
+		Use: "retry JOB", Short: "Submit a finished job's spec again", Args: takes(1, 1), ValidArgsFunction: a.completeJobs,
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
 			r, err := ask(ctx, s.RPC().Retry, &apipb.JobRequest{Id: args[0]})
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.out, r.Id)
-			return nil
+			return a.printID(core.JobID(r.Id))
 		}),
 	}
 }

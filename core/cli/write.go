@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/api"
@@ -51,21 +52,37 @@ func (a *app) completeKinds(cmd *cobra.Command, _ []string, _ string) ([]string,
 
 func (a *app) initCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "init KIND", Short: "Write a first document of a kind to standard output", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeKinds,
+		Use: "init KIND", Short: "Write a first document of a kind to standard output", Args: takes(1, 1), ValidArgsFunction: a.completeKinds,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			k, err := a.kind(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(a.out, strings.TrimRight(k.Example, "\n")+"\n")
-			return err
+			if k.Example == "" {
+				return core.Errorf(core.NotFound, "kind %s brings no example", k.Kind).Do("`capstan schema " + k.Kind + "` shows what its documents hold")
+			}
+			return a.printExample(k)
 		},
 	}
 }
 
+// printExample writes a kind's example: as it is, with its comments, unless
+// JSON or another form is asked for.
+func (a *app) printExample(k *core.Description) error {
+	if a.output == "table" || a.output == "yaml" {
+		_, err := fmt.Fprintln(a.out, strings.TrimRight(k.Example, "\n"))
+		return err
+	}
+	var v any
+	if err := yaml.Unmarshal([]byte(k.Example), &v); err != nil {
+		return core.Errorf(core.Internal, "the example of kind %s: %v", k.Kind, err)
+	}
+	return a.print(v, []string{k.Kind}, nil)
+}
+
 func (a *app) schemaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "schema KIND", Short: "Print the JSON Schema of a kind's documents, for editors", Args: cobra.ExactArgs(1), ValidArgsFunction: a.completeKinds,
+		Use: "schema KIND", Short: "Print the JSON Schema of a kind's documents, for editors", Args: takes(1, 1), ValidArgsFunction: a.completeKinds,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			k, err := a.kind(cmd.Context(), args[0])
 			if err != nil {
@@ -75,15 +92,18 @@ func (a *app) schemaCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = a.out.Write(s)
-			return err
+			if a.output == "table" || a.output == "json" {
+				_, err = a.out.Write(s)
+				return err
+			}
+			return a.print(s, []string{k.Kind}, nil)
 		},
 	}
 }
 
 func (a *app) validateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "validate SPEC", Short: "Check a document, without a host", Args: cobra.ExactArgs(1),
+		Use: "validate SPEC", Short: "Check a document, without a host", Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			doc, source, dir, err := a.document(args[0])
 			if err != nil {
@@ -100,8 +120,8 @@ func (a *app) validateCommand() *cobra.Command {
 			if _, err := spec.Ships(doc, kinds, dir); err != nil {
 				return err
 			}
-			if a.output == "json" || a.output == "yaml" {
-				return a.print(s, nil, nil)
+			if a.output != "table" {
+				return a.print(s, []string{s.Metadata.Name}, nil)
 			}
 			a.hint("%s is a valid %s job", source, s.Kind)
 			return nil
@@ -111,7 +131,7 @@ func (a *app) validateCommand() *cobra.Command {
 
 func (a *app) planCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "plan SPEC", Short: "Say what a job would do and where it would run, without running it", Args: cobra.ExactArgs(1),
+		Use: "plan SPEC", Short: "Say what a job would do and where it would run, without running it", Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			doc, source, dir, err := a.document(args[0])
@@ -147,8 +167,13 @@ func (a *app) printPlan(r *apipb.PlanResponse) error {
 	if err := api.FromStruct(r.Plan, &p); err != nil {
 		return err
 	}
-	if a.output == "json" || a.output == "yaml" {
-		if err := a.print(map[string]any{"plan": p, "placement": r.Placement, "placeableNow": r.PlaceableNow, "placeableEver": r.PlaceableEver}, nil, nil); err != nil {
+	if a.output != "table" {
+		v := map[string]any{"plan": p, "placement": r.Placement, "placeableNow": r.PlaceableNow, "placeableEver": r.PlaceableEver}
+		var names []string
+		for _, g := range p.Gangs {
+			names = append(names, g.Name)
+		}
+		if err := a.print(v, names, nil); err != nil {
 			return err
 		}
 	} else {

@@ -154,7 +154,7 @@ func TestUserland(t *testing.T) {
 // A user's image gets our binary as its first process and keeps its files.
 func TestUserImage(t *testing.T) {
 	b := newBench(t)
-	if !launchtest.Static(t) {
+	if !launchtest.Static() {
 		t.Skip("this test binary needs a dynamic linker, which the image has not")
 	}
 	engine := dial(t)
@@ -276,6 +276,17 @@ func TestImagePruned(t *testing.T) {
 }
 
 // Where nothing answers, New says so in words fit for a user, in time.
+func TestVersion(t *testing.T) {
+	open(t, t.TempDir(), launchtest.Instance()).Close() // skips where no engine answers
+	if v, err := docker.Version(t.Context(), ""); err != nil || !strings.Contains(v, ", API 1.") {
+		t.Errorf("version %q, %v", v, err)
+	}
+	v, err := docker.Version(t.Context(), "unix:///nowhere/docker.sock")
+	if !errors.Is(err, launch.ErrNoEngine) || core.AsError(err).Remedy == "" {
+		t.Errorf("version %q, %v", v, err)
+	}
+}
+
 func TestNoEngine(t *testing.T) {
 	silent, err := net.Listen("unix", filepath.Join(t.TempDir(), "silent.sock"))
 	if err != nil {

@@ -131,18 +131,40 @@ func (l *Launcher) open(ctx context.Context) error {
 	return nil
 }
 
+// Version asks the engine at endpoint (as Config.Endpoint) who it is:
+// "20.10.24, API 1.41". The error is that of New.
+func Version(ctx context.Context, endpoint string) (string, error) {
+	engine, err := dial(endpoint)
+	if err != nil {
+		return "", err
+	}
+	defer engine.Close()
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	v, err := engine.ServerVersion(ctx)
+	if err != nil {
+		return "", silent(engine, err)
+	}
+	return fmt.Sprintf("%s, API %s", v.Version, v.APIVersion), nil
+}
+
+// silent is the error of an engine that does not say who it is.
+func silent(engine *client.Client, cause error) *core.Error {
+	return &core.Error{
+		Kind:   core.HostLost,
+		What:   fmt.Sprintf("no Docker engine answers at %s", engine.DaemonHost()),
+		Remedy: "start Docker, or set DOCKER_HOST, or choose the process launcher",
+		Err:    noEngine{cause},
+	}
+}
+
 // hello asks the engine who it is.
 func (l *Launcher) hello(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	info, err := l.engine.Info(ctx)
 	if err != nil {
-		return &core.Error{
-			Kind:   core.HostLost,
-			What:   fmt.Sprintf("no Docker engine answers at %s", l.engine.DaemonHost()),
-			Remedy: "start Docker, or set DOCKER_HOST, or choose the process launcher",
-			Err:    noEngine{err},
-		}
+		return silent(l.engine, err)
 	}
 	if info.OSType != "linux" {
 		return core.Errorf(core.Invalid, "the Docker engine at %s runs %s containers", l.engine.DaemonHost(), info.OSType).

@@ -2,7 +2,6 @@ package launchtest
 
 import (
 	"context"
-	"debug/elf"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/launch/binary"
 )
 
 // patience bounds every wait for an event: passing it is a failure.
@@ -132,7 +132,7 @@ func (g *Gang) Executor(id string) launch.Executor {
 		Labels:    map[string]string{"job": "j", "epoch": "1", "gang": "main", "rank": id},
 		CPU:       500,
 		Memory:    128 << 20,
-		Userland:  !Static(g.t),
+		Userland:  !Static(),
 		Init:      []string{agentArg},
 		Shared:    g.Shared,
 		Bootstrap: boot,
@@ -189,20 +189,7 @@ func (a *Agent) Gone() {
 }
 
 // Static reports whether this test binary runs without a dynamic linker.
-func Static(t *testing.T) bool {
-	t.Helper()
-	f, err := elf.Open("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for _, p := range f.Progs {
-		if p.Type == elf.PT_INTERP {
-			return false
-		}
-	}
-	return true
-}
+func Static() bool { return binary.Interpreter("") == "" }
 
 // Await returns the next end, which must come in time.
 func Await(t *testing.T, l launch.Launcher) launch.Exit {
