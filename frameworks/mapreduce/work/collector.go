@@ -13,7 +13,8 @@ import (
 )
 
 // Collector takes the pairs of a map task, combines them, and at the end
-// writes them as an exchange file, sorted by partition and key (law W1).
+// writes them as an exchange file, by partition and, unless their order does
+// not matter, sorted by key (law W1).
 //
 // A Collector is not safe for concurrent use.
 type Collector struct {
@@ -23,8 +24,9 @@ type Collector struct {
 	budget int // bytes
 	spills spills
 
-	table   *tableStore  // when folding
+	tally   *tallyStore  // when folding
 	count   bool         // fold 1 for each pair, whatever its value
+	loose   bool         // when folding: who reads the file folds again, and needs no order
 	slots   *slotStore   // when combining numbers by a function
 	records *recordStore // else
 	combine combine      // over groups of the records, nil for none
@@ -44,7 +46,7 @@ func bitsOf(v float64) uint64     { return math.Float64bits(v) }
 // Emit takes a pair with a value of bytes.
 func (c *Collector) Emit(key, value []byte) error {
 	switch {
-	case c.table != nil && c.count:
+	case c.tally != nil && c.count:
 		return c.fold(key, 1)
 	case c.kinds.Value.whole():
 		v, err := parseWhole(key, value)
@@ -69,7 +71,7 @@ func (c *Collector) Emit(key, value []byte) error {
 // EmitInt takes a pair with a whole value.
 func (c *Collector) EmitInt(key []byte, v int64) error {
 	switch {
-	case c.table != nil:
+	case c.tally != nil:
 		if c.count {
 			v = 1
 		}
@@ -88,7 +90,7 @@ func (c *Collector) EmitFloat(key []byte, v float64) error {
 	switch {
 	case c.kinds.Value == Float64:
 		return c.num(key, math.Float64bits(v))
-	case c.table != nil && c.count:
+	case c.tally != nil && c.count:
 		return c.fold(key, 1)
 	case c.kinds.Value.whole():
 		if v != math.Trunc(v) || math.Abs(v) >= 1<<63 {
@@ -103,25 +105,28 @@ func (c *Collector) EmitFloat(key []byte, v float64) error {
 
 func (c *Collector) fold(key []byte, v int64) error {
 	c.emitted++
-	if c.table.tight(1, c.budget) {
-		if err := c.spill(); err != nil {
-			return err
-		}
-	}
-	c.table.Add(key, v)
-	return nil
+	c.tally.Add(key, v)
+	return c.relieve()
 }
 
 // addSpans takes words of a block, each with the value v. Only for collectors
 // that fold.
 func (c *Collector) addSpans(p []byte, words []span, v int64) error {
 	c.emitted += int64(len(words))
-	if c.table.tight(len(words), c.budget) {
-		if err := c.spill(); err != nil {
-			return err
-		}
+	c.tally.addSpans(p, words, v)
+	return c.relieve()
+}
+
+// relieve makes room in a tally that holds too much: by folding, and if that
+// frees less than half of it, by spilling.
+func (c *Collector) relieve() error {
+	if !c.tally.tight(c.budget) {
+		return nil
 	}
-	c.table.addSpans(p, words, v)
+	c.tally.compact()
+	if c.tally.tight(c.budget / 2) {
+		return c.spill()
+	}
 	return nil
 }
 
@@ -155,8 +160,8 @@ func (c *Collector) room() error {
 // store is the one in use.
 func (c *Collector) store() pairStore {
 	switch {
-	case c.table != nil:
-		return c.table
+	case c.tally != nil:
+		return c.tally
 	case c.slots != nil:
 		return c.slots
 	}
@@ -166,7 +171,7 @@ func (c *Collector) store() pairStore {
 // spill writes what is stored as a run in scratch space and forgets it.
 func (c *Collector) spill() error {
 	path := c.spills.name()
-	index, err := c.write(context.Background(), path)
+	index, err := c.writeSorted(context.Background(), path)
 	if err != nil {
 		return err
 	}
@@ -178,8 +183,12 @@ func (c *Collector) spill() error {
 // afterwards, also after an error.
 func (c *Collector) Finish(ctx context.Context, path string) (*shuffle.Index, error) {
 	defer c.spills.remove()
-	if len(c.spills.runs) == 0 {
-		return c.write(ctx, path)
+	switch {
+	case len(c.spills.runs) > 0:
+	case c.loose:
+		return c.writeLoose(path)
+	default:
+		return c.writeSorted(ctx, path)
 	}
 	if !c.store().empty() {
 		if err := c.spill(); err != nil {
@@ -189,13 +198,13 @@ func (c *Collector) Finish(ctx context.Context, path string) (*shuffle.Index, er
 	return c.mergeSpills(ctx, path)
 }
 
-// write sorts what is stored, writes it to path, and empties the store.
-func (c *Collector) write(ctx context.Context, path string) (*shuffle.Index, error) {
-	if c.table != nil && c.table.Overflow() {
-		return nil, overflow()
-	}
+// writeSorted sorts what is stored, writes it to path, and empties the store.
+func (c *Collector) writeSorted(ctx context.Context, path string) (*shuffle.Index, error) {
 	s := c.store()
 	sorted, ends := c.sorter.sort(s.items(c.order, c.part), c.part.parts, s.arrange, s.compare(c.order))
+	if err := c.overflowed(); err != nil {
+		return nil, err
+	}
 	w, err := newRunWriter(path, c.kinds.Value, c.part.parts)
 	if err != nil {
 		return nil, err
@@ -215,6 +224,32 @@ func (c *Collector) write(ctx context.Context, path string) (*shuffle.Index, err
 	}
 	s.reset()
 	return index, nil
+}
+
+// writeLoose folds what is stored and writes it to path.
+func (c *Collector) writeLoose(path string) (*shuffle.Index, error) {
+	c.tally.Fold()
+	if err := c.overflowed(); err != nil {
+		return nil, err
+	}
+	w, err := newRunWriter(path, c.kinds.Value, c.part.parts)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	for p := range c.part.parts {
+		if err := w.copy(p, &tallyRun{todo: c.tally.of(p), batch: c.batch}); err != nil {
+			return nil, err
+		}
+	}
+	return w.Commit()
+}
+
+func (c *Collector) overflowed() error {
+	if c.tally != nil && c.tally.Overflow() {
+		return overflow()
+	}
+	return nil
 }
 
 func (c *Collector) writePartition(ctx context.Context, w *runWriter, p int, r run) error {
@@ -261,8 +296,8 @@ func (c *Collector) mergePartition(ctx context.Context, m *merger, w *runWriter)
 	g := newGroups(m, 0, nil)
 	var err error
 	switch {
-	case c.table != nil:
-		err = foldGroups(c.table.fold, g, w)
+	case c.tally != nil:
+		err = foldGroups(c.tally.fold, g, w)
 	case c.combine != nil:
 		err = c.combine(ctx, g, w)
 	default:

@@ -70,7 +70,7 @@ func (m *wordMapper) Block(_ context.Context, b input.Block, out Emitter) error 
 		p = m.lowered(p)
 	}
 	c, folding := out.(*Collector)
-	folding = folding && c.table != nil
+	folding = folding && c.tally != nil
 	for at := 0; at < len(p); {
 		var words []span
 		words, at = m.next(p, at)

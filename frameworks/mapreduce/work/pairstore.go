@@ -24,47 +24,38 @@ type pairStore interface {
 	reset()
 }
 
-// tableStore is a Table as a store.
-type tableStore struct {
-	*Table
+// entrySort brings entries into the order of their keys.
+type entrySort struct {
 	sorted []item
 	// dense is the entries in the order of arrange: gathered once, so that the
 	// passes after it go through memory in order.
 	dense []entry
 }
 
-func (s *tableStore) empty() bool { return s.len == 0 }
-func (s *tableStore) reset()      { s.Table.Reset() }
-
-func (s *tableStore) items(order Order, part *Partitioner) []item {
-	s.sorted = s.sorted[:0]
-	var buf [inlineKey]byte
-	for i := range s.entries {
-		e := &s.entries[i]
-		if e.size == 0 {
-			continue
-		}
-		key := s.key(e, &buf)
-		s.sorted = append(s.sorted, item{order.Prefix(key), uint32(part.Of(key)), uint32(i)})
+// prefix is the prefix of an entry's key.
+func (e *entry) prefix(order Order, key func(*entry, *[inlineKey]byte) []byte) uint64 {
+	if order == (Order{}) {
+		return bits.ReverseBytes64(e.lo)
 	}
-	return s.sorted
+	var buf [inlineKey]byte
+	return order.Prefix(key(e, &buf))
 }
 
-func (s *tableStore) arrange(items []item) {
+func (s *entrySort) gather(entries []entry, items []item) {
 	if cap(s.dense) < len(items) {
-		s.dense = newEntries(len(items))
+		s.dense = make([]entry, len(items))
 	}
 	s.dense = s.dense[:len(items)]
 	for i := range items {
-		s.dense[i] = s.entries[items[i].ref]
+		s.dense[i] = entries[items[i].ref]
 		items[i].ref = uint32(i)
 	}
 }
 
-func (s *tableStore) compare(order Order) func(a, b item) int {
+func (s *entrySort) compare(order Order, key func(*entry, *[inlineKey]byte) []byte) func(a, b item) int {
 	whole := func(x, y *entry) int {
 		var xb, yb [inlineKey]byte
-		return order.Compare(s.key(x, &xb), s.key(y, &yb))
+		return order.Compare(key(x, &xb), key(y, &yb))
 	}
 	if order != (Order{}) {
 		return func(a, b item) int { return whole(&s.dense[a.ref], &s.dense[b.ref]) }
@@ -80,20 +71,108 @@ func (s *tableStore) compare(order Order) func(a, b item) int {
 	}
 }
 
-func (s *tableStore) fill(p *pairs, items []item) int {
-	var buf [inlineKey]byte
-	for i, it := range items {
+// tallyStore is a Tally as a store.
+type tallyStore struct {
+	*Tally
+	entrySort
+	all []entry // of all buckets; hi of a long key is its bucket
+}
+
+func (s *tallyStore) reset() { s.Tally.Reset() }
+
+func (s *tallyStore) items(order Order, _ *Partitioner) []item {
+	s.Fold()
+	n := 0
+	for b := range s.buckets {
+		n += len(s.buckets[b].pending)
+	}
+	if cap(s.all) < n {
+		s.all, s.sorted = make([]entry, 0, n), make([]item, 0, n)
+	}
+	s.all, s.sorted = s.all[:0], s.sorted[:0]
+	for b := range s.buckets {
+		k := &s.buckets[b]
+		for i := range k.pending {
+			e := &k.pending[i]
+			s.sorted = append(s.sorted, item{e.prefix(order, k.key), uint32(b) >> s.sub, uint32(len(s.all))})
+			s.all = append(s.all, *e)
+			if e.size > inlineKey+1 {
+				s.all[len(s.all)-1].hi = uint64(b)
+			}
+		}
+	}
+	return s.sorted
+}
+
+// key returns the key of an entry of all or dense.
+func (s *tallyStore) key(e *entry, buf *[inlineKey]byte) []byte {
+	if e.size > inlineKey+1 {
+		return s.buckets[e.hi].long(e)
+	}
+	return e.short(buf)
+}
+
+func (s *tallyStore) arrange(items []item) { s.gather(s.all, items) }
+func (s *tallyStore) compare(order Order) func(a, b item) int {
+	return s.entrySort.compare(order, s.key)
+}
+
+func (s *tallyStore) fill(p *pairs, items []item) int {
+	for i := range items {
 		if p.full() {
 			return i
 		}
-		e := &s.dense[it.ref]
-		p.keys.add(s.key(e, &buf))
-		if p.kind.whole() {
-			p.ints = append(p.ints, e.acc)
-		}
+		s.add(p, &s.dense[items[i].ref])
 	}
 	return len(items)
 }
+
+// add appends an entry of all or dense to p.
+func (s *tallyStore) add(p *pairs, e *entry) {
+	var buf [inlineKey]byte
+	p.keys.add(s.key(e, &buf))
+	if p.kind.whole() {
+		p.ints = append(p.ints, e.acc)
+	}
+}
+
+// tallyRun is a partition of a folded tally as a run, in no order. Its batches are
+// valid until the next call.
+type tallyRun struct {
+	todo  []bucket
+	at    int // in todo[0]
+	batch *pairs
+}
+
+func (r *tallyRun) Next() (arrow.Record, error) {
+	r.batch.reset()
+	for len(r.todo) > 0 && !r.batch.full() {
+		r.take(&r.todo[0])
+	}
+	if r.batch.rows() == 0 {
+		return nil, io.EOF
+	}
+	return r.batch.record(), nil
+}
+
+// take moves entries of k to the batch, until that is full or k is done.
+func (r *tallyRun) take(k *bucket) {
+	var buf [inlineKey]byte
+	for i := r.at; i < len(k.pending); i++ {
+		if r.batch.full() {
+			r.at = i
+			return
+		}
+		e := &k.pending[i]
+		r.batch.keys.add(k.key(e, &buf))
+		if r.batch.kind.whole() {
+			r.batch.ints = append(r.batch.ints, e.acc)
+		}
+	}
+	r.todo, r.at = r.todo[1:], 0
+}
+
+func (r *tallyRun) Close() error { return nil }
 
 // recordStore is records as a store.
 type recordStore struct{ records }

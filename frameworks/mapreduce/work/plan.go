@@ -24,8 +24,9 @@ type plan struct {
 	result   Kinds
 
 	newMapper  func(*Context) (Mapper, error)
-	fold       Fold // of the collector's table; 0 for records
-	count      bool
+	fold       Fold                            // of the collector's tally; 0 for none
+	count      bool                            // the fold is over ones, whatever the values
+	refolds    bool                            // the reduce is the same fold: it takes folded pairs in any order
 	newCombine func(*Context) (Reducer, error) // nil: none, or fold does it
 	newReducer func(*Context) (Reducer, error) // nil in a map-only job
 }
@@ -229,6 +230,7 @@ func (p *plan) resolveReduce(functions Registry) error {
 		if p.body.Combine == nil && f.In == f.Out {
 			p.fold = f.Fold
 		}
+		p.refolds = p.foldsAgain(f.Fold) && f.In == f.Out
 	default:
 		return p.reduceWith(s)
 	}
@@ -272,8 +274,15 @@ func (p *plan) reduceWith(s *spec.Step) error {
 			At("use").Do("give both the same type")
 	}
 	p.result = Kinds{p.exchange.Key, r.out}
+	p.refolds = p.foldsAgain(r.fold) && r.in == p.exchange.Value && r.out == r.in
 	p.newReducer = func(*Context) (Reducer, error) { return builtinReducer{reduction: r}, nil }
 	return nil
+}
+
+// foldsAgain reports whether a reduce by f of whole groups is the collector's
+// fold over again.
+func (p *plan) foldsAgain(f Fold) bool {
+	return p.fold != 0 && f == p.fold && p.body.Shuffle.GroupFields == 0
 }
 
 func (k Kinds) String() string { return fmt.Sprintf("(%s, %s)", k.Key, k.Value) }

@@ -7,19 +7,22 @@ import "sync"
 // tasks ever ran at once.
 type pool struct {
 	mu      sync.Mutex
-	tables  []*tableStore
+	tallies []*tallyStore
 	records []*recordStore
 }
 
-func (p *pool) table(f Fold) *tableStore {
+// tally answers with an empty tally of the partitions of part. All tallies of
+// a worker fold by one fold.
+func (p *pool) tally(f Fold, part *Partitioner) *tallyStore {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n := len(p.tables); n > 0 {
-		t := p.tables[n-1]
-		p.tables = p.tables[:n-1]
-		return t // a worker folds by one fold
+	if n := len(p.tallies); n > 0 {
+		t := p.tallies[n-1]
+		p.tallies = p.tallies[:n-1]
+		t.partition(part)
+		return t
 	}
-	return &tableStore{Table: NewTable(f)}
+	return &tallyStore{Tally: NewTally(f, part)}
 }
 
 func (p *pool) store(value Kind) *recordStore {
@@ -39,8 +42,8 @@ func (p *pool) put(c *Collector) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
-	case c.table != nil:
-		p.tables = append(p.tables, c.table)
+	case c.tally != nil:
+		p.tallies = append(p.tallies, c.tally)
 	case c.records != nil:
 		p.records = append(p.records, c.records)
 	}

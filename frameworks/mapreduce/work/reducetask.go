@@ -19,7 +19,16 @@ const fanIn = 512
 
 func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	done := &task.Done{}
-	runs, err := t.openSources(ctx, done)
+	open := t.openSources
+	if t.plan.refolds {
+		c, err := t.newFolder()
+		if err != nil {
+			return nil, err
+		}
+		defer t.pool.put(c)
+		open = func(ctx context.Context, done *task.Done) ([]run, error) { return t.foldSources(ctx, c, done) }
+	}
+	runs, err := open(ctx, done)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +101,21 @@ func reduceGroups(ctx context.Context, r Reducer, g *groups, out Emitter, report
 // openSources opens the task's partition of every map output, in the order of
 // the map tasks (law W2).
 func (t *try) openSources(ctx context.Context, done *task.Done) ([]run, error) {
+	todo, err := t.sources(ctx, done)
+	if err != nil {
+		return nil, err
+	}
+	for round := 0; len(todo) > fanIn; round++ {
+		if todo, err = t.mergeRound(ctx, todo, round); err != nil {
+			return nil, err
+		}
+	}
+	return openAll(todo)
+}
+
+// sources are the ways to open the task's partition of every map output that
+// has something in it, in the order of the map tasks.
+func (t *try) sources(ctx context.Context, done *task.Done) ([]func() (run, error), error) {
 	sources := slices.Clone(t.run.Sources)
 	slices.SortStableFunc(sources, func(a, b *shuffle.Index) int {
 		x, _ := mapOf(a.Name)
@@ -111,13 +135,7 @@ func (t *try) openSources(ctx context.Context, done *task.Done) ([]run, error) {
 		done.RecordsIn += p.Rows
 		todo = append(todo, func() (run, error) { return t.openRun(ctx, t.source, x, t.run.Task.Index) })
 	}
-	for round := 0; len(todo) > fanIn; round++ {
-		var err error
-		if todo, err = t.mergeRound(ctx, todo, round); err != nil {
-			return nil, err
-		}
-	}
-	return openAll(todo)
+	return todo, nil
 }
 
 func (t *try) openRun(ctx context.Context, s *shuffle.Source, x *shuffle.Index, p int) (run, error) {

@@ -15,15 +15,15 @@ import (
 //
 //	table: key ─→ number ─→ slot: the first values, then more
 type slotStore struct {
-	table   *Table // its accumulators are numbers of slots
-	slots   [][]slot
-	n       int
-	more    int // bytes of the lists beyond their slots
-	kind    Kind
-	reducer Reducer
-	out     slotEmitter
-	group   Group
-	keys    tableStore // the table, in the order of keys
+	table     *Table // its accumulators are numbers of slots
+	slots     [][]slot
+	n         int
+	more      int // bytes of the lists beyond their slots
+	kind      Kind
+	reducer   Reducer
+	out       slotEmitter
+	group     Group
+	entrySort // of the table
 }
 
 // slot is the values of one key, in the order of their emission.
@@ -40,8 +40,7 @@ const (
 )
 
 func newSlotStore(kind Kind, r Reducer) *slotStore {
-	t := NewTable(FoldSum)
-	return &slotStore{table: t, keys: tableStore{Table: t}, kind: kind, reducer: r}
+	return &slotStore{table: NewTable(), kind: kind, reducer: r}
 }
 
 // beside is the memory beside the table's.
@@ -126,9 +125,21 @@ func (s *slotStore) reset() {
 	s.slots, s.n, s.more = nil, 0, 0
 }
 
-func (s *slotStore) items(order Order, part *Partitioner) []item { return s.keys.items(order, part) }
-func (s *slotStore) arrange(items []item)                        { s.keys.arrange(items) }
-func (s *slotStore) compare(order Order) func(a, b item) int     { return s.keys.compare(order) }
+func (s *slotStore) items(order Order, part *Partitioner) []item {
+	s.sorted = s.sorted[:0]
+	var buf [inlineKey]byte
+	for i := range s.table.entries {
+		if e := &s.table.entries[i]; e.size != 0 {
+			s.sorted = append(s.sorted, item{e.prefix(order, s.table.key), uint32(part.Of(s.table.key(e, &buf))), uint32(i)})
+		}
+	}
+	return s.sorted
+}
+
+func (s *slotStore) arrange(items []item) { s.gather(s.table.entries, items) }
+func (s *slotStore) compare(order Order) func(a, b item) int {
+	return s.entrySort.compare(order, s.table.key)
+}
 
 func (s *slotStore) fill(p *pairs, items []item) int {
 	var buf [inlineKey]byte
@@ -136,7 +147,7 @@ func (s *slotStore) fill(p *pairs, items []item) int {
 		if p.full() {
 			return i
 		}
-		e := &s.keys.dense[it.ref]
+		e := &s.dense[it.ref]
 		key := s.table.key(e, &buf)
 		for _, v := range s.at(e.acc).values() {
 			p.keys.add(key)

@@ -186,68 +186,6 @@ func (t *tokenizer) wideMask(in uint64, p []byte, at, skip int) (uint64, int) {
 	return in, 0
 }
 
-// ahead is how many words are hashed before the first is looked up.
-const ahead = 32
-
-// lookup is a word on its way into the table.
-type lookup struct {
-	lo, hi uint64
-	hash   uint64
-	word   span
-}
-
-// addSpans folds v into the accumulator of every word of p. It goes in groups:
-// the first loop over a group touches every word's home and waits for none, so
-// that the cache misses of a group overlap; the second finds them in cache.
-func (t *Table) addSpans(p []byte, words []span, v int64) {
-	var group [ahead]lookup
-	for len(words) > 0 {
-		n := min(len(words), ahead)
-		t.touch(p, words[:n], &group)
-		for i := range group[:n] {
-			w := &group[i]
-			size := w.word.end - w.word.start
-			if size > inlineKey {
-				t.putLong(p[w.word.start:w.word.end], w.lo, w.hi, v)
-			} else {
-				t.putShort(w.lo, w.hi, size, w.hash, v)
-			}
-		}
-		words = words[n:]
-	}
-}
-
-// touch fills group with words and loads their homes.
-func (t *Table) touch(p []byte, words []span, group *[ahead]lookup) {
-	// A short word is loaded as two whole words of memory, where that much follows it.
-	last := uint32(0)
-	if len(p) >= inlineKey {
-		last = uint32(len(p) - inlineKey)
-	}
-	mask := uint64(len(t.entries) - 1)
-	var touched uint32
-	for i, s := range words {
-		n := s.end - s.start
-		w := &group[i&(ahead-1)]
-		w.word = s
-		switch {
-		case n > inlineKey:
-			w.lo, w.hi = binary.LittleEndian.Uint64(p[s.start:]), t.hashLong(p[s.start:s.end])
-			w.hash = w.hi
-		case s.start >= last:
-			w.lo, w.hi = inline(p[s.start:s.end])
-			w.hash = t.hashShort(w.lo, w.hi, int(n))
-		default:
-			b := p[s.start : s.start+inlineKey : s.start+inlineKey]
-			m := &inlineMasks[n]
-			w.lo, w.hi = binary.LittleEndian.Uint64(b)&m[0], binary.LittleEndian.Uint64(b[8:])&m[1]
-			w.hash = t.hashShort(w.lo, w.hi, int(n))
-		}
-		touched += t.entries[w.hash>>t.shift&mask].size
-	}
-	t.touched = touched // so that the loads are not dropped
-}
-
 // inlineMasks keeps the first n bytes of two little-endian words.
 var inlineMasks = func() (m [inlineKey + 1][2]uint64) {
 	for n := range m {

@@ -71,41 +71,6 @@ func FuzzWords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, p []byte) { checkWords(t, string(p)) })
 }
 
-func TestTableCounts(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		text := strings.Join(rapid.SliceOfN(rapid.StringMatching(`[a-d]{1,3}|[a-b]{15,18}|[ab]{30}|\x00{1,3}`), 0, 300).Draw(t, "words"), " ")
-		want := map[string]int64{}
-		for _, w := range strings.Fields(text) {
-			want[w]++
-		}
-		table, tok := NewTable(FoldSum), &tokenizer{}
-		for at := 0; at < len(text); {
-			var words []span
-			words, at = tok.next([]byte(text), at)
-			table.addSpans([]byte(text), words, 1)
-		}
-		for k := range want {
-			table.Add([]byte(k), 1)
-			want[k]++
-		}
-		got := map[string]int64{}
-		var buf [inlineKey]byte
-		for i := range table.entries {
-			if e := &table.entries[i]; e.size != 0 {
-				got[string(table.key(e, &buf))] += e.acc
-			}
-		}
-		if len(got) != len(want) {
-			t.Fatalf("%d keys, want %d", len(got), len(want))
-		}
-		for k, n := range want {
-			if got[k] != n {
-				t.Fatalf("count of %q is %d, want %d", k, got[k], n)
-			}
-		}
-	})
-}
-
 // sourceText is real text: the Go files of the standard library, n bytes.
 func sourceText(tb testing.TB, n int) []byte {
 	tb.Helper()
@@ -151,17 +116,17 @@ func BenchmarkWords(b *testing.B) {
 			}
 		}
 	})
-	b.Run("table", func(b *testing.B) {
+	b.Run("tally", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
-		tok := &tokenizer{}
+		tok, tally := &tokenizer{}, NewTally(FoldSum, &Partitioner{parts: 4})
 		for b.Loop() {
-			table := NewTable(FoldSum)
+			tally.Reset()
 			for at := 0; at < len(text); {
 				var words []span
 				words, at = tok.next(text, at)
-				table.addSpans(text, words, 1)
+				tally.addSpans(text, words, 1)
 			}
-			b.ReportMetric(float64(table.Len()), "keys")
+			tally.Fold()
 		}
 	})
 }

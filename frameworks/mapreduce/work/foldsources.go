@@ -1,0 +1,113 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+)
+
+// newFolder makes the collector of a reduce task that folds what it reads.
+func (t *try) newFolder() (*Collector, error) {
+	c, err := t.newCollector()
+	if err != nil {
+		return nil, err
+	}
+	c.part = &Partitioner{parts: 1}
+	c.tally.partition(c.part)
+	return c, nil
+}
+
+// foldSources reads the task's partition of every map output, one after the
+// other, into c, and returns what it makes of them as sorted runs. They end
+// with c.
+func (t *try) foldSources(ctx context.Context, c *Collector, done *task.Done) ([]run, error) {
+	todo, err := t.sources(ctx, done)
+	if err != nil {
+		return nil, err
+	}
+	var lost lostMaps
+	rows := int64(0)
+	for _, open := range todo {
+		r, err := open()
+		if lost.add(err) {
+			continue // look at the others all the same, so that one failure names them all
+		}
+		if err != nil {
+			return nil, err
+		}
+		if lost.first == nil {
+			err = c.foldRun(r, func(n int64) {
+				rows += n
+				t.report(done.BytesIn*rows/max(done.RecordsIn, 1), rows)
+			})
+		}
+		if err := errors.Join(err, r.Close(), ctx.Err()); err != nil {
+			return nil, err
+		}
+	}
+	if lost.first != nil {
+		return nil, lost
+	}
+	return c.runs(ctx)
+}
+
+// foldRun folds the pairs of r. report is told of rows, a batch at a time.
+func (c *Collector) foldRun(r run, report func(rows int64)) error {
+	at := cursor{kind: c.kinds.Value}
+	for {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		at.rec = rec
+		if err := at.columns(); err != nil {
+			return err
+		}
+		n := int(rec.NumRows())
+		if err := c.foldBatch(&at, n); err != nil {
+			return err
+		}
+		report(int64(n))
+	}
+}
+
+// relieveEvery is how many rows are folded between two looks at the memory.
+const relieveEvery = 1 << 10
+
+func (c *Collector) foldBatch(at *cursor, n int) error {
+	for i := range n {
+		v := int64(1)
+		if c.kinds.Value.whole() {
+			v = at.ints[i]
+		}
+		c.tally.put(at.data[at.offsets[i]:at.offsets[i+1]], v)
+		if i%relieveEvery == 0 {
+			if err := c.relieve(); err != nil {
+				return err
+			}
+		}
+	}
+	return c.relieve()
+}
+
+// runs is what the collector holds, as sorted runs of its one partition, which
+// live as long as it does.
+func (c *Collector) runs(ctx context.Context) ([]run, error) {
+	if len(c.spills.runs) > 0 {
+		if err := c.spill(); err != nil {
+			return nil, err
+		}
+		return c.spills.open(ctx, 0)
+	}
+	s := c.store()
+	sorted, _ := c.sorter.sort(s.items(c.order, c.part), 1, s.arrange, s.compare(c.order))
+	if err := c.overflowed(); err != nil {
+		return nil, err
+	}
+	return []run{&storeRun{store: s, todo: sorted, batch: c.batch}}, nil
+}

@@ -1,0 +1,403 @@
+package work
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
+
+// Fold joins two accumulators of one key. Every Fold is associative and
+// commutative over int64, so that it may run anywhere (law W3).
+type Fold uint8
+
+const (
+	FoldSum Fold = iota + 1 // wraps are refused where the sum is read, see Tally.Overflow
+	FoldMin
+	FoldMax
+)
+
+// Tally maps keys to int64 accumulators, for more keys than a cache holds.
+//
+//	(key, v) ─→ front: 4096 keys ──hit──→ joined in place
+//	              │ miss, or what was evicted
+//	              ↓
+//	            bucket of its partition: appended ──(Fold)──→ one entry for each key
+//
+// Words come by a power law: the front, which stays in the second-level cache,
+// takes most of them. The others are not looked up but appended to one of some
+// hundreds of buckets, by hash, and a bucket is folded when its keys are
+// wanted, or memory is: its keys too fit the cache. So no access goes to memory
+// at random. (Pre-aggregation and radix partitioning, as in Leis et al.,
+// Morsel-driven parallelism, SIGMOD 2014, section 4.4; a front entry gives way
+// as in Misra and Gries, Finding repeated elements, 1982.)
+//
+// A Tally is not safe for concurrent use.
+type Tally struct {
+	fold Fold
+	part *Partitioner
+	seed seed
+
+	front  []entry
+	credit []uint8  // of a front entry: how many misses it outlives
+	home   []uint32 // of a front entry: its bucket
+
+	buckets []bucket
+	sub     uint // partition p has the buckets from p<<sub on
+	held    int  // bytes of the buckets' memory
+	full    bool // a bucket's text is full
+	slots   []uint32
+	// overflow is the sticky sign of a sum that left int64.
+	overflow bool
+}
+
+// bucket is pairs of some keys of one partition.
+type bucket struct {
+	pending []entry
+	text    []byte // of the long keys
+}
+
+const (
+	frontBits = 12
+	// tallyBuckets is how many buckets a tally has at least: a million keys
+	// then make buckets of 128 KiB.
+	tallyBuckets = 256
+	maxCredit    = 64
+)
+
+// NewTally makes an empty tally whose keys belong to the partitions of part. Its
+// hash is seeded afresh, so that no input can be made to collide.
+func NewTally(fold Fold, part *Partitioner) *Tally {
+	t := &Tally{
+		fold: fold, seed: newSeed(),
+		front:  make([]entry, 1<<frontBits),
+		credit: make([]uint8, 1<<frontBits),
+		home:   make([]uint32, 1<<frontBits),
+	}
+	t.partition(part)
+	return t
+}
+
+// partition makes an empty tally one of the partitions of part.
+func (t *Tally) partition(part *Partitioner) {
+	t.part, t.sub = part, 0
+	for part.parts<<t.sub < tallyBuckets {
+		t.sub++
+	}
+	n := part.parts << t.sub
+	t.buckets = slices.Grow(t.buckets[:cap(t.buckets)], max(0, n-cap(t.buckets)))[:n]
+}
+
+// Add folds v into key's accumulator. key is not retained.
+func (t *Tally) Add(key []byte, v int64) {
+	if len(key) > inlineKey {
+		t.addLong(key, v)
+		return
+	}
+	lo, hi := inline(key)
+	t.addShort(lo, hi, key, v)
+}
+
+func (t *Tally) addShort(lo, hi uint64, key []byte, v int64) {
+	h := t.seed.short(lo, hi, len(key))
+	at := h >> (64 - frontBits)
+	e := &t.front[at]
+	if e.lo == lo && e.hi == hi && e.size == uint32(len(key))+1 {
+		t.hit(e, at, v)
+		return
+	}
+	t.miss(lo, hi, h, key, v)
+}
+
+func (t *Tally) addLong(key []byte, v int64) {
+	lo, h := binary.LittleEndian.Uint64(key), t.seed.long(key)
+	at := h >> (64 - frontBits)
+	e := &t.front[at]
+	if e.lo == lo && e.hi == h && e.size == uint32(len(key))+1 && string(t.buckets[t.home[at]].long(e)) == string(key) {
+		t.hit(e, at, v)
+		return
+	}
+	t.miss(lo, h, h, key, v)
+}
+
+func (t *Tally) hit(e *entry, at uint64, v int64) {
+	t.join(e, v)
+	if t.credit[at] < maxCredit {
+		t.credit[at]++
+	}
+}
+
+// miss takes a pair whose key is not at its place of the front: there, if who
+// holds the place has no credit left, else in its bucket.
+func (t *Tally) miss(lo, hi, h uint64, key []byte, v int64) {
+	at := h >> (64 - frontBits)
+	b := t.bucketOf(h, key)
+	var e *entry
+	if t.credit[at] > 0 {
+		t.credit[at]--
+		e = t.push(b)
+	} else {
+		e = &t.front[at]
+		if e.size != 0 {
+			*t.push(t.home[at]) = *e
+		}
+		t.home[at], t.credit[at] = b, 1
+	}
+	// Field by field: a copy would wait for the stores to its source.
+	e.lo, e.hi, e.acc = lo, hi, v
+	e.size = uint32(len(key)) + 1
+	if len(key) > inlineKey {
+		e.ref = t.keep(b, key)
+	}
+}
+
+// put takes a pair past the front: of a source where keys do not repeat.
+func (t *Tally) put(key []byte, v int64) {
+	var lo, hi, h uint64
+	if len(key) > inlineKey {
+		h = t.seed.long(key)
+		lo, hi = binary.LittleEndian.Uint64(key), h
+	} else {
+		lo, hi = inline(key)
+		h = t.seed.short(lo, hi, len(key))
+	}
+	b := t.bucketOf(h, key)
+	e := t.push(b)
+	e.lo, e.hi, e.acc = lo, hi, v
+	e.size = uint32(len(key)) + 1
+	if len(key) > inlineKey {
+		e.ref = t.keep(b, key)
+	}
+}
+
+// bucketOf is the bucket of a key with hash h: of its partition, and within
+// that by the bits of h below those that chose its place in the front.
+func (t *Tally) bucketOf(h uint64, key []byte) uint32 {
+	return uint32(t.part.Of(key))<<t.sub | uint32(h<<frontBits>>(64-t.sub))
+}
+
+// push adds an entry to bucket b. The caller fills it in.
+func (t *Tally) push(b uint32) *entry {
+	k := &t.buckets[b]
+	n := len(k.pending)
+	if n == cap(k.pending) {
+		t.grow(k)
+	}
+	k.pending = k.pending[:n+1]
+	return &k.pending[n]
+}
+
+func (t *Tally) grow(k *bucket) {
+	next := make([]entry, len(k.pending), max(2*cap(k.pending), firstPending))
+	copy(next, k.pending)
+	t.held += (cap(next) - cap(k.pending)) * entryBytes
+	k.pending = next
+}
+
+// firstPending is the room of a bucket that is used at all.
+const firstPending = 32
+
+// keep stores a long key in the text of its bucket.
+func (t *Tally) keep(b uint32, key []byte) uint32 {
+	k := &t.buckets[b]
+	ref, before := len(k.text), cap(k.text)
+	k.text = append(k.text, key...)
+	t.held += cap(k.text) - before
+	t.full = t.full || len(k.text) > maxText
+	return uint32(ref)
+}
+
+// maxText is where the text of a bucket is full. What one block of input adds
+// to it still has an address.
+const maxText = 1 << 31
+
+func (k *bucket) long(e *entry) []byte {
+	n := e.size - 1
+	return k.text[e.ref : e.ref+n : e.ref+n]
+}
+
+// key returns the key of an entry of k. A short one is written to buf, whose
+// contents it shares.
+func (k *bucket) key(e *entry, buf *[inlineKey]byte) []byte {
+	if e.size > inlineKey+1 {
+		return k.long(e)
+	}
+	return e.short(buf)
+}
+
+// of is the buckets of partition p.
+func (t *Tally) of(p int) []bucket { return t.buckets[p<<t.sub : (p+1)<<t.sub] }
+
+func (t *Tally) empty() bool {
+	for at := range t.front {
+		if t.front[at].size != 0 {
+			return false
+		}
+	}
+	for b := range t.buckets {
+		if len(t.buckets[b].pending) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// tight reports whether the tally holds more than budget bytes.
+func (t *Tally) tight(budget int) bool { return t.held > budget || t.full }
+
+// compact frees what pairs of equal keys hold twice.
+func (t *Tally) compact() {
+	t.Fold()
+	t.held, t.full = 0, false
+	for b := range t.buckets {
+		k := &t.buckets[b]
+		k.pending = slices.Clip(append([]entry(nil), k.pending...))
+		text := make([]byte, 0, len(k.text)/2)
+		for i := range k.pending {
+			if e := &k.pending[i]; e.size > inlineKey+1 {
+				ref := len(text)
+				text = append(text, k.long(e)...)
+				e.ref = uint32(ref)
+			}
+		}
+		k.text = text
+		t.held += cap(k.pending)*entryBytes + cap(k.text)
+	}
+}
+
+// Reset empties the tally and keeps its memory for the next use.
+func (t *Tally) Reset() {
+	for at := range t.front {
+		t.front[at].size, t.credit[at] = 0, 0
+	}
+	for b := range t.buckets {
+		k := &t.buckets[b]
+		k.pending, k.text = k.pending[:0], k.text[:0]
+	}
+	t.overflow, t.full = false, false
+}
+
+// Fold leaves each key in its bucket once, and nothing in the front.
+func (t *Tally) Fold() {
+	t.flush()
+	for b := range t.buckets {
+		t.foldBucket(&t.buckets[b])
+	}
+}
+
+// flush empties the front into the buckets.
+func (t *Tally) flush() {
+	for at := range t.front {
+		if e := &t.front[at]; e.size != 0 {
+			*t.push(t.home[at]) = *e
+			e.size = 0
+		}
+		t.credit[at] = 0
+	}
+}
+
+const firstSlots = 1 << 13
+
+// foldBucket joins the entries of equal keys in place: the first of each key
+// moves to the front of the bucket. slots finds it: a hash table of places.
+func (t *Tally) foldBucket(k *bucket) {
+	in, n := k.pending, uint32(0)
+	if len(in) < 2 {
+		return
+	}
+	t.room(min(len(in), firstSlots/2))
+	shift, mask := t.shift(), uint32(len(t.slots)-1)
+	for i := range in {
+		e := &in[i]
+		at := uint32(t.seed.of(e) << (frontBits + t.sub) >> shift)
+		for ; t.slots[at] != 0; at = (at + 1) & mask {
+			if d := &in[t.slots[at]-1]; d.lo == e.lo && d.hi == e.hi && d.size == e.size &&
+				(e.size <= inlineKey+1 || string(k.long(d)) == string(k.long(e))) {
+				t.join(d, e.acc)
+				break
+			}
+		}
+		if t.slots[at] != 0 {
+			continue
+		}
+		in[n] = *e
+		n++
+		if t.slots[at] = n; int(n) > len(t.slots)/2 {
+			t.rehash(in[:n])
+			shift, mask = t.shift(), uint32(len(t.slots)-1)
+		}
+	}
+	k.pending = in[:n]
+}
+
+func (t *Tally) shift() uint { return uint(64 - bits.TrailingZeros(uint(len(t.slots)))) }
+
+// room makes free slots for n keys.
+func (t *Tally) room(n int) {
+	size := firstSlots
+	for size < 2*n {
+		size *= 2
+	}
+	if cap(t.slots) < size {
+		t.slots = make([]uint32, size)
+		return
+	}
+	t.slots = t.slots[:size]
+	clear(t.slots)
+}
+
+// rehash doubles the slots for the distinct keys found so far.
+func (t *Tally) rehash(distinct []entry) {
+	t.room(len(t.slots))
+	shift, mask := t.shift(), uint32(len(t.slots)-1)
+	for i := range distinct {
+		at := uint32(t.seed.of(&distinct[i]) << (frontBits + t.sub) >> shift)
+		for t.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		t.slots[at] = uint32(i + 1)
+	}
+}
+
+func (t *Tally) join(e *entry, v int64) {
+	switch t.fold {
+	case FoldSum:
+		s := e.acc + v
+		if (s > e.acc) != (v > 0) && v != 0 {
+			t.overflow = true
+		}
+		e.acc = s
+	case FoldMin:
+		e.acc = min(e.acc, v)
+	case FoldMax:
+		e.acc = max(e.acc, v)
+	}
+}
+
+// Overflow reports whether a sum left the range of int64 since the last Reset.
+func (t *Tally) Overflow() bool { return t.overflow }
+
+// addSpans folds v into the accumulator of every word of p.
+func (t *Tally) addSpans(p []byte, words []span, v int64) {
+	last := uint32(0)
+	if len(p) >= inlineKey {
+		last = uint32(len(p) - inlineKey)
+	}
+	for _, s := range words {
+		n := s.end - s.start
+		if n > inlineKey || s.start >= last {
+			t.Add(p[s.start:s.end], v)
+			continue
+		}
+		b := p[s.start : s.start+inlineKey : s.start+inlineKey]
+		m := &inlineMasks[n]
+		lo, hi := binary.LittleEndian.Uint64(b)&m[0], binary.LittleEndian.Uint64(b[8:])&m[1]
+		h := t.seed.short(lo, hi, int(n))
+		at := h >> (64 - frontBits)
+		e := &t.front[at]
+		if e.lo == lo && e.hi == hi && e.size == n+1 {
+			t.hit(e, at, v)
+			continue
+		}
+		t.miss(lo, hi, h, b[:n], v)
+	}
+}
