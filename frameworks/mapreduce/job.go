@@ -83,6 +83,9 @@ func (j Job) body(program string) *spec.Body {
 	if j.Reduce.name != "" {
 		b.Reduce = &spec.Step{Use: j.Reduce.name, Program: program}
 	}
+	if b.Input.SplitSize == 0 && j.Reduce.f.Fold != 0 {
+		b.Input.SplitSize = spec.CombinedSplitSize // only we know that it combines
+	}
 	return b
 }
 

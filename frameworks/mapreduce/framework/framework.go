@@ -127,7 +127,11 @@ func splits(ctx context.Context, body *spec.Body, gang core.GangAsk, st reader) 
 	if err != nil {
 		return nil, err
 	}
-	return input.Plan(ctx, files, input.PlanOptionsOf(body.Input, objects, cores(gang)))
+	in := body.Input
+	if in.SplitSize == 0 {
+		in.SplitSize = work.SplitSize(body)
+	}
+	return input.Plan(ctx, files, input.PlanOptionsOf(in, objects, cores(gang)))
 }
 
 // cores is the number of tasks a gang runs well at once.

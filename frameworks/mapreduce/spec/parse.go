@@ -33,7 +33,11 @@ func Ships() []string {
 
 // Defaults of a body's fields.
 const (
-	DefaultSplitSize = core.Bytes(64 << 20)
+	// DefaultSplitSize is such that the pairs of a split fit a task's memory,
+	// and CombinedSplitSize is for jobs that combine: what their tasks hold and
+	// write goes by the keys, and fewer tasks write them fewer times.
+	DefaultSplitSize  = core.Bytes(64 << 20)
+	CombinedSplitSize = core.Bytes(256 << 20)
 	DefaultMaxRecord = core.Bytes(16 << 20)
 	DefaultAttempts  = 4
 	DefaultTimeout   = core.Duration(10 * time.Minute)
@@ -41,7 +45,7 @@ const (
 )
 
 // Parse reads a body and fills in the defaults, but for those that depend on
-// the gang: see [Body.PartitionsOf] and [Body.SlotsOf]. An unknown field or a
+// more: see [Body.PartitionsOf], [Body.SlotsOf] and Input.SplitSize. An unknown field or a
 // wrong type is an *core.Error of kind Invalid.
 func Parse(body json.RawMessage) (*Body, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -88,7 +92,6 @@ func (i *Input) fill() {
 	fill(&i.Format, "text")
 	fill(&i.Encoding, "utf-8")
 	fill(&i.Delimiter, ",")
-	fill(&i.SplitSize, DefaultSplitSize)
 	fill(&i.MaxRecord, DefaultMaxRecord)
 	if i.Header == nil {
 		i.Header = new(true)

@@ -7,8 +7,8 @@ import (
 )
 
 // entry is a key and a number. lo and hi are the key's bytes, little endian and
-// zero padded, if it is short; else its first eight bytes and its hash. A free
-// entry has size 0.
+// zero padded, if it is short; else its first eight bytes and a hash of it. A
+// free entry has size 0.
 type entry struct {
 	lo, hi uint64
 	size   uint32 // length of the key + 1
@@ -44,10 +44,10 @@ func (e *entry) short(buf *[inlineKey]byte) []byte {
 	return buf[:e.size-1]
 }
 
-// seed is a hash function of keys, made afresh so that no input can be made to
-// collide. Its high bits are the good ones.
+// seed is a hash function of keys. Its high bits are the good ones.
 type seed uint64
 
+// newSeed is a hash function that no input can be made to collide in.
 func newSeed() seed { return seed(rand.Uint64()) }
 
 const (
@@ -77,10 +77,11 @@ func (s seed) long(key []byte) uint64 {
 	return mix(h^lo, mul2) * mul1
 }
 
-// of is the hash of an entry's key.
-func (s seed) of(e *entry) uint64 {
-	if e.size > inlineKey+1 {
-		return e.hi
+// of is the hash of a key.
+func (s seed) of(key []byte) uint64 {
+	if len(key) > inlineKey {
+		return s.long(key)
 	}
-	return s.short(e.lo, e.hi, int(e.size-1))
+	lo, hi := inline(key)
+	return s.short(lo, hi, len(key))
 }

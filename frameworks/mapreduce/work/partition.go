@@ -40,8 +40,15 @@ func (p *Partitioner) Of(key []byte) int {
 	if p.ranged {
 		return p.search(key)
 	}
-	return partition.Of(partition.HashBytes(key), p.parts)
+	return partition.Of(keyHash.of(key), p.parts)
 }
+
+// whole reports whether partition.Of of a key's hash is its partition.
+func (p *Partitioner) whole() bool { return !p.first && !p.ranged && p.fields == 0 }
+
+// keyHash is the hash that partitions keys: the same in every executor and
+// every run.
+const keyHash seed = 0x5ca1ab1e0ddba11
 
 // search finds the first bound above key.
 func (p *Partitioner) search(key []byte) int {

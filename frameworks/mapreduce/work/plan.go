@@ -47,6 +47,16 @@ func Check(b *spec.Body, functions Registry) []core.Diagnostic {
 	return []core.Diagnostic{{Path: e.Where, Message: message, Remedy: e.Remedy}}
 }
 
+// SplitSize is the default size of a split. Of a program's functions it knows
+// nothing: the program says what is good for them.
+func SplitSize(b *spec.Body) core.Bytes {
+	p, err := newPlan(b, Registry{})
+	if b.Combine != nil || err == nil && p.fold != 0 {
+		return spec.CombinedSplitSize
+	}
+	return spec.DefaultSplitSize
+}
+
 func newPlan(b *spec.Body, functions Registry) (*plan, error) {
 	p := &plan{body: b, separator: "\t"}
 	if b.Map.Separator != "" {

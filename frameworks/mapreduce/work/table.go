@@ -117,7 +117,11 @@ func (t *Table) resize(n int) {
 		if e.size == 0 {
 			continue
 		}
-		i := t.seed.of(e) >> t.shift
+		h := e.hi
+		if e.size <= inlineKey+1 {
+			h = t.seed.short(e.lo, e.hi, int(e.size-1))
+		}
+		i := h >> t.shift
 		for t.entries[i&mask].size != 0 {
 			i++
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+
+	"github.com/capstan-run/capstan/shuffle/partition"
 )
 
 // Fold joins two accumulators of one key. Every Fold is associative and
@@ -33,19 +35,24 @@ const (
 //
 // A Tally is not safe for concurrent use.
 type Tally struct {
-	fold Fold
-	part *Partitioner
-	seed seed
+	fold  Fold
+	part  *Partitioner
+	whole bool // part goes by keyHash of the whole key
+	seed  seed // of slots: a bucket may be filled with keys whose keyHash collides
 
 	front  []entry
 	credit []uint8  // of a front entry: how many misses it outlives
 	home   []uint32 // of a front entry: its bucket
 
 	buckets []bucket
-	sub     uint // partition p has the buckets from p<<sub on
-	held    int  // bytes of the buckets' memory
-	full    bool // a bucket's text is full
-	slots   []uint32
+	// A bucket's entries are staged in cache and moved by stageRoom at a time:
+	// stores that each wait for another line of memory cost most of all.
+	stage  []entry
+	staged []uint8
+	sub    uint // partition p has the buckets from p<<sub on
+	held   int  // bytes of the buckets' memory
+	full   bool // a bucket's text is full
+	slots  []uint32
 	// overflow is the sticky sign of a sum that left int64.
 	overflow bool
 }
@@ -62,6 +69,7 @@ const (
 	// then make buckets of 128 KiB.
 	tallyBuckets = 256
 	maxCredit    = 64
+	stageRoom    = 16
 )
 
 // NewTally makes an empty tally whose keys belong to the partitions of part. Its
@@ -79,11 +87,15 @@ func NewTally(fold Fold, part *Partitioner) *Tally {
 
 // partition makes an empty tally one of the partitions of part.
 func (t *Tally) partition(part *Partitioner) {
-	t.part, t.sub = part, 0
+	t.part, t.whole, t.sub = part, part.whole(), 0
 	for part.parts<<t.sub < tallyBuckets {
 		t.sub++
 	}
 	n := part.parts << t.sub
+	if cap(t.staged) < n {
+		t.stage, t.staged = make([]entry, n*stageRoom), make([]uint8, n)
+	}
+	t.stage, t.staged = t.stage[:n*stageRoom], t.staged[:n]
 	t.buckets = slices.Grow(t.buckets[:cap(t.buckets)], max(0, n-cap(t.buckets)))[:n]
 }
 
@@ -98,7 +110,7 @@ func (t *Tally) Add(key []byte, v int64) {
 }
 
 func (t *Tally) addShort(lo, hi uint64, key []byte, v int64) {
-	h := t.seed.short(lo, hi, len(key))
+	h := keyHash.short(lo, hi, len(key))
 	at := h >> (64 - frontBits)
 	e := &t.front[at]
 	if e.lo == lo && e.hi == hi && e.size == uint32(len(key))+1 {
@@ -109,7 +121,7 @@ func (t *Tally) addShort(lo, hi uint64, key []byte, v int64) {
 }
 
 func (t *Tally) addLong(key []byte, v int64) {
-	lo, h := binary.LittleEndian.Uint64(key), t.seed.long(key)
+	lo, h := binary.LittleEndian.Uint64(key), keyHash.long(key)
 	at := h >> (64 - frontBits)
 	e := &t.front[at]
 	if e.lo == lo && e.hi == h && e.size == uint32(len(key))+1 && string(t.buckets[t.home[at]].long(e)) == string(key) {
@@ -154,11 +166,11 @@ func (t *Tally) miss(lo, hi, h uint64, key []byte, v int64) {
 func (t *Tally) put(key []byte, v int64) {
 	var lo, hi, h uint64
 	if len(key) > inlineKey {
-		h = t.seed.long(key)
+		h = keyHash.long(key)
 		lo, hi = binary.LittleEndian.Uint64(key), h
 	} else {
 		lo, hi = inline(key)
-		h = t.seed.short(lo, hi, len(key))
+		h = keyHash.short(lo, hi, len(key))
 	}
 	b := t.bucketOf(h, key)
 	e := t.push(b)
@@ -170,20 +182,39 @@ func (t *Tally) put(key []byte, v int64) {
 }
 
 // bucketOf is the bucket of a key with hash h: of its partition, and within
-// that by the bits of h below those that chose its place in the front.
+// that by bits of h that choose neither partition nor place in the front.
 func (t *Tally) bucketOf(h uint64, key []byte) uint32 {
-	return uint32(t.part.Of(key))<<t.sub | uint32(h<<frontBits>>(64-t.sub))
+	p := 0
+	switch {
+	case t.part.parts == 1:
+	case t.whole:
+		p = partition.Of(h, t.part.parts)
+	default:
+		p = t.part.Of(key)
+	}
+	return uint32(p)<<t.sub | uint32(h>>8)&(1<<t.sub-1)
 }
 
-// push adds an entry to bucket b. The caller fills it in.
+// push adds an entry to bucket b. The caller fills it in before the next call.
 func (t *Tally) push(b uint32) *entry {
+	n := t.staged[b]
+	if n == stageRoom {
+		t.unstage(b)
+		n = 0
+	}
+	t.staged[b] = n + 1
+	return &t.stage[int(b)*stageRoom+int(n)]
+}
+
+// unstage moves what is staged for bucket b into it.
+func (t *Tally) unstage(b uint32) {
 	k := &t.buckets[b]
-	n := len(k.pending)
-	if n == cap(k.pending) {
+	from := t.stage[int(b)*stageRoom:][:t.staged[b]]
+	if len(k.pending)+len(from) > cap(k.pending) {
 		t.grow(k)
 	}
-	k.pending = k.pending[:n+1]
-	return &k.pending[n]
+	k.pending = append(k.pending, from...)
+	t.staged[b] = 0
 }
 
 func (t *Tally) grow(k *bucket) {
@@ -234,7 +265,7 @@ func (t *Tally) empty() bool {
 		}
 	}
 	for b := range t.buckets {
-		if len(t.buckets[b].pending) > 0 {
+		if len(t.buckets[b].pending) > 0 || t.staged[b] > 0 {
 			return false
 		}
 	}
@@ -269,6 +300,7 @@ func (t *Tally) Reset() {
 	for at := range t.front {
 		t.front[at].size, t.credit[at] = 0, 0
 	}
+	clear(t.staged)
 	for b := range t.buckets {
 		k := &t.buckets[b]
 		k.pending, k.text = k.pending[:0], k.text[:0]
@@ -284,7 +316,7 @@ func (t *Tally) Fold() {
 	}
 }
 
-// flush empties the front into the buckets.
+// flush empties the front and the stage into the buckets.
 func (t *Tally) flush() {
 	for at := range t.front {
 		if e := &t.front[at]; e.size != 0 {
@@ -292,6 +324,9 @@ func (t *Tally) flush() {
 			e.size = 0
 		}
 		t.credit[at] = 0
+	}
+	for b := range t.buckets {
+		t.unstage(uint32(b))
 	}
 }
 
@@ -308,7 +343,7 @@ func (t *Tally) foldBucket(k *bucket) {
 	shift, mask := t.shift(), uint32(len(t.slots)-1)
 	for i := range in {
 		e := &in[i]
-		at := uint32(t.seed.of(e) << (frontBits + t.sub) >> shift)
+		at := uint32(t.slot(k, e) >> shift)
 		for ; t.slots[at] != 0; at = (at + 1) & mask {
 			if d := &in[t.slots[at]-1]; d.lo == e.lo && d.hi == e.hi && d.size == e.size &&
 				(e.size <= inlineKey+1 || string(k.long(d)) == string(k.long(e))) {
@@ -322,11 +357,19 @@ func (t *Tally) foldBucket(k *bucket) {
 		in[n] = *e
 		n++
 		if t.slots[at] = n; int(n) > len(t.slots)/2 {
-			t.rehash(in[:n])
+			t.rehash(k, in[:n])
 			shift, mask = t.shift(), uint32(len(t.slots)-1)
 		}
 	}
 	k.pending = in[:n]
+}
+
+// slot is the hash of the key of an entry of k among the slots. Its high bits count.
+func (t *Tally) slot(k *bucket, e *entry) uint64 {
+	if e.size > inlineKey+1 {
+		return t.seed.long(k.long(e))
+	}
+	return t.seed.short(e.lo, e.hi, int(e.size-1))
 }
 
 func (t *Tally) shift() uint { return uint(64 - bits.TrailingZeros(uint(len(t.slots)))) }
@@ -346,11 +389,11 @@ func (t *Tally) room(n int) {
 }
 
 // rehash doubles the slots for the distinct keys found so far.
-func (t *Tally) rehash(distinct []entry) {
+func (t *Tally) rehash(k *bucket, distinct []entry) {
 	t.room(len(t.slots))
 	shift, mask := t.shift(), uint32(len(t.slots)-1)
 	for i := range distinct {
-		at := uint32(t.seed.of(&distinct[i]) << (frontBits + t.sub) >> shift)
+		at := uint32(t.slot(k, &distinct[i]) >> shift)
 		for t.slots[at] != 0 {
 			at = (at + 1) & mask
 		}
@@ -391,7 +434,7 @@ func (t *Tally) addSpans(p []byte, words []span, v int64) {
 		b := p[s.start : s.start+inlineKey : s.start+inlineKey]
 		m := &inlineMasks[n]
 		lo, hi := binary.LittleEndian.Uint64(b)&m[0], binary.LittleEndian.Uint64(b[8:])&m[1]
-		h := t.seed.short(lo, hi, int(n))
+		h := keyHash.short(lo, hi, int(n))
 		at := h >> (64 - frontBits)
 		e := &t.front[at]
 		if e.lo == lo && e.hi == hi && e.size == n+1 {
