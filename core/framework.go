@@ -124,13 +124,23 @@ type Host interface {
 	// ReleaseGang ends the gang's executors. Running work is lost.
 	ReleaseGang(name string) error
 	// Send queues msg for a rank's worker; in order per rank. Messages to a
-	// lost rank vanish. The host owns msg afterwards.
+	// lost rank vanish: also when the loss, or the replacement, is among the
+	// events that the caller has not taken yet. The host owns msg afterwards.
 	Send(gang string, rank int, msg []byte) error
 	// Report replaces the attempt's progress. Cheap; call it as often as twice a second.
 	Report(Progress)
 	// Save makes state durable and returns when it is: the next generation
 	// gets it as Attempt.Saved.
 	Save(ctx context.Context, state []byte) error
+}
+
+// Relay is what a [Host] implements for whoever passes its events on to a
+// coordinator in another process.
+type Relay interface {
+	Host
+	// SendAfter is Send by a coordinator that had taken so many of the events:
+	// its message is for the executors it had heard of by then.
+	SendAfter(events int64, gang string, rank int, msg []byte) error
 }
 
 // Event is what happens to an attempt: one of the types below.

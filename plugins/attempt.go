@@ -90,7 +90,11 @@ func (t *attempt) receive(ctx context.Context, m *pluginpb.FromPlugin) error {
 	case *pluginpb.FromPlugin_ReleaseGang:
 		return t.host.ReleaseGang(w.ReleaseGang.GetGang())
 	case *pluginpb.FromPlugin_Message:
-		return t.host.Send(w.Message.GetGang(), int(w.Message.GetRank()), w.Message.GetData())
+		gang, rank, data := w.Message.GetGang(), int(w.Message.GetRank()), w.Message.GetData()
+		if relay, ok := t.host.(core.Relay); ok {
+			return relay.SendAfter(m.GetAfter(), gang, rank, data)
+		}
+		return t.host.Send(gang, rank, data)
 	case *pluginpb.FromPlugin_Progress:
 		var p core.Progress
 		if err := decode("progress", w.Progress, &p); err != nil {
@@ -133,7 +137,7 @@ func (t *attempt) send(m *pluginpb.FromHost) {
 
 // events passes the host's events on until the attempt ends.
 func (t *attempt) events(ctx context.Context) {
-	for {
+	for number := int64(1); ; number++ {
 		select {
 		case e, ok := <-t.host.Events():
 			if !ok {
@@ -144,6 +148,7 @@ func (t *attempt) events(ctx context.Context) {
 				t.log.Error("event dropped", "error", err)
 				continue
 			}
+			m.Event = number
 			t.send(m)
 		case <-ctx.Done():
 			return

@@ -18,20 +18,31 @@ type remoteHost struct {
 	stream pluginpb.Framework_RunServer
 	events chan core.Event
 	wake   chan struct{}
+	// heard is where deliver says which event the coordinator took last; quiet
+	// is closed when it delivers no more.
+	heard chan int64
+	quiet chan struct{}
 
 	sending sync.Mutex
 	over    bool // done was sent; guarded by sending
 
 	mu     sync.Mutex
-	queued []core.Event
+	queued []numbered
 	closed error
 	nextID int64
 	saves  map[int64]chan error
 }
 
+// numbered is an event with its number in the attempt.
+type numbered struct {
+	core.Event
+	number int64
+}
+
 func newRemoteHost(stream pluginpb.Framework_RunServer) *remoteHost {
 	return &remoteHost{
 		stream: stream, events: make(chan core.Event), wake: make(chan struct{}, 1), saves: map[int64]chan error{},
+		heard: make(chan int64), quiet: make(chan struct{}),
 	}
 }
 
@@ -48,10 +59,10 @@ func (h *remoteHost) send(m *pluginpb.FromPlugin) error {
 
 var errOver = errors.New("the attempt is over: its coordinator has returned")
 
-func (h *remoteHost) queue(e core.Event) {
+func (h *remoteHost) queue(e core.Event, number int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.queued = append(h.queued, e)
+	h.queued = append(h.queued, numbered{e, number})
 	h.wakeLocked()
 }
 
@@ -63,28 +74,32 @@ func (h *remoteHost) wakeLocked() {
 }
 
 // deliver hands queued events to the coordinator until the attempt is over.
+// Between two of them it says which was the last, so that who took one sends
+// with its number.
 func (h *remoteHost) deliver(ctx context.Context) {
 	defer close(h.events)
-	for {
+	defer close(h.quiet)
+	for last := int64(0); ; {
 		h.mu.Lock()
 		batch, closed := h.queued, h.closed
 		h.queued = nil
 		h.mu.Unlock()
-		for _, e := range batch {
+		for len(batch) > 0 {
 			select {
-			case h.events <- e:
+			case h.events <- batch[0].Event:
+				last = batch[0].number
+				batch = batch[1:]
+			case h.heard <- last:
 			case <-ctx.Done():
 				return
 			}
-		}
-		if len(batch) > 0 {
-			continue
 		}
 		if closed != nil {
 			return
 		}
 		select {
 		case <-h.wake:
+		case h.heard <- last:
 		case <-ctx.Done():
 			return
 		}
@@ -111,8 +126,13 @@ func (h *remoteHost) ReleaseGang(name string) error {
 
 // Send implements core.Host.
 func (h *remoteHost) Send(gang string, rank int, msg []byte) error {
+	var last int64
+	select {
+	case last = <-h.heard:
+	case <-h.quiet: // nobody will read it
+	}
 	m := &pluginpb.Message{Gang: gang, Rank: int32(rank), Data: msg}
-	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Message{Message: m}})
+	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Message{Message: m}, After: last})
 }
 
 // Report implements core.Host.

@@ -117,7 +117,7 @@ func (h *remoteHost) receive() {
 			if err != nil {
 				continue // of a newer host
 			}
-			h.queue(e)
+			h.queue(e, m.GetEvent())
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/gang"
-	"github.com/capstan-run/capstan/core/journal"
 	"github.com/capstan-run/capstan/core/unixsock"
 )
 
@@ -34,15 +33,16 @@ type attempt struct {
 	doorSock net.Listener
 	clearing sync.WaitGroup // revoked leases that are being cleared away
 	gangs    map[string]*gangRun
-	events   *eventQueue // of the current generation of the coordinator
-	running  bool        // the coordinator's goroutine exists
-	resumed  bool        // the attempt was running before this host
-	losses   int         // executors lost in this attempt
+	side     *coordinatorSide // of the current generation of the coordinator
+	running  bool             // the coordinator's goroutine exists
+	resumed  bool             // the attempt was running before this host
+	losses   int              // executors lost in this attempt
 }
 
 // newAttempt prepares an attempt without starting anything. h.mu is held.
 func (h *Host) newAttempt(j *job) *attempt {
-	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch, gangs: map[string]*gangRun{}, events: newEventQueue()}
+	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch, gangs: map[string]*gangRun{}}
+	a.side = newSide(a)
 	a.ctx, a.cancel = context.WithCancelCause(h.ctx)
 	j.attempt = a
 	return a
@@ -100,9 +100,9 @@ func (a *attempt) coordinate() (core.Report, error) {
 			rec.Generation++
 		}
 		in := a.brief(a.coordinatorAccess(a.door, storeSock))
-		a.events.close()
-		a.events = newEventQueue()
-		side := &coordinatorSide{a, a.events}
+		a.side.close()
+		side := newSide(a)
+		a.side = side
 		for _, g := range a.gangs {
 			g.wanted = false // this coordinator has not asked yet
 			g.setGeneration(rec.Generation)
@@ -269,7 +269,7 @@ func (a *attempt) finish(report core.Report, err error, cut bool) {
 	}
 	h.mu.Lock()
 	a.cancel(errOver)
-	a.events.close()
+	a.side.close()
 	why := j.cancel
 	if why != nil && err != nil {
 		err = why
@@ -430,86 +430,4 @@ func (a *attempt) cleanUp() bool {
 	}
 	os.RemoveAll(a.dir(""))
 	return clean
-}
-
-var _ core.Host = (*coordinatorSide)(nil)
-
-// coordinatorSide is the attempt as one generation of its coordinator sees it.
-type coordinatorSide struct {
-	a      *attempt
-	events *eventQueue
-}
-
-func (c *coordinatorSide) Events() <-chan core.Event { return c.events.out }
-
-func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
-	h := c.a.h
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	g := c.a.gangs[ask.Name]
-	if g == nil {
-		c.a.addGang(ask)
-		g = c.a.gangs[ask.Name]
-	}
-	if g.gone && !c.a.over() { // it is being released: queue again after that
-		g.again = &ask
-		return nil
-	}
-	g.wanted = true
-	if g.state.Up {
-		c.events.push(g.upEvent(c.a.job.rec.Generation > 1))
-	}
-	return nil
-}
-
-func (c *coordinatorSide) ReleaseGang(name string) error {
-	h := c.a.h
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	g := c.a.gangs[name]
-	if g == nil {
-		return core.Errorf(core.NotFound, "no gang %q", name)
-	}
-	g.again = nil
-	if g.gone {
-		return nil
-	}
-	g.gone = true
-	delete(c.a.job.rec.Gangs, name) // a host that restarts must not bring it up again
-	h.goRun(func(context.Context) { g.release() })
-	return nil
-}
-
-func (c *coordinatorSide) Send(name string, rank int, msg []byte) error {
-	h := c.a.h
-	h.mu.Lock()
-	g := c.a.gangs[name]
-	if g == nil || rank < 0 || rank >= len(g.members) {
-		h.mu.Unlock()
-		return core.Errorf(core.NotFound, "no rank %d in gang %q", rank, name)
-	}
-	m, gen := g.members[rank], c.a.job.rec.Generation
-	id, gone := m.id, m.lost || m.fresh
-	h.mu.Unlock()
-	if gone {
-		return nil // messages to a lost rank vanish
-	}
-	err := h.server.Send(id, gen, msg)
-	if k := core.KindOf(err); k == core.Denied || k == core.NotFound {
-		return nil // lost just now
-	}
-	return err
-}
-
-func (c *coordinatorSide) Report(p core.Progress) {
-	h := c.a.h
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	c.a.job.rec.Job.Progress = p
-	c.a.job.notify()
-}
-
-func (c *coordinatorSide) Save(ctx context.Context, state []byte) error {
-	j := c.a.job
-	return c.a.h.journal.Commit(ctx, journal.Tx{Saves: []journal.Save{{Job: j.rec.Job.ID, Epoch: c.a.epoch, State: state}}})
 }

@@ -38,6 +38,10 @@
 //	    committed: its door is fenced, and one more generation, told to end, is
 //	    asked. Only its "no" makes the job cancelled or failed; its silence is
 //	    recorded as not knowing. What has saved nothing has committed nothing.
+//	H8  A message goes to the executor its sender meant, or to nobody: by a rank
+//	    a coordinator means the executor it had heard of when it sent, however
+//	    late the host reads that; and what a lost executor had still to say is
+//	    not heard after its loss.
 //
 // # Left out
 //

@@ -16,6 +16,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/api/apipb"
+	"github.com/capstan-run/capstan/core/executor"
 	"github.com/capstan-run/capstan/core/journal"
 )
 
@@ -154,6 +155,56 @@ func TestMessageToReplacement(t *testing.T) {
 		t.Errorf("send to a lost rank: %v", err)
 	}
 	close(hold)
+	c.end <- nil
+	s.until(id, "the end", ended)
+	s.nothingLeft()
+}
+
+// A message reaches the executor that its sender meant, or nobody: one that was
+// sent before the coordinator took the news of a loss is not for the
+// replacement (law H8).
+func TestMessageAcrossReplacement(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(2, 0)
+	executors := s.started()
+	c := s.scene()
+	c.want(t)
+	s.join(id, false, executors...)
+	c.next(t)
+	// A message that is too large is refused where it would go out, and there
+	// only.
+	msg := make([]byte, executor.MaxMessage+1)
+	goes := func(what string, rank int, want bool) {
+		t.Helper()
+		if went := c.Send("main", rank, msg) != nil; went != want {
+			t.Errorf("%s: a message to rank %d goes out: %t", what, rank, went)
+		}
+	}
+	goes("the gang is up", 0, true)
+	(*handler)(s.h).Ended(executors[0], nil, 0)
+	again := s.started()
+	s.join(id, false, again...)
+	(*handler)(s.h).Message(executors[0], 1, []byte("from the dead"))
+	(*handler)(s.h).Message(again[0], 1, []byte("hello"))
+	goes("nothing was heard of the loss", 0, false)
+	goes("nothing was heard of the loss", 1, true)
+	if e, ok := c.next(t).(core.ExecutorLost); !ok || e.Rank != 0 {
+		t.Errorf("got %#v", e)
+	}
+	goes("the loss was heard of", 0, false)
+	if e, ok := c.next(t).(core.ExecutorReplaced); !ok || e.Rank != 0 {
+		t.Errorf("got %#v", e)
+	}
+	goes("the replacement was heard of", 0, true)
+	if m, ok := c.next(t).(core.Message); !ok || string(m.Data) != "hello" {
+		t.Errorf("got %#v", m)
+	}
+	// A relay's coordinator may be behind.
+	for events, want := range []bool{true, false, false, true} {
+		if went := c.Host.(core.Relay).SendAfter(int64(events), "main", 0, msg) != nil; went != want {
+			t.Errorf("after %d events a message goes out: %t", events, went)
+		}
+	}
 	c.end <- nil
 	s.until(id, "the end", ended)
 	s.nothingLeft()

@@ -426,7 +426,7 @@ func (g *gangRun) memberJoined(m *member, running bool) {
 		m.fresh = false
 		h.server.Start(m.id)
 		if g.wanted {
-			g.attempt.events.push(core.ExecutorReplaced{Gang: g.state.Ask.Name, Rank: m.rank})
+			g.attempt.side.tell(core.ExecutorReplaced{Gang: g.state.Ask.Name, Rank: m.rank})
 		}
 		g.do(func(ctx context.Context) {
 			h.persistPatiently(ctx, g.attempt.job, g.event("executor-replaced", fmt.Sprintf("rank %d runs again", m.rank)))
@@ -467,7 +467,7 @@ func (g *gangRun) comeUp() {
 		h.persistPatiently(ctx, a.job, g.event("gang-up", fmt.Sprintf("gang %s: all %d executors are up", g.state.Ask.Name, n)))
 	})
 	if g.wanted {
-		a.events.push(g.upEvent(false))
+		a.side.tell(g.upEvent(false))
 	}
 }
 

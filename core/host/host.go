@@ -147,7 +147,7 @@ func (h *Host) Close() error {
 	for _, j := range h.jobs {
 		if j.attempt != nil {
 			j.attempt.cancel(errHostStops)
-			j.attempt.events.close()
+			j.attempt.side.close()
 			if j.attempt.door != nil {
 				doors = append(doors, j.attempt.door)
 			}

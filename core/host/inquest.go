@@ -81,10 +81,10 @@ func (a *attempt) askOnceMore(ctx context.Context, saved []byte, err, cause erro
 	defer l.Close()
 	door.Serve(l)
 
-	events := newEventQueue()
-	defer events.close()
-	events.push(core.CancelAsked{Reason: core.AsError(cause).What})
+	side := newSide(a)
+	defer side.close()
 	a.h.mu.Lock()
+	side.tell(core.CancelAsked{Reason: core.AsError(cause).What})
 	a.job.rec.Generation++
 	in := a.brief(a.coordinatorAccess(door, sock))
 	in.Saved = saved
@@ -92,13 +92,14 @@ func (a *attempt) askOnceMore(ctx context.Context, saved []byte, err, cause erro
 	if err := a.h.persistPatiently(ctx, a.job); err != nil {
 		return core.Report{}, err
 	}
-	return a.h.cfg.Frameworks.Run(ctx, in.Job.Spec.Kind, in, &inquest{coordinatorSide{a, events}})
+	return a.h.cfg.Frameworks.Run(ctx, in.Job.Spec.Kind, in, &inquest{side})
 }
 
 // inquest is the host as a coordinator sees it that is only asked: no gang
 // comes up any more.
-type inquest struct{ coordinatorSide }
+type inquest struct{ *coordinatorSide }
 
-func (*inquest) WantGang(core.GangAsk) error    { return nil }
-func (*inquest) ReleaseGang(string) error       { return nil }
-func (*inquest) Send(string, int, []byte) error { return nil }
+func (*inquest) WantGang(core.GangAsk) error                { return nil }
+func (*inquest) ReleaseGang(string) error                   { return nil }
+func (*inquest) Send(string, int, []byte) error             { return nil }
+func (*inquest) SendAfter(int64, string, int, []byte) error { return nil }

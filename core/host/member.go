@@ -39,7 +39,7 @@ func (s *handler) Message(id string, generation int64, data []byte) {
 	if m == nil || m.lost || generation != m.gang.attempt.job.rec.Generation {
 		return
 	}
-	m.gang.attempt.events.push(core.Message{Gang: m.gang.state.Ask.Name, Rank: m.rank, Data: data})
+	m.gang.attempt.side.tell(core.Message{Gang: m.gang.state.Ask.Name, Rank: m.rank, Data: data})
 }
 
 func (s *handler) Log(id string, at time.Time, text string) {
@@ -139,7 +139,7 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`; if they ran out of memory, raise gang.memory"})
 	default:
 		if g.wanted && !fresh {
-			a.events.push(core.ExecutorLost{Gang: g.state.Ask.Name, Rank: m.rank, Reason: reason})
+			a.side.tell(core.ExecutorLost{Gang: g.state.Ask.Name, Rank: m.rank, Reason: reason})
 		}
 		h.step(gang.MemberReplace{Now: now().UnixMilli(), Gang: g.id, Rank: m.rank})
 		a.job.notify()

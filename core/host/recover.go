@@ -254,8 +254,9 @@ func (g *gangRun) adoptedOne() { g.attempt.job.notify() }
 
 // sweepLater removes what a job that had ended left behind. h.mu is held.
 func (h *Host) sweepLater(j *job) {
-	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch, gangs: map[string]*gangRun{}, events: newEventQueue()}
-	a.events.close()
+	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch, gangs: map[string]*gangRun{}}
+	a.side = newSide(a)
+	a.side.close()
 	a.ctx, a.cancel = context.WithCancelCause(h.ctx)
 	a.cancel(errOver)
 	j.attempt = a

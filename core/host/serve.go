@@ -23,6 +23,7 @@ import (
 	"github.com/capstan-run/capstan/core/api/apipb"
 	"github.com/capstan-run/capstan/core/api/apipb/apipbconnect"
 	"github.com/capstan-run/capstan/core/gang"
+	"github.com/capstan-run/capstan/core/launch/pool"
 )
 
 // maxSpec is the largest document a host reads; maxArtifact the largest file.
@@ -449,8 +450,12 @@ func (s *service) Nodes(context.Context, *connect.Request[apipb.NodesRequest]) (
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := new(apipb.NodesResponse)
+	warm := h.pool.standing()
 	for _, n := range h.sched.Snapshot().Nodes {
-		doc, err := api.ToStruct(n)
+		doc, err := api.ToStruct(struct {
+			gang.NodeView
+			Warm pool.Stand `json:"warm"`
+		}{n, warm[n.ID]})
 		if err != nil {
 			return nil, api.ToConnect(err)
 		}

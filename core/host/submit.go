@@ -297,7 +297,7 @@ func (h *Host) cancelLocked(j *job, why *core.Error) bool {
 
 // askToEnd lets the coordinator end by itself, for a while. h.mu is held.
 func (a *attempt) askToEnd(why *core.Error) {
-	a.events.push(core.CancelAsked{Reason: why.What})
+	a.side.tell(core.CancelAsked{Reason: why.What})
 	a.h.goRun(func(ctx context.Context) {
 		select {
 		case <-ctx.Done():

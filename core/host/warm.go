@@ -144,6 +144,14 @@ func (w *warmPool) want(shape pool.Shape, n int) {
 	}
 }
 
+// standing tells how many executors are warm on each node.
+func (w *warmPool) standing() map[core.NodeID]pool.Stand {
+	if w == nil {
+		return nil
+	}
+	return w.pool.Standing()
+}
+
 func (w *warmPool) joined(id string) {
 	if w != nil {
 		w.pool.Joined(id)

@@ -297,6 +297,7 @@ type FromHost struct {
 	//	*FromHost_Saved
 	//	*FromHost_Ping
 	What          isFromHost_What `protobuf_oneof:"what"`
+	Event         int64           `protobuf:"varint,9,opt,name=event,proto3" json:"event,omitempty"` // the number of a core.Event, from 1
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -408,6 +409,13 @@ func (x *FromHost) GetPing() *Ping {
 		}
 	}
 	return nil
+}
+
+func (x *FromHost) GetEvent() int64 {
+	if x != nil {
+		return x.Event
+	}
+	return 0
 }
 
 type isFromHost_What interface {
@@ -955,6 +963,7 @@ type FromPlugin struct {
 	//	*FromPlugin_Done
 	//	*FromPlugin_Pong
 	What          isFromPlugin_What `protobuf_oneof:"what"`
+	After         int64             `protobuf:"varint,9,opt,name=after,proto3" json:"after,omitempty"` // of a message: the number of the last event its sender had taken
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1066,6 +1075,13 @@ func (x *FromPlugin) GetPong() *Pong {
 		}
 	}
 	return nil
+}
+
+func (x *FromPlugin) GetAfter() int64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
 }
 
 type isFromPlugin_What interface {
@@ -1427,7 +1443,7 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x05where\x18\x03 \x01(\tR\x05where\x12\x16\n" +
 	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12 \n" +
-	"\vdiagnostics\x18\x06 \x01(\fR\vdiagnostics\"\xc2\x03\n" +
+	"\vdiagnostics\x18\x06 \x01(\fR\vdiagnostics\"\xd8\x03\n" +
 	"\bFromHost\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x18.capstan.plugin.v1.StartH\x00R\x05start\x124\n" +
 	"\agang_up\x18\x02 \x01(\v2\x19.capstan.plugin.v1.GangUpH\x00R\x06gangUp\x126\n" +
@@ -1436,7 +1452,8 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\breplaced\x18\x05 \x01(\v2#.capstan.plugin.v1.ExecutorReplacedH\x00R\breplaced\x123\n" +
 	"\x06cancel\x18\x06 \x01(\v2\x19.capstan.plugin.v1.CancelH\x00R\x06cancel\x120\n" +
 	"\x05saved\x18\a \x01(\v2\x18.capstan.plugin.v1.SavedH\x00R\x05saved\x12-\n" +
-	"\x04ping\x18\b \x01(\v2\x17.capstan.plugin.v1.PingH\x00R\x04pingB\x06\n" +
+	"\x04ping\x18\b \x01(\v2\x17.capstan.plugin.v1.PingH\x00R\x04ping\x12\x14\n" +
+	"\x05event\x18\t \x01(\x03R\x05eventB\x06\n" +
 	"\x04what\"\xb2\x01\n" +
 	"\x05Start\x12\x10\n" +
 	"\x03job\x18\x01 \x01(\fR\x03job\x12\x14\n" +
@@ -1471,7 +1488,7 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\x16\n" +
 	"\x04Ping\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\"\xa4\x03\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\"\xba\x03\n" +
 	"\n" +
 	"FromPlugin\x12:\n" +
 	"\twant_gang\x18\x01 \x01(\v2\x1b.capstan.plugin.v1.WantGangH\x00R\bwantGang\x12C\n" +
@@ -1481,7 +1498,8 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x04save\x18\x05 \x01(\v2\x17.capstan.plugin.v1.SaveH\x00R\x04save\x12*\n" +
 	"\x03log\x18\x06 \x01(\v2\x16.capstan.plugin.v1.LogH\x00R\x03log\x12-\n" +
 	"\x04done\x18\a \x01(\v2\x17.capstan.plugin.v1.DoneH\x00R\x04done\x12-\n" +
-	"\x04pong\x18\b \x01(\v2\x17.capstan.plugin.v1.PongH\x00R\x04pongB\x06\n" +
+	"\x04pong\x18\b \x01(\v2\x17.capstan.plugin.v1.PongH\x00R\x04pong\x12\x14\n" +
+	"\x05after\x18\t \x01(\x03R\x05afterB\x06\n" +
 	"\x04what\"\x1c\n" +
 	"\bWantGang\x12\x10\n" +
 	"\x03ask\x18\x01 \x01(\fR\x03ask\"!\n" +
