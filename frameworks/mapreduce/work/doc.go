@@ -14,19 +14,24 @@
 // a string of bytes; its kind is fixed for a step, so that a column of values
 // is one Arrow array and no value is boxed.
 //
-// The collector keeps one of three stores. A [Table] holds one accumulator for
-// each key where the combiner is a [Fold] over integers; slots hold a short list
-// of numbers for each key where it is a program's function; the memory of both
-// is that of the distinct keys. Records hold every pair. All are sorted at the
-// end, and flush a run to scratch space when they pass their share of the
-// executor's memory. Runs have the exchange's own format, so that spilling,
-// shuffling and merging are one piece of code.
+// The collector keeps one of three stores. A [Tally] holds accumulators where
+// the combiner is a [Fold] over integers; slots hold a short list of numbers for
+// each key where it is a program's function; the memory of both is that of the
+// distinct keys. Records hold every pair. All are sorted at the end, and flush a
+// run to scratch space when they pass their share of the executor's memory. Runs
+// have the exchange's own format, so that spilling, shuffling and merging are
+// one piece of code.
+//
+// Where the reduce is the collector's fold over again (a sum of sums), nobody
+// needs the exchange file in order: the map task leaves out the sort, and the
+// reduce task folds what it reads in a Tally of its own and sorts once.
 //
 // # Laws
 //
 //	W1  Every partition of an exchange file and of a spilled run is sorted by
 //	    key in the job's order; pairs with equal keys keep the order in which
-//	    they were emitted.
+//	    they were emitted. Only the exchange files of a job whose reduce folds
+//	    again may be in any order.
 //	W2  A merge breaks ties by map task. Together with W1 the values of a key
 //	    arrive in input order, whatever the splits, the partitions, the memory
 //	    or the number of executors: the answer is the same bytes.
