@@ -24,6 +24,8 @@ var (
 	ErrDenied = errors.New("access denied")
 	// ErrFenced: the attempt is over and its gate closed (law C1). Also ErrDenied.
 	ErrFenced = fmt.Errorf("attempt is fenced: %w", ErrDenied)
+	// ErrExpired: the credentials' time is over. Also ErrDenied.
+	ErrExpired = fmt.Errorf("credentials have expired: %w", ErrDenied)
 	// ErrFull: the store's disk or quota is.
 	ErrFull = errors.New("no space left in the store")
 	// ErrUnavailable: the store did not answer, or answered that it cannot now.
@@ -34,6 +36,9 @@ var (
 
 // CodeFenced is the S3 error code of a closed gate.
 const CodeFenced = "AttemptFenced"
+
+// CodeExpired is the S3 error code of temporary credentials past their time.
+const CodeExpired = "ExpiredToken"
 
 // CodeFull is the S3 error code of a full disk.
 const CodeFull = "InsufficientStorage"
@@ -76,13 +81,15 @@ func sentinelOf(r minio.ErrorResponse) error {
 	switch r.Code {
 	case CodeFenced:
 		return ErrFenced
+	case CodeExpired, "TokenRefreshRequired":
+		return ErrExpired
 	case CodeFull, "QuotaExceeded", "XMinioStorageFull":
 		return ErrFull
 	case "NoSuchKey", "NoSuchBucket", "NoSuchUpload":
 		return ErrNotFound
 	case "PreconditionFailed":
 		return ErrExists
-	case "IncompleteBody", "RequestTimeout", "ConditionalRequestConflict", "OperationAborted", "BadDigest":
+	case "IncompleteBody", "RequestTimeout", "ConditionalRequestConflict", "OperationAborted", "BadDigest", "XAmzContentSHA256Mismatch":
 		// The body was cut or damaged under way, or a racer was in between:
 		// another try is the remedy.
 		return ErrUnavailable
@@ -128,6 +135,7 @@ var verdicts = map[error]verdict{
 	ErrExists:      {core.Conflict, "choose another path, or delete the object first"},
 	ErrDenied:      {core.Denied, "check the store's credentials and that the job was granted this prefix"},
 	ErrFenced:      {core.Denied, "nothing to do: a newer attempt has taken over, or the job is over"},
+	ErrExpired:     {core.Denied, "ask the host for new credentials; if the job has no walltime, see the host's log for why it did not extend them"},
 	ErrFull:        {core.Failed, "free space on the store's disk, or delete old results with `capstan store gc`"},
 	ErrUnavailable: {core.Failed, "check that the store is up (`capstan doctor`) and reachable at its endpoint"},
 }

@@ -33,11 +33,6 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, s.Access(), "test/suite/")
 }
 
-func TestCutBodies(t *testing.T) {
-	s := storetest.Start(t, storetest.Options(t.TempDir()))
-	storetest.RunCut(t, s.Access(), "test/cut/")
-}
-
 // A completion that the store never saw the parts of must not be taken for one
 // it has done, only because the key exists.
 func TestCompletionOfUnknownUpload(t *testing.T) {

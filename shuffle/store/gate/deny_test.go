@@ -199,17 +199,6 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-func TestCutBodies(t *testing.T) {
-	s := storetest.Start(t, storetest.Options(t.TempDir()))
-	for _, trust := range []bool{false, true} {
-		_, access := serve(t, gate.Options{Upstream: s.Access(), Prefix: "test/cut/", Trust: trust})
-		storetest.RunCut(t, access, "test/cut/")
-		if _, err := storetest.Open(t, s.Access()).DeletePrefix(t.Context(), "test/cut/"); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestStoreIsAway(t *testing.T) {
 	s := storetest.Start(t, storetest.Options(t.TempDir()))
 	up := s.Access()

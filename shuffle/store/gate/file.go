@@ -104,6 +104,15 @@ func (c roomyConn) ReadFrom(r io.Reader) (int64, error) {
 	return io.CopyBuffer(onlyWriter{c.Conn}, onlyReader{r}, buf)
 }
 
+// CloseWrite lets net/http tell a client that it is done with, half a second
+// before it closes the connection.
+func (c roomyConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // These hide the shortcuts that io.CopyBuffer would take past its buffer.
 type (
 	onlyWriter struct{ io.Writer }

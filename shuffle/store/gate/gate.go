@@ -31,6 +31,11 @@ type Options struct {
 	// Trust takes whoever can connect for the attempt, without a signature: for
 	// a unix socket that only the gang's own mount has.
 	Trust bool
+	// Expires is when the grants end by themselves (law G6). Zero: never.
+	Expires time.Time
+	// Now is the clock that Expires and signatures' dates are held against.
+	// Default time.Now.
+	Now func() time.Time
 }
 
 // Stats count what went through a gate.
@@ -50,6 +55,8 @@ type Gate struct {
 	transport *http.Transport
 	root      *os.Root // nil without local reads
 	fence     fence
+	now       func() time.Time
+	expires   atomic.Int64 // Unix nanoseconds; 0: never
 
 	requests, denied, in, out atomic.Int64
 
@@ -68,7 +75,11 @@ func New(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gate{rules: rules, trust: o.Trust}
+	g := &Gate{rules: rules, trust: o.Trust, now: o.Now}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	g.Extend(o.Expires)
 	g.keys = core.StoreAccess{Region: o.Upstream.Region, AccessKey: "attempt-" + rand.Text()[:12], SecretKey: rand.Text(), Prefix: o.Prefix}
 	if g.keys.Region == "" {
 		g.keys.Region = "us-east-1"
@@ -110,6 +121,22 @@ func (g *Gate) Access(endpoint string) core.StoreAccess {
 	a := g.keys
 	a.Endpoint = endpoint
 	return a
+}
+
+// Extend sets anew when the grants end: a host that vouches for a long attempt
+// moves it on from time to time. Zero: never. An expired gate can be extended; a
+// fenced one stays fenced.
+func (g *Gate) Extend(until time.Time) {
+	if until.IsZero() {
+		g.expires.Store(0)
+		return
+	}
+	g.expires.Store(until.UnixNano())
+}
+
+func (g *Gate) expired(now time.Time) bool {
+	until := g.expires.Load()
+	return until != 0 && now.UnixNano() >= until
 }
 
 // Stats returns the counts so far.
@@ -197,10 +224,14 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // check authenticates and authorizes r, and leaves in r only what was understood.
 func (g *Gate) check(r *http.Request) *refusal {
+	now := g.now()
 	if !g.trust {
-		if no := verify(r, g.keys, time.Now()); no != nil {
+		if no := verify(r, g.keys, now); no != nil {
 			return no
 		}
+	}
+	if g.expired(now) {
+		return expired(time.Unix(0, g.expires.Load()))
 	}
 	return g.rules.allow(r)
 }

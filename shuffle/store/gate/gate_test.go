@@ -76,7 +76,7 @@ func TestConformance(t *testing.T) {
 			o := gate.Options{Upstream: s.Access(), Prefix: "test/" + name + "/"}
 			change(&o)
 			g, access := serve(t, o)
-			storetest.Run(t, access, o.Prefix)
+			storetest.Run(t, access, o.Prefix, storetest.Links)
 			if st := g.Stats(); st.Requests == 0 || st.BytesIn < 100<<20 || st.BytesOut < 100<<20 || st.Denied != 0 {
 				t.Errorf("stats %+v", st)
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/capstan-run/capstan/shuffle/store"
 )
@@ -26,6 +27,10 @@ func invalid(code, why string) *refusal { return &refusal{http.StatusBadRequest,
 
 func fenced() *refusal {
 	return &refusal{http.StatusForbidden, store.CodeFenced, "the attempt is over; a newer one may have taken its place"}
+}
+
+func expired(at time.Time) *refusal {
+	return &refusal{http.StatusForbidden, store.CodeExpired, "the grants ended at " + at.UTC().Format(time.RFC3339)}
 }
 
 func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, no *refusal) {

@@ -1,5 +1,15 @@
-// Package storetest is the conformance suite of a store: every way to reach one
-// (the embedded server, a gate on TCP, a gate on a unix socket) passes it.
+// Package storetest is the test kit of object stores.
+//
+// # Model
+//
+//	Run      the conformance suite: every way to reach a store passes it (the
+//	         embedded server, a gate on TCP or a unix socket, a peer)
+//	Start    an embedded server of the test's own; StartPeer another one's server
+//	Proxy    stands before a store, with a [Fault] or a [Chaos] of them
+//	Plain    minio-go without this module's client, to measure against
+//
+// A store that is weaker than the suite asks names what it lacks, and only that
+// is skipped.
 package storetest
 
 import (
@@ -10,20 +20,41 @@ import (
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
+// Capability is something a store may lack.
+type Capability string
+
+const (
+	// AtomicOverwrite: who reads an object while it is replaced gets the old
+	// bytes or the new ones.
+	AtomicOverwrite Capability = "atomic overwrite"
+	// CutSafe: a body cut off half-way is never published, whatever protects it.
+	CutSafe Capability = "safe from cut bodies"
+	// ConditionalMultipart: completing an upload heeds If-None-Match, whoever
+	// else completes one at the time.
+	ConditionalMultipart Capability = "conditional multipart"
+	// Links: URLs that carry their own signature.
+	Links Capability = "links"
+)
+
 // Run checks the store behind access. prefix ("bucket/folder/") is an empty
 // place that access may write to; what the suite leaves there is the caller's.
 // A Root in access is set aside, so that every read goes through the server.
-func Run(t *testing.T, access core.StoreAccess, prefix string) {
+func Run(t *testing.T, access core.StoreAccess, prefix string, lacks ...Capability) {
 	access.Root = ""
 	c, err := store.Open(access)
 	if err != nil {
@@ -31,6 +62,19 @@ func Run(t *testing.T, access core.StoreAccess, prefix string) {
 	}
 	t.Cleanup(func() { c.Close() })
 	s := suite{c: c, prefix: prefix}
+	s.small, err = store.Config{Part: 5 << 20}.Open(access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.small.Close() })
+	needs := func(what Capability, test func(*testing.T)) func(*testing.T) {
+		return func(t *testing.T) {
+			if slices.Contains(lacks, what) {
+				t.Skipf("the store lacks: %s", what)
+			}
+			test(t)
+		}
+	}
 	t.Run("RoundTrip", s.roundTrip)
 	t.Run("OddKeys", s.oddKeys)
 	t.Run("NotFound", s.notFound)
@@ -38,16 +82,21 @@ func Run(t *testing.T, access core.StoreAccess, prefix string) {
 	t.Run("Unseekable", s.unseekable)
 	t.Run("Multipart", s.multipart)
 	t.Run("ShortSource", s.shortSource)
+	t.Run("FailedUploadLeavesNothing", s.failedUpload)
+	t.Run("Uploads", s.uploads)
 	t.Run("IfNoneMatchRacers", s.racers)
-	t.Run("IfNoneMatchMultipart", s.racersMultipart)
+	t.Run("IfNoneMatchMultipart", needs(ConditionalMultipart, s.racersMultipart))
 	t.Run("Commit", s.commit)
-	t.Run("OverwriteUnderReaders", s.overwrite)
+	t.Run("OverwriteUnderReaders", needs(AtomicOverwrite, s.overwrite))
+	t.Run("CutBodies", needs(CutSafe, func(t *testing.T) { RunCut(t, access, prefix+"cut/") }))
+	t.Run("Share", needs(Links, s.share))
 	t.Run("ListPaging", s.listPaging)
 	t.Run("DeletePrefix", s.deletePrefix)
 }
 
 type suite struct {
 	c      *store.Client
+	small  *store.Client // whose parts are as small as can be
 	prefix string
 }
 
@@ -269,6 +318,110 @@ func (s suite) shortSource(t *testing.T) {
 	}
 }
 
+// failedUpload breaks uploads off after some of their parts are there.
+func (s suite) failedUpload(t *testing.T) {
+	for name, body := range map[string]io.Reader{
+		"stream": io.MultiReader(bytes.NewReader(Bytes(12<<20, 1)), dying{bytes.NewReader(nil)}),
+		"file":   io.NewSectionReader(broken{sparse{Bytes(1000, 1)}, 17 << 20}, 0, 20<<20),
+	} {
+		size := int64(-1)
+		if name == "file" {
+			size = 20 << 20
+		}
+		path := s.prefix + "failed/" + name
+		if _, err := s.small.Put(t.Context(), path, body, size, store.PutOptions{}); !errors.Is(err, errDies) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := s.c.Stat(t.Context(), path); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%s: an object is there: %v", name, err)
+		}
+	}
+	s.noUploads(t, s.prefix+"failed/")
+}
+
+// broken cannot be read from byte at on.
+type broken struct {
+	io.ReaderAt
+	at int64
+}
+
+func (b broken) ReadAt(p []byte, off int64) (int, error) {
+	if off+int64(len(p)) > b.at {
+		return 0, errDies
+	}
+	return b.ReaderAt.ReadAt(p, off)
+}
+
+func (s suite) noUploads(t *testing.T, prefix string) {
+	t.Helper()
+	for u, err := range s.c.Uploads(t.Context(), prefix) {
+		t.Errorf("upload %+v, %v", u, err)
+	}
+}
+
+func (s suite) uploads(t *testing.T) {
+	mc := Core(t, s.c.Access())
+	prefix, err := store.ParsePrefix(s.prefix + "uploads/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]bool{}
+	for _, key := range []string{"a", "b/c", "b/d"} {
+		id, err := mc.NewMultipartUpload(t.Context(), prefix.Bucket, prefix.Key+key, minio.PutObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[id] = true
+	}
+	for u, err := range s.c.Uploads(t.Context(), prefix.String()) {
+		if err != nil || !want[u.ID] || u.Started.IsZero() {
+			t.Errorf("upload %+v, %v", u, err)
+		}
+		for range 2 { // what is gone already is no error
+			if err := s.c.AbortUpload(t.Context(), u); err != nil {
+				t.Error(err)
+			}
+		}
+		delete(want, u.ID)
+	}
+	if len(want) > 0 {
+		t.Errorf("%d uploads are not listed", len(want))
+	}
+	s.noUploads(t, prefix.String())
+}
+
+func (s suite) share(t *testing.T) {
+	path := s.put(t, "shared object", []byte("for you"))
+	link, err := s.c.Share(t.Context(), path, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	get := func(link string) (int, string) {
+		resp, err := client.Get(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(b)
+	}
+	if status, body := get(link); status != http.StatusOK || body != "for you" {
+		t.Errorf("the link gives %d, %s", status, body)
+	}
+	if _, err := s.c.Share(t.Context(), s.prefix+"nothing", time.Hour); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a link to nothing: %v", err)
+	}
+	for _, life := range []time.Duration{0, 8 * 24 * time.Hour} {
+		if _, err := s.c.Share(t.Context(), path, life); core.KindOf(err) != core.Invalid {
+			t.Errorf("a link for %v: %v", life, err)
+		}
+	}
+}
+
 func (s suite) race(t *testing.T, path string, n, size int) {
 	var wins atomic.Int32
 	var winner atomic.Int64
@@ -298,14 +451,13 @@ func (s suite) race(t *testing.T, path string, n, size int) {
 func (s suite) racers(t *testing.T) { s.race(t, s.prefix+"race/single", 32, 10_000) }
 
 func (s suite) racersMultipart(t *testing.T) {
-	// Streams of unknown length beyond one part's size go in parts.
-	const size = 17 << 20
+	const size = 6 << 20
 	path := s.prefix + "race/multipart"
 	var wins atomic.Int32
 	var wg sync.WaitGroup
 	for i := range 3 {
 		wg.Go(func() {
-			_, err := s.c.Put(t.Context(), path, plain{bytes.NewReader(Bytes(size, uint64(i)))}, -1, store.PutOptions{IfNoneMatch: true})
+			_, err := s.small.Put(t.Context(), path, plain{bytes.NewReader(Bytes(size, uint64(i)))}, -1, store.PutOptions{IfNoneMatch: true})
 			if err == nil {
 				wins.Add(1)
 			} else if !errors.Is(err, store.ErrExists) {
