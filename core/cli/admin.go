@@ -101,16 +101,20 @@ func (a *app) nodeCommand() *cobra.Command {
 				Free      core.Resources `json:"free"`
 				Executors int            `json:"executors"`
 				State     string         `json:"state"`
+				Warm      struct {
+					Ready  int `json:"ready"`
+					Wanted int `json:"wanted"`
+				} `json:"warm"` // executors that stand ready for the next gang of a usual shape
 			}
 			nodes, names, err := fromStructs[node](r.Nodes, func(n node) string { return string(n.ID) })
 			if err != nil {
 				return err
 			}
 			return a.print(nodes, names, func(w io.Writer) {
-				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS")
+				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS\tWARM")
 				for _, n := range nodes {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\n", n.ID, n.State, s.info.Launcher, n.Free.CPU, n.Capacity.CPU,
-						size(int64(n.Free.Memory)), size(int64(n.Capacity.Memory)), n.Executors)
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\t%d of %d\n", n.ID, n.State, s.info.Launcher, n.Free.CPU, n.Capacity.CPU,
+						size(int64(n.Free.Memory)), size(int64(n.Capacity.Memory)), n.Executors, n.Warm.Ready, n.Warm.Wanted)
 				}
 			})
 		}),

@@ -247,7 +247,8 @@ func (h *fakeHost) Retry(_ context.Context, r *connect.Request[apipb.JobRequest]
 }
 
 func (h *fakeHost) Nodes(context.Context, *connect.Request[apipb.NodesRequest]) (*connect.Response[apipb.NodesResponse], error) {
-	doc, err := api.ToStruct(map[string]any{"id": "here", "capacity": core.Resources{CPU: 2000, Memory: 1 << 30}, "free": core.Resources{CPU: 500, Memory: 1 << 29}, "executors": 3, "state": "ready"})
+	doc, err := api.ToStruct(map[string]any{"id": "here", "capacity": core.Resources{CPU: 2000, Memory: 1 << 30}, "free": core.Resources{CPU: 500, Memory: 1 << 29}, "executors": 3, "state": "ready",
+		"warm": map[string]int{"ready": 2, "wanted": 4}})
 	return connect.NewResponse(&apipb.NodesResponse{Nodes: []*structpb.Struct{doc}}), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,9 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
+
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/api"
+	"github.com/capstan-run/capstan/core/api/apipb"
 	"github.com/capstan-run/capstan/core/executor"
 	"github.com/capstan-run/capstan/core/host"
+	"github.com/capstan-run/capstan/core/launch/pool"
 	"github.com/capstan-run/capstan/core/launch/process"
 )
 
@@ -381,19 +387,12 @@ func TestWarm(t *testing.T) {
 	close(r.roll.hold)
 	r.until(r.submit(2, ""), "the end", final) // makes the shape known
 	r.untilWarm(2)
-	// They run, but must join before they can be taken.
-	var id core.JobID
-	for try := 0; ; try++ {
-		if try == 50 {
-			t.Fatal("no job got the warm executors")
-		}
-		id = r.submit(2, "")
-		if j := r.until(id, "the end", final); j.State != core.Succeeded {
-			t.Fatalf("got %s, %+v", j.State, j.Outcome)
-		}
-		if r.warmMembers(id) == 2 {
-			break
-		}
+	id := r.submit(2, "")
+	if j := r.until(id, "the end", final); j.State != core.Succeeded {
+		t.Fatalf("got %s, %+v", j.State, j.Outcome)
+	}
+	if n := r.warmMembers(id); n != 2 {
+		t.Fatalf("%d of its executors were warm", n)
 	}
 	if log := r.log(id); !strings.Contains(log, "asked who") {
 		t.Errorf("the log lacks the warm executors' lines:\n%s", log)
@@ -404,29 +403,35 @@ func TestWarm(t *testing.T) {
 	r.swept(id)
 }
 
-// untilWarm waits for n warm executors.
+// untilWarm waits until the host says that n warm executors stand ready.
 func (r *rig) untilWarm(n int) {
 	r.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	server := httptest.NewServer(r.h.Handler("token"))
+	defer server.Close()
+	c, err := api.Dial(api.Options{Address: server.URL, Token: "token"})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer c.Close()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for time.Now().Before(deadline) {
-		list, err := r.l.List(r.t.Context())
+	var nodes []struct{ Warm pool.Stand }
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); <-tick.C {
+		answer, err := c.RPC().Nodes(r.t.Context(), connect.NewRequest(&apipb.NodesRequest{}))
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		warm := 0
-		for _, s := range list {
-			if s.Running && s.Labels["warm"] == "true" {
-				warm++
+		nodes = make([]struct{ Warm pool.Stand }, len(answer.Msg.Nodes))
+		for i, doc := range answer.Msg.Nodes {
+			if err := api.FromStruct(doc, &nodes[i]); err != nil {
+				r.t.Fatal(err)
 			}
 		}
-		if warm == n {
+		if len(nodes) == 1 && nodes[0].Warm == (pool.Stand{Ready: n, Wanted: n}) {
 			return
 		}
-		<-tick.C
 	}
-	r.t.Fatalf("no %d warm executors", n)
+	r.t.Fatalf("no %d warm executors: %+v", n, nodes)
 }
 
 func (r *rig) log(id core.JobID) string {

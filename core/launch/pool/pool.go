@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/launch"
 )
 
@@ -119,6 +120,20 @@ func (p *Pool) Joined(id string) {
 // pool's, or no longer, are ignored.
 func (p *Pool) Lost(id string) {
 	p.step(func(s *shelf, now time.Time) deeds { return s.lost(now, id) })
+}
+
+// Stand is how many executors are warm and how many should be.
+type Stand struct {
+	Ready  int `json:"ready"`
+	Wanted int `json:"wanted"`
+}
+
+// Standing tells how the pool stands on each node that it has anything to do
+// with. The receiver owns it.
+func (p *Pool) Standing() map[core.NodeID]Stand {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.shelf.standing()
 }
 
 // Close stops every executor that was not taken and returns when they are

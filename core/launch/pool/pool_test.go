@@ -132,10 +132,16 @@ func TestTakeAndRefill(t *testing.T) {
 		expect(t, e, "0 running in 0")
 		time.Sleep(time.Second) // in the bubble: the pause before the refill
 		expect(t, e, "3 running in 1")
+		if got := p.Standing()[""]; got != (pool.Stand{Ready: 3, Wanted: 3}) {
+			t.Errorf("standing %+v", got)
+		}
 
 		set, ok := p.Take(a, 2)
 		if !ok || len(set.Executors) != 2 || set.Dir == "" {
 			t.Fatalf("took %+v, %v", set, ok)
+		}
+		if got := p.Standing()[""]; got != (pool.Stand{Ready: 0, Wanted: 2}) {
+			t.Errorf("standing %+v once they are taken", got)
 		}
 		expect(t, e, "2 running in 1") // the surplus is stopped, the directory stays
 		time.Sleep(time.Second)

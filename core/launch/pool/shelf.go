@@ -3,6 +3,8 @@ package pool
 import (
 	"slices"
 	"time"
+
+	"github.com/capstan-run/capstan/core"
 )
 
 // limits are the shelf's policy; see Config.
@@ -284,6 +286,27 @@ func (s *shelf) wanted() (keep map[*entry]bool, missing []*kind) {
 		}
 	}
 	return keep, missing
+}
+
+// standing counts, by node, the executors that are ready and those that should be.
+func (s *shelf) standing() map[core.NodeID]Stand {
+	all := map[core.NodeID]Stand{}
+	keep, missing := s.wanted()
+	for e := range keep {
+		node := s.kind(e.kind).shape.Node
+		st := all[node]
+		st.Wanted += e.size
+		if e.ready {
+			st.Ready += e.size
+		}
+		all[node] = st
+	}
+	for _, k := range missing {
+		st := all[k.shape.Node]
+		st.Wanted += k.size
+		all[k.shape.Node] = st
+	}
+	return all
 }
 
 // nth is the n-th useful set of a kind, nil if there are fewer.

@@ -119,6 +119,9 @@ func (st *story) show(out *strings.Builder) {
 	for _, e := range st.s.sets {
 		fmt.Fprintf(out, "  set %d: %d, started %v, joined %d, ready %v\n", e.id, e.size, e.started, len(e.joined), e.ready)
 	}
+	if all := st.s.standing()[""]; all.Wanted > 0 {
+		fmt.Fprintf(out, "  ready %d of %d\n", all.Ready, all.Wanted)
+	}
 	if at := st.s.next(st.epoch.Add(st.now)); !at.IsZero() {
 		fmt.Fprintf(out, "  next at %v\n", at.Sub(st.epoch))
 	}
