@@ -1,0 +1,146 @@
+package mesh
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// credits are the bytes that may still be sent to a peer. Who asks first gets
+// first, so that large messages do not starve.
+type credits struct {
+	mu    sync.Mutex
+	size  int
+	free  int
+	queue []*request
+}
+
+type request struct {
+	n  int
+	ok chan struct{}
+}
+
+func newCredits(n int) *credits { return &credits{size: n, free: n} }
+
+// take waits for n credits, n being at most the size.
+func (c *credits) take(ctx context.Context, w waits, n int) error {
+	c.mu.Lock()
+	if len(c.queue) == 0 && c.free >= n {
+		c.free -= n
+		c.mu.Unlock()
+		return nil
+	}
+	r := &request{n: n, ok: make(chan struct{})}
+	c.queue = append(c.queue, r)
+	c.mu.Unlock()
+	err := w.wait(ctx, r.ok)
+	if err == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, q := range c.queue {
+		if q == r {
+			c.queue = append(c.queue[:i], c.queue[i+1:]...)
+			c.serve()
+			return err
+		}
+	}
+	c.free += n
+	c.serve()
+	return err
+}
+
+// give takes credits back. More than were taken is an error of whoever gives.
+func (c *credits) give(n uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n > uint64(c.size-c.free) {
+		return fmt.Errorf("%w: %d credits where %d are out", errProtocol, n, c.size-c.free)
+	}
+	c.free += int(n)
+	c.serve()
+	return nil
+}
+
+func (c *credits) serve() {
+	for len(c.queue) > 0 && c.queue[0].n <= c.free {
+		c.free -= c.queue[0].n
+		close(c.queue[0].ok)
+		c.queue = c.queue[1:]
+	}
+}
+
+// waits is what a call that waits for something gives up for, beside its
+// context: the link is down, the mesh is closed.
+type waits struct {
+	closing <-chan struct{}
+	down    *fate
+}
+
+// wait returns nil once ok is closed.
+func (w waits) wait(ctx context.Context, ok <-chan struct{}) error {
+	select {
+	case <-ok:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.down.over:
+		return w.down.err
+	case <-w.closing:
+		return ErrClosed
+	}
+}
+
+// check returns why nothing can be sent any more.
+func (w waits) check() error {
+	select {
+	case <-w.down.over:
+		return w.down.err
+	case <-w.closing:
+		return ErrClosed
+	default:
+		return nil
+	}
+}
+
+// fate is the end of a link to a peer, which comes once.
+type fate struct {
+	once sync.Once
+	over chan struct{}
+	err  *PeerError // set before over is closed
+}
+
+func newFate() *fate { return &fate{over: make(chan struct{})} }
+
+func (f *fate) seal(err *PeerError) {
+	f.once.Do(func() {
+		f.err = err
+		close(f.over)
+	})
+}
+
+// broadcast wakes all who wait for something to change.
+type broadcast struct {
+	mu sync.Mutex
+	ch chan struct{}
+}
+
+// next is closed by the next wake.
+func (b *broadcast) next() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ch == nil {
+		b.ch = make(chan struct{})
+	}
+	return b.ch
+}
+
+func (b *broadcast) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ch != nil {
+		close(b.ch)
+		b.ch = nil
+	}
+}

@@ -1,0 +1,425 @@
+package mesh
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// inbox matches what arrives with what is asked for.
+type inbox struct {
+	pool    *pool
+	window  int           // bytes that a source's queues take from its ring
+	closing chan struct{} // closed when the mesh is
+	spin    spinner
+
+	// arrivals counts what nobody waited for, for those who spin.
+	arrivals atomic.Uint64
+
+	mu      sync.Mutex
+	sources []source // by rank
+	rings   []*source
+	waiters []*waiter // oldest first
+	turn    int       // the source that Any looks at first
+}
+
+// source is what came from one rank.
+type source struct {
+	rank   int
+	link   link
+	ring   ring               // nil unless frames wait to be taken
+	queues map[key][]*Message // oldest first; never empty
+	held   int                // bytes of queues that came through ring
+	self   bool
+	gone   *PeerError // nothing will be added to queues
+	excuse bool       // Any does without it
+}
+
+// ring is a source whose frames lie in shared memory until this rank takes
+// them. Its methods but ready are called under the inbox's lock.
+type ring interface {
+	ready() bool
+	// take returns the oldest message, nil when there is none. It never blocks.
+	take() (*Message, error)
+	// sleep reports whether the peer will ring when a frame comes; false if
+	// one is there.
+	sleep() bool
+	// broken ends the link; the inbox learns of it by leave, later.
+	broken(err error)
+}
+
+// waiter is a receiver that sleeps.
+type waiter struct {
+	from int
+	key  key
+	got  chan struct{} // closed after msg or err is set
+	msg  *Message
+	err  error
+}
+
+func (w *waiter) wants(m *Message) bool {
+	return (w.from == Any || w.from == m.From) && w.key == m.key()
+}
+
+// recv returns the oldest message with key k from a rank, or from any.
+func (in *inbox) recv(ctx context.Context, from int, k key) (*Message, error) {
+	for {
+		m, err := in.next(ctx, from, k)
+		if err != nil {
+			return nil, err
+		}
+		if m.charge > 0 {
+			in.sources[m.From].link.taken(m.charge, m.signal)
+		}
+		if m.offer == nil {
+			return m, nil
+		}
+		if err := m.fetch(ctx, in); err == errWithdrawn {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		return m, nil
+	}
+}
+
+func (in *inbox) next(ctx context.Context, from int, k key) (*Message, error) {
+	budget, spun := in.spin.budget(in.polls(from)), false
+	for {
+		seen := in.arrivals.Load()
+		in.mu.Lock()
+		m, err := in.match(from, k)
+		in.mu.Unlock()
+		if m != nil || err != nil {
+			if spun {
+				in.spin.won()
+			}
+			return m, err
+		}
+		spun = true
+		if !in.spin.until(&budget, func() bool { return in.arrivals.Load() != seen || in.ready(from) }) {
+			break
+		}
+	}
+	in.spin.lost()
+	return in.sleep(ctx, from, k)
+}
+
+// sleep waits until a message is handed over.
+func (in *inbox) sleep(ctx context.Context, from int, k key) (*Message, error) {
+	w := &waiter{from: from, key: k, got: make(chan struct{})}
+	in.mu.Lock()
+	m, err := in.match(from, k)
+	if m == nil && err == nil {
+		in.waiters = append(in.waiters, w)
+		in.watch(from)
+	}
+	in.mu.Unlock()
+	if m != nil || err != nil {
+		return m, err
+	}
+	select {
+	case <-w.got:
+		return w.msg, w.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-in.closing:
+		err = ErrClosed
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if i := slices.Index(in.waiters, w); i >= 0 {
+		in.waiters = slices.Delete(in.waiters, i, i+1)
+		return nil, err
+	}
+	// It was handed over while we gave up: nothing may be lost.
+	return w.msg, w.err
+}
+
+// match takes the message asked for, or says why none will come. It returns
+// nothing when one may still come.
+func (in *inbox) match(from int, k key) (*Message, error) {
+	select {
+	case <-in.closing:
+		return nil, ErrClosed
+	default:
+	}
+	if from != Any {
+		s := &in.sources[from]
+		if m := in.pop(s, k); m != nil {
+			return m, nil
+		}
+		if m := in.drain(s, k); m != nil {
+			return m, nil
+		}
+		if s.gone != nil {
+			return nil, s.gone
+		}
+		return nil, nil
+	}
+	return in.matchAny(k)
+}
+
+func (in *inbox) matchAny(k key) (*Message, error) {
+	n := len(in.sources)
+	in.turn = (in.turn + 1) % n
+	for i := range n {
+		s := &in.sources[(in.turn+i)%n]
+		m := in.pop(s, k)
+		if m == nil {
+			m = in.drain(s, k)
+		}
+		if m != nil {
+			return m, nil
+		}
+	}
+	if err := in.anyError(); err != nil {
+		return nil, err
+	}
+	return nil, nil
+}
+
+// anyError is why a receiver from Any must not wait: a rank is lost and not
+// excused, or all others are gone.
+func (in *inbox) anyError() *PeerError {
+	var last *PeerError
+	alive := len(in.sources) == 1
+	for i := range in.sources {
+		switch s := &in.sources[i]; {
+		case s.self:
+		case s.gone == nil:
+			alive = true
+		case s.gone.isLost() && !s.excuse:
+			return s.gone
+		default:
+			last = s.gone
+		}
+	}
+	if alive {
+		return nil
+	}
+	return last
+}
+
+// pop takes the oldest message of k that s has.
+func (in *inbox) pop(s *source, k key) *Message {
+	q := s.queues[k]
+	if len(q) == 0 {
+		return nil
+	}
+	m := q[0]
+	if q[0] = nil; len(q) == 1 {
+		delete(s.queues, k)
+	} else {
+		s.queues[k] = q[1:]
+	}
+	if s.ring != nil && !m.signal {
+		full := s.held > 0 && in.full(s)
+		if s.held -= m.charge; full && !in.full(s) && len(in.waiters) > 0 {
+			// What waits in the ring may be what others sleep for.
+			in.drain(s, noKey)
+			in.watch(s.rank)
+		}
+	}
+	return m
+}
+
+// noKey is a key that no message has.
+const noKey = ^key(0)
+
+// drain takes what lies in s's ring, up to the window, and returns the first
+// message of k, if nobody waits for it already.
+func (in *inbox) drain(s *source, k key) *Message {
+	if s.ring == nil {
+		return nil
+	}
+	for !in.full(s) {
+		m, err := s.ring.take()
+		if err != nil {
+			s.ring.broken(err)
+			return nil
+		}
+		if m == nil {
+			return nil
+		}
+		if w := in.waiterFor(m); w != nil {
+			in.give(w, m)
+		} else if m.key() == k {
+			return m
+		} else {
+			in.enqueue(s, m)
+		}
+	}
+	return nil
+}
+
+func (in *inbox) full(s *source) bool { return s.held >= in.window }
+
+// deliver hands m to whoever waits for it, or keeps it.
+func (in *inbox) deliver(m *Message) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if w := in.waiterFor(m); w != nil {
+		in.give(w, m)
+		return
+	}
+	in.enqueue(&in.sources[m.From], m)
+	in.arrivals.Add(1)
+}
+
+func (in *inbox) enqueue(s *source, m *Message) {
+	if s.queues == nil {
+		s.queues = map[key][]*Message{}
+	}
+	s.queues[m.key()] = append(s.queues[m.key()], m)
+	if s.ring != nil && !m.signal {
+		s.held += m.charge
+	}
+}
+
+// putBack makes m, which was taken, the first of its queue again.
+func (in *inbox) putBack(m *Message) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	m.charge = 0
+	if w := in.waiterFor(m); w != nil {
+		in.give(w, m)
+		return
+	}
+	s := &in.sources[m.From]
+	in.enqueue(s, m)
+	q := s.queues[m.key()]
+	copy(q[1:], q)
+	q[0] = m
+	in.arrivals.Add(1)
+}
+
+func (in *inbox) waiterFor(m *Message) *waiter {
+	for _, w := range in.waiters {
+		if w.wants(m) {
+			return w
+		}
+	}
+	return nil
+}
+
+// give ends w's sleep with m.
+func (in *inbox) give(w *waiter, m *Message) {
+	i := slices.Index(in.waiters, w)
+	in.waiters = slices.Delete(in.waiters, i, i+1)
+	w.msg = m
+	close(w.got)
+}
+
+// rang takes what a peer rang for.
+func (in *inbox) rang(rank int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.watch(rank)
+}
+
+// watch makes sure that somebody who sleeps for from is woken: it drains rings
+// until their producers promise to ring.
+func (in *inbox) watch(from int) {
+	for _, s := range in.rings {
+		if from != Any && from != s.rank {
+			continue
+		}
+		for s.gone == nil && in.sleepsFor(s.rank) && !in.full(s) && !s.ring.sleep() {
+			in.drain(s, noKey)
+		}
+	}
+}
+
+func (in *inbox) sleepsFor(rank int) bool {
+	return slices.ContainsFunc(in.waiters, func(w *waiter) bool { return w.from == Any || w.from == rank })
+}
+
+// leave ends what can come from a rank, after all that has come from it.
+func (in *inbox) leave(rank int, why *PeerError) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	s := &in.sources[rank]
+	if s.gone != nil {
+		return
+	}
+	in.empty(s)
+	s.gone = why
+	anyErr := in.anyError()
+	in.waiters = slices.DeleteFunc(in.waiters, func(w *waiter) bool {
+		switch {
+		case w.from == rank:
+			w.err = why
+		case w.from == Any && anyErr != nil:
+			w.err = anyErr
+		default:
+			return false
+		}
+		close(w.got)
+		return true
+	})
+	in.arrivals.Add(1)
+}
+
+// empty takes all of s's ring, the window notwithstanding: nothing more can be
+// added to it.
+func (in *inbox) empty(s *source) {
+	select {
+	case <-in.closing:
+		return // nobody asks any more
+	default:
+	}
+	for s.ring != nil {
+		m, err := s.ring.take()
+		if m == nil || err != nil {
+			return
+		}
+		if w := in.waiterFor(m); w != nil {
+			in.give(w, m)
+		} else {
+			in.enqueue(s, m)
+		}
+	}
+}
+
+// forgive lets receivers from Any do without a rank.
+func (in *inbox) forgive(rank int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.sources[rank].excuse = true
+}
+
+// polls reports whether what comes from a rank may lie in a ring.
+func (in *inbox) polls(from int) bool {
+	if from == Any {
+		return len(in.rings) > 0
+	}
+	return in.sources[from].ring != nil
+}
+
+func (in *inbox) ready(from int) bool {
+	if from != Any {
+		return in.sources[from].ring.ready()
+	}
+	for _, s := range in.rings {
+		if s.ring.ready() {
+			return true
+		}
+	}
+	return false
+}
+
+// discard releases what nobody asked for.
+func (in *inbox) discard() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for i := range in.sources {
+		for _, q := range in.sources[i].queues {
+			for _, m := range q {
+				m.Release()
+			}
+		}
+		in.sources[i].queues = nil
+	}
+}

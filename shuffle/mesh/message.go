@@ -1,0 +1,68 @@
+package mesh
+
+// Tag sorts the messages between two ranks. Order holds within a tag.
+type Tag uint32
+
+// Any, as the rank to receive from, stands for every rank.
+const Any = -1
+
+// Message is what a rank received. Its bytes belong to the receiver until
+// Release. A message is not safe for concurrent use.
+type Message struct {
+	From int
+	Tag  Tag
+
+	data   []byte
+	owner  owner // of data; nil when the garbage collector is
+	slot   uint32
+	signal bool
+	charge int    // bytes of its sender's credit that it takes up until it is taken
+	offer  *offer // set while the bytes are still with the sender
+	small  [inline]byte
+}
+
+// inline is the number of bytes that a message holds within itself.
+const inline = 64
+
+// owner takes a message's bytes back.
+type owner interface{ free(m *Message) }
+
+// Bytes is the payload. It starts at a multiple of 8, and from 64 bytes on at
+// a multiple of 64. It may be read until Release; where it came by reference it
+// lies in memory that cannot be written.
+func (m *Message) Bytes() []byte { return m.data }
+
+// Release gives the payload's memory back: to a pool, or to its sender, who
+// may be waiting for it. Nobody may read Bytes afterwards. A second Release
+// does nothing.
+func (m *Message) Release() {
+	if o := m.owner; o != nil {
+		m.owner = nil
+		o.free(m)
+	}
+	m.data = nil
+}
+
+// key is what a receiver asks for: a tag on one of the two lanes.
+type key uint64
+
+const signalKey key = 1 << 32
+
+func dataKey(t Tag) key { return key(t) }
+
+func (m *Message) key() key {
+	if m.signal {
+		return key(m.Tag) | signalKey
+	}
+	return key(m.Tag)
+}
+
+// reserve gives m n bytes with undefined content.
+func (m *Message) reserve(p *pool, n int) []byte {
+	if n <= inline {
+		m.data = m.small[:n:n]
+		return m.data
+	}
+	m.data, m.owner = p.get(n), p
+	return m.data
+}
