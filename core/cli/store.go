@@ -33,7 +33,7 @@ func (a *app) storeCommand() *cobra.Command {
 	}, &cobra.Command{
 		Use: "put FILE s3://BUCKET/KEY", Short: "Copy a file, or standard input (-), into the store", Args: takes(2, 2),
 		RunE: a.onStore(a.storePut),
-	})
+	}, a.storeGCCommand(), a.storeShareCommand())
 }
 
 // onStore makes a command of do that works on the host's store.
