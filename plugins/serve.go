@@ -76,8 +76,10 @@ func Execute(frameworks ...core.Framework) int {
 }
 
 // ServePlugin serves frameworks to the host that started this process, until
-// the host ends it.
+// the host ends it. A signal to the whole group (Ctrl-C, the stop of a service)
+// is the host's to obey; when the host is gone, so is this process (law P6).
 func ServePlugin(frameworks ...core.Framework) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGTERM, syscall.SIGINT)
 	goplugin.Serve(&goplugin.ServeConfig{
 		HandshakeConfig: handshake(),
 		Plugins:         goplugin.PluginSet{pluginName: &grpcPlugin{frameworks: frameworks}},

@@ -232,6 +232,30 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
+// A signal that reaches the host's whole group ends no coordinator: the host
+// may yet want to save its state.
+func TestSignalsAreTheHosts(t *testing.T) {
+	s := supervise(t, Config{})
+	ask := func() int {
+		t.Helper()
+		plan, err := s.Plan(t.Context(), jobOf(script{Plan: "pid"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, _ := strconv.Atoi(plan.Gangs[0].Name)
+		return pid
+	}
+	pid := ask()
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+		if again := ask(); again != pid {
+			t.Errorf("after %v process %d took the place of %d", sig, again, pid)
+		}
+	}
+}
+
 func TestThirdCrashHolds(t *testing.T) {
 	s := supervise(t, Config{})
 	bad, good := jobOf(script{Plan: "crash"}), jobOf(script{})

@@ -27,7 +27,8 @@
 //	    completion still runs, after a crash in the middle of one, and for an
 //	    unknown upload of a key that exists.)
 //	E4  The server listens on loopback, and one server owns a root at a time.
-//	E5  It ends when its parent does: stdin is the leash.
+//	E5  It ends when its parent does, and not before: stdin is the leash, and
+//	    signals to the whole group are not heard.
 //	E6  Silence is told within ten seconds and ended after a minute: a child
 //	    that answers no question for its health is killed and started again.
 //

@@ -226,6 +226,25 @@ func TestSilenceIsTold(t *testing.T) {
 	<-up
 }
 
+// Ctrl-C reaches every process of the terminal, and the host that is ending
+// still needs its store.
+func TestSignalsAreTheParents(t *testing.T) {
+	s := storetest.Start(t, storetest.Options(t.TempDir()))
+	c := storetest.Open(t, s.Access())
+	pid := s.PID()
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Put(t.Context(), "test/x", strings.NewReader("x"), 1, store.PutOptions{}); err != nil {
+			t.Error(err)
+		}
+	}
+	if s.PID() != pid {
+		t.Errorf("server %d took the place of %d", s.PID(), pid)
+	}
+}
+
 func TestRefusesOtherAddresses(t *testing.T) {
 	for _, a := range []string{"0.0.0.0:0", ":0", "192.168.1.1:80", "localhost:80"} {
 		o := storetest.Options(t.TempDir())

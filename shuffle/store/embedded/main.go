@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"time"
 
 	"github.com/versity/versitygw/backend/meta"
@@ -50,6 +51,9 @@ type report struct {
 // ends or the server dies. It changes the working directory and can run once
 // per process.
 func Main(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
+	// A signal to the whole group (Ctrl-C, the stop of a service) is the
+	// parent's to obey: it lets go of the leash once it needs the store no more.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGTERM)
 	in := bufio.NewReaderSize(stdin, maxConfig)
 	line, err := in.ReadSlice('\n')
 	if err != nil {
