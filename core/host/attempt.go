@@ -313,16 +313,10 @@ func (a *attempt) conclude(report core.Report, err error) {
 	end := func(r *record) {
 		r.Job.Outcome, r.Job.Ended, r.Job.State = outcome, ended, state
 	}
-	for h.change(j, end, j.event("ended", text)) != nil {
-		// A full disk must not make the outcome disappear: it is written once
-		// there is room again.
-		select {
-		case <-h.ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
+	// A full disk must not make the outcome disappear.
+	if h.insist(j, end, j.event("ended", text)) {
+		a.sweep()
 	}
-	a.sweep()
 }
 
 // sweep cleans up after a job that is final, and says so in the journal unless
@@ -362,12 +356,8 @@ func (a *attempt) retry(err error) {
 		r.Job.Epoch, r.Job.State = a.epoch+1, core.Queued
 		r.Generation, r.Crashes, r.Gangs = 0, 0, nil
 	}
-	for h.change(j, next, j.event("retried", text)) != nil {
-		select { // as for an outcome: until there is room
-		case <-h.ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
+	if !h.insist(j, next, j.event("retried", text)) {
+		return
 	}
 	h.mu.Lock()
 	h.newAttempt(j).submitGangs()

@@ -120,6 +120,7 @@ func (g *gangRun) granted(act gang.Grant) {
 		return
 	}
 	rec := &a.job.rec
+	g.failure = nil
 	g.state.Lease = act.Lease
 	rec.Lease = max(rec.Lease, act.Lease)
 	rec.Generation = max(rec.Generation, 1)
@@ -163,8 +164,11 @@ func (g *gangRun) start(ctx context.Context, lease uint64, members []*member) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err != nil && g.holds(lease) {
+	switch {
+	case err != nil && g.holds(lease):
 		g.failed(err)
+	case errors.Is(err, journal.ErrFull):
+		g.failure = core.AsError(err) // its time to start ran out meanwhile
 	}
 }
 
@@ -224,7 +228,7 @@ func (h *Host) newGangDir() string {
 // makeGangDir makes a gang's shared directory, owned by the executors' user.
 func (h *Host) makeGangDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return core.Errorf(core.Internal, "make the gang's directory: %v", err).At(dir)
+		return fileError("make the gang's directory", dir, err)
 	}
 	return h.own(dir)
 }
@@ -288,7 +292,7 @@ func (h *Host) listen(path string) (net.Listener, error) {
 	os.Remove(path)
 	l, err := unixsock.Listen(path)
 	if err != nil {
-		return nil, core.Errorf(core.Internal, "listen: %v", err).At(path)
+		return nil, fileError("listen", path, err)
 	}
 	if err := h.own(path); err != nil {
 		l.Close()
@@ -340,7 +344,7 @@ func (h *Host) executor(id string, s pool.Shape, dir, token string) (launch.Exec
 	boot := "boot." + id
 	b := executor.Bootstrap{ID: id, Address: "unix:" + hostSock, CA: string(h.ca.CertPEM()), Token: token}
 	if err := b.Write(filepath.Join(dir, boot)); err != nil {
-		return launch.Executor{}, core.Errorf(core.Internal, "write bootstrap of %s: %v", id, err)
+		return launch.Executor{}, fileError("write the bootstrap file of "+id, dir, err)
 	}
 	if err := h.own(filepath.Join(dir, boot)); err != nil {
 		return launch.Executor{}, err
@@ -375,12 +379,20 @@ func (g *gangRun) assignment(rank int) *wirepb.Assignment {
 // failed tells the scheduler that the gang will not come up. h.mu is held.
 func (g *gangRun) failed(err error) {
 	g.failure = core.AsError(err)
-	switch g.failure.Kind {
-	case core.Invalid, core.NotFound, core.Denied:
-		g.attempt.end(g.failure) // another try cannot help
+	if g.attempt.h.hopeless(g.failure) {
+		g.attempt.end(g.failure)
 		return
 	}
 	g.attempt.h.step(gang.StartFailed{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease, Reason: err.Error()})
+}
+
+// hopeless reports whether another try cannot help.
+func (h *Host) hopeless(err *core.Error) bool {
+	switch err.Kind {
+	case core.Invalid, core.NotFound, core.Denied:
+		return true
+	}
+	return diskFull(err) && len(h.nodes) < 2
 }
 
 // revoked releases everything the gang holds; it waits again. h.mu is held.

@@ -48,6 +48,7 @@ type job struct {
 	changed chan struct{} // closed and replaced on every change
 	attempt *attempt      // nil unless one runs
 	cancel  *core.Error   // why it was cancelled or expired; nil if it was not
+	held    string        // why it does not go on, as a line for people; "" if it does
 
 	// writing keeps the order of the job's commits: a record taken earlier must
 	// not reach the journal later. It is taken before Host.mu.
@@ -218,9 +219,11 @@ func (h *Host) watchExits(ctx context.Context) {
 func (h *Host) executorExited(e launch.Exit) {
 	h.mu.Lock()
 	m := h.members[e.ID]
+	if m == nil {
+		h.pool.lost(e.ID) // under the lock, or it could be taken meanwhile
+	}
 	h.mu.Unlock()
 	if m == nil {
-		h.pool.lost(e.ID)
 		return
 	}
 	reason := e.Reason
@@ -345,13 +348,52 @@ func (h *Host) change(j *job, change func(*record), events ...journal.Record) er
 func (h *Host) persistPatiently(ctx context.Context, j *job, events ...journal.Record) error {
 	for {
 		err := h.persist(j, events...)
-		if !errors.Is(err, journal.ErrFull) {
+		h.hold(j, err)
+		if !errors.Is(err, journal.ErrFull) || !pause(ctx, time.Second) {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(time.Second):
+	}
+}
+
+// insist makes a change durable that must not get lost: it tries until it is
+// there, or the host ends.
+func (h *Host) insist(j *job, change func(*record), events ...journal.Record) bool {
+	for {
+		err := h.change(j, change, events...)
+		h.hold(j, err)
+		if err == nil {
+			return true
 		}
+		if !pause(h.ctx, time.Second) {
+			return false
+		}
+	}
+}
+
+// hold lets everybody who looks at j see what its journal has against it; nil
+// ends that.
+func (h *Host) hold(j *job, err error) {
+	text := ""
+	if err != nil {
+		text = "held up until it can be written down: " + err.Error()
+		if remedy := core.AsError(err).Remedy; remedy != "" {
+			text += "; " + remedy
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if j.held != text {
+		j.held = text
+		j.notify()
+	}
+}
+
+// pause waits for d; it reports false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }

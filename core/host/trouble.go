@@ -26,10 +26,14 @@ func (h *Host) watchTrouble(ctx context.Context) {
 	}
 }
 
-// shown is j as people see it: while the store is in trouble, that is what an
-// unfinished job has to say. h.mu is held.
+// shown is j as people see it: while the store is in trouble, or the journal
+// is full, that is what an unfinished job has to say. h.mu is held.
 func (h *Host) shown(j *job) core.Job {
 	job := j.rec.Job
+	if j.held != "" && !job.State.Final() {
+		job.Progress.Note = j.held
+		return job
+	}
 	if h.trouble != "" && (job.State == core.Starting || job.State == core.Running) {
 		job.Progress.Note = h.trouble
 	}

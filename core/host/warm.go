@@ -99,25 +99,17 @@ func (w *warmPool) take(g *gangRun, lease uint64, members []*member, shape pool.
 			return "", false, nil
 		}
 	}
-	set, ok := w.pool.Take(shape, len(members))
-	if !ok {
-		return "", false, nil
-	}
-	if !w.hand(g, lease, members, set) {
-		w.h.stopExecutors(ids(set))
-		w.Discard(set)
-		return "", false, errStale
-	}
-	return set.Dir, true, nil
-}
-
-// hand makes a set the members'. It reports false if their lease is gone.
-func (w *warmPool) hand(g *gangRun, lease uint64, members []*member, set pool.Set) bool {
 	h := w.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !g.holds(lease) {
-		return false
+		return "", false, errStale
+	}
+	// The end of an executor is the pool's to know or the gang's: in between
+	// nobody would hear of it.
+	set, ok := w.pool.Take(shape, len(members))
+	if !ok {
+		return "", false, nil
 	}
 	g.state.Dir = set.Dir
 	g.listeners = append(g.listeners, w.control(set.Dir))
@@ -126,15 +118,7 @@ func (w *warmPool) hand(g *gangRun, lease uint64, members []*member, set pool.Se
 		g.state.Members[r] = memberState{ID: m.id, Node: m.node}
 		h.members[m.id] = m
 	}
-	return true
-}
-
-func ids(set pool.Set) []string {
-	var out []string
-	for _, ex := range set.Executors {
-		out = append(out, ex.ID)
-	}
-	return out
+	return set.Dir, true, nil
 }
 
 // want has sets of a gang's shape kept ready from now on.
