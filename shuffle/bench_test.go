@@ -61,7 +61,7 @@ func BenchmarkWrite(b *testing.B) {
 // goes, the kernel has it.
 func BenchmarkEncode(b *testing.B) {
 	batches := benchBatches()
-	enc, err := block.NewEncoder(batches[0].rec.Schema())
+	enc, err := block.NewEncoder(batches[0].rec.Schema(), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

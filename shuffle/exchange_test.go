@@ -127,6 +127,9 @@ func (o *objects) ReadRanges(_ context.Context, path string, ranges []store.Rang
 }
 
 func (o *objects) PutFile(_ context.Context, path, file string, _ store.PutOptions) (store.Info, error) {
+	if o.fail != nil {
+		return store.Info{}, o.fail
+	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return store.Info{}, err

@@ -11,7 +11,7 @@ import (
 // that length, then the magic.
 const (
 	trailerSize = 16
-	magic       = "CAPXCHG1"
+	magic       = "CAPXCHG" // and the version as a digit
 	maxFooter   = 1 << 30
 )
 
@@ -28,7 +28,7 @@ func footer(x Index) ([]byte, error) {
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(b)))
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	return append(b, magic...), nil
+	return fmt.Appendf(b, "%s%d", magic, x.Version), nil
 }
 
 // ReadFooter reads the index of an object of size bytes from its end: for
@@ -43,7 +43,8 @@ func ReadFooter(r io.ReaderAt, size int64) (*Index, error) {
 		return nil, fmt.Errorf("read trailer: %w", err)
 	}
 	n := int64(binary.LittleEndian.Uint32(t[:]))
-	if string(t[8:]) != magic || n > maxFooter || n > size-trailerSize {
+	version := uint16(t[15] - '0')
+	if string(t[8:15]) != magic || version < 1 || version > Version || n > maxFooter || n > size-trailerSize {
 		return nil, fmt.Errorf("%w: no exchange object's trailer at the end", ErrCorrupt)
 	}
 	b := make([]byte, n+4)
@@ -56,6 +57,9 @@ func ReadFooter(r io.ReaderAt, size int64) (*Index, error) {
 	x := new(Index)
 	if err := x.UnmarshalBinary(b[:n]); err != nil {
 		return nil, err
+	}
+	if x.Version != version {
+		return nil, fmt.Errorf("%w: trailer of version %d after a footer of version %d", ErrCorrupt, version, x.Version)
 	}
 	x.Size = size
 	return x, nil

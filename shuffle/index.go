@@ -6,8 +6,9 @@ import (
 	"github.com/capstan-run/capstan/shuffle/block"
 )
 
-// Version is the version of the file format and of the index's encoding.
-const Version = 1
+// Version is the version of the file format and of the index's encoding that
+// is written; version 1 is still read.
+const Version = 2
 
 // Index is what the world needs to know of one written object to read any of
 // its partitions. It travels in the producer's completion message: no reader
@@ -33,6 +34,9 @@ type Partition struct {
 	RowHash uint64 // order-independent: the wrapping sum of the rows' hashes
 	Codec   string // "", "lz4", "zstd": of the IPC buffers
 	Batches []Batch
+	// Dictionaries is where the dictionaries lie, in the order of their IDs:
+	// before the first record batch.
+	Dictionaries []Batch
 }
 
 // Batch is where one record batch's buffers lie, so that arrays can be built

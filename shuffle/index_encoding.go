@@ -15,8 +15,8 @@ const MaxPartitions = 1 << 20
 // MarshalBinary encodes x as doc.go describes. A flat batch takes about three
 // bytes per buffer, an empty partition one byte.
 func (x *Index) MarshalBinary() ([]byte, error) {
-	if x.Version != Version {
-		return nil, fmt.Errorf("encode exchange index %s: version %d, want %d", x.Name, x.Version, Version)
+	if x.Version < 1 || x.Version > Version {
+		return nil, fmt.Errorf("encode exchange index %s: version %d, want 1 to %d", x.Name, x.Version, Version)
 	}
 	if x.First < 0 || x.Total > MaxPartitions || len(x.Partitions) > x.Total-x.First {
 		return nil, fmt.Errorf("encode exchange index %s: partitions %d+%d of %d", x.Name, x.First, len(x.Partitions), x.Total)
@@ -30,12 +30,12 @@ func (x *Index) MarshalBinary() ([]byte, error) {
 	b = binary.AppendUvarint(b, uint64(x.First))
 	b = binary.AppendUvarint(b, uint64(len(x.Partitions)))
 	for i := range x.Partitions {
-		b = appendPartition(b, &x.Partitions[i])
+		b = appendPartition(b, &x.Partitions[i], x.Version)
 	}
 	return b, nil
 }
 
-func appendPartition(b []byte, p *Partition) []byte {
+func appendPartition(b []byte, p *Partition, version uint16) []byte {
 	b = binary.AppendUvarint(b, uint64(p.Length))
 	if p.Length == 0 {
 		return b
@@ -45,9 +45,18 @@ func appendPartition(b []byte, p *Partition) []byte {
 	b = binary.LittleEndian.AppendUint32(b, p.CRC32C)
 	b = binary.LittleEndian.AppendUint64(b, p.RowHash)
 	b = appendString(b, p.Codec)
+	if version > 1 {
+		b = binary.AppendUvarint(b, uint64(len(p.Dictionaries)))
+		for i := range p.Dictionaries {
+			b = appendBatch(b, &p.Dictionaries[i])
+		}
+	}
 	b = binary.AppendUvarint(b, uint64(len(p.Batches)))
 	for i := range p.Batches {
 		b = appendBatch(b, &p.Batches[i])
+		if version > 1 && p.Codec != "" {
+			b = binary.AppendUvarint(b, uint64(p.Batches[i].Raw))
+		}
 	}
 	return b
 }
@@ -81,10 +90,11 @@ var errIndex = errors.New("exchange index is cut off or malformed")
 // Whether the extents fit the data is checked when the partition is read.
 func (x *Index) UnmarshalBinary(b []byte) error {
 	d := indexDecoder{b: b}
-	if v := d.count(); d.err == nil && v != Version {
-		return fmt.Errorf("exchange index has version %d, this program reads %d", v, Version)
+	v := d.count()
+	if d.err == nil && (v < 1 || v > Version) {
+		return fmt.Errorf("exchange index has version %d, this program reads 1 to %d", v, Version)
 	}
-	y := Index{Version: Version}
+	y := Index{Version: uint16(v)}
 	y.Name = string(d.bytes())
 	y.Object = string(d.bytes())
 	y.Size = d.count()
@@ -99,7 +109,7 @@ func (x *Index) UnmarshalBinary(b []byte) error {
 		y.Total, y.First = int(total), int(first)
 		y.Partitions = make([]Partition, held)
 		for i := range y.Partitions {
-			d.partition(&y.Partitions[i])
+			d.partition(&y.Partitions[i], y.Version)
 		}
 	}
 	if len(d.b) > 0 && d.err == nil {
@@ -163,7 +173,7 @@ func (d *indexDecoder) take(n int) []byte {
 	return s
 }
 
-func (d *indexDecoder) partition(p *Partition) {
+func (d *indexDecoder) partition(p *Partition, version uint16) {
 	p.Length = d.count()
 	if p.Length == 0 {
 		return
@@ -174,12 +184,25 @@ func (d *indexDecoder) partition(p *Partition) {
 		p.RowHash = binary.LittleEndian.Uint64(s[4:])
 	}
 	p.Codec = string(d.bytes())
-	if n := d.items(3); n > 0 {
-		p.Batches = make([]Batch, n)
+	if version > 1 {
+		p.Dictionaries = d.batches(false)
 	}
-	for i := range p.Batches {
-		d.batch(&p.Batches[i])
+	p.Batches = d.batches(version > 1 && p.Codec != "")
+}
+
+func (d *indexDecoder) batches(packed bool) []Batch {
+	n := d.items(3)
+	if n == 0 {
+		return nil
 	}
+	out := make([]Batch, n)
+	for i := range out {
+		d.batch(&out[i])
+		if packed {
+			out[i].Raw = d.count()
+		}
+	}
+	return out
 }
 
 func (d *indexDecoder) batch(t *Batch) {

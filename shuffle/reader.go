@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/capstan-run/capstan/shuffle/block"
 )
@@ -18,7 +17,7 @@ type PartitionReader struct {
 	part   *Partition
 	name   string
 	number int
-	buf    *memory.Buffer // nil when empty or closed
+	dec    *block.Decoder // nil when empty or closed
 	rung   Rung
 	next   int
 	rows   int64
@@ -47,10 +46,10 @@ func (r *PartitionReader) Bytes() int64 { return r.part.Length }
 // is [ErrCorrupt]: the index is wrong, and no other copy would help.
 func (r *PartitionReader) Next() (arrow.Record, error) {
 	r.drop()
-	if r.buf == nil || r.next == len(r.part.Batches) {
+	if r.dec == nil || r.next == len(r.part.Batches) {
 		return nil, r.atEnd()
 	}
-	rec, err := block.Decode(r.schema, r.buf, &r.part.Batches[r.next])
+	rec, err := r.dec.Decode(&r.part.Batches[r.next])
 	if err != nil {
 		return nil, fmt.Errorf("batch %d of partition %d of exchange object %s: %w: %w", r.next, r.number, r.name, ErrCorrupt, err)
 	}
@@ -62,7 +61,7 @@ func (r *PartitionReader) Next() (arrow.Record, error) {
 
 // atEnd is io.EOF if all rows of the partition were there.
 func (r *PartitionReader) atEnd() error {
-	if r.buf != nil && r.rows != r.part.Rows {
+	if r.dec != nil && r.rows != r.part.Rows {
 		return fmt.Errorf("partition %d of exchange object %s: %w: %d rows in its batches, index says %d",
 			r.number, r.name, ErrCorrupt, r.rows, r.part.Rows)
 	}
@@ -80,9 +79,9 @@ func (r *PartitionReader) drop() {
 // is unmapped when no retained record is left. It may be called twice.
 func (r *PartitionReader) Close() error {
 	r.drop()
-	if r.buf != nil {
-		r.buf.Release()
-		r.buf = nil
+	if r.dec != nil {
+		r.dec.Release()
+		r.dec = nil
 	}
 	return nil
 }

@@ -22,23 +22,32 @@ type Objects interface {
 	PutFile(ctx context.Context, path, file string, o store.PutOptions) (store.Info, error)
 }
 
+// Peers is what the exchange needs of other executors. *peer.Client is one.
+type Peers interface {
+	// ReadRange fills into with the bytes of the object from off on, whole.
+	ReadRange(ctx context.Context, object string, off int64, into []byte) error
+}
+
 // Source opens partitions. Its fields must not change after the first Open;
 // its methods may be called from any goroutine. The zero value has no rungs.
 type Source struct {
-	Local   []string // directories of this host where objects lie under Index.Name
-	Objects Objects  // nil: no store
-	Metrics *Metrics // nil: uncounted
+	Registry *Registry // nil: no objects in memory
+	Local    []string  // directories of this host where objects lie under Index.Name
+	Peers    Peers     // nil: no other executors
+	Objects  Objects   // nil: no store
+	Metrics  *Metrics  // nil: uncounted
 
 	pool    bufferPool
+	codecs  block.Codecs
 	mu      sync.Mutex
 	message string        // the last schema message decoded,
 	schema  *arrow.Schema // and its schema: most objects of a stage have the same
 }
 
 // Open opens partition p of the object that idx, whole or sliced, describes.
-// It tries each Local directory, then the store, and takes the first copy
-// whose bytes have the checksum of the index. It returns when all of them are
-// at hand.
+// It tries the registry, each Local directory, the peers, then the store, and
+// takes the first copy whose bytes have the checksum of the index. It returns
+// when all of them are at hand.
 //
 // If no copy is intact the error is a [*LostError]; if ctx ended, its cause.
 // idx must come from the control plane (law X5), and is held until the
@@ -48,8 +57,9 @@ func (s *Source) Open(ctx context.Context, idx *Index, p int) (*PartitionReader,
 	if err != nil {
 		return nil, err
 	}
-	if part.Codec != "" {
-		return nil, fmt.Errorf("open partition %d of exchange object %s: codec %q is not known to version %d", p, idx.Name, part.Codec, Version)
+	codec, err := block.ParseCodec(part.Codec)
+	if err != nil {
+		return nil, fmt.Errorf("open partition %d of exchange object %s: %w", p, idx.Name, err)
 	}
 	schema, err := s.schemaOf(idx)
 	if err != nil {
@@ -60,9 +70,17 @@ func (s *Source) Open(ctx context.Context, idx *Index, p int) (*PartitionReader,
 		s.Metrics.opened(RungNone, 0)
 		return r, nil
 	}
-	r.buf, r.rung, err = s.climb(ctx, idx, part, p)
+	buf, rung, err := s.climb(ctx, idx, part, p)
 	if err != nil {
 		return nil, err
+	}
+	defer buf.Release() // the decoder has its own hold
+	r.rung = rung
+	r.dec, err = block.NewDecoder(schema, buf, block.Packing{
+		Codec: codec, Codecs: &s.codecs, Memory: &s.pool, Dictionaries: part.Dictionaries,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open partition %d of exchange object %s: %w: %w", p, idx.Name, ErrCorrupt, err)
 	}
 	s.Metrics.opened(r.rung, part.Length)
 	return r, nil
@@ -87,12 +105,27 @@ func (s *Source) climb(ctx context.Context, idx *Index, part *Partition, p int) 
 		lost.Rungs = append(lost.Rungs, err)
 		return nil, RungNone, lost
 	}
+	if s.Registry != nil {
+		if held, err := s.Registry.open(idx, part); held != nil || err != nil {
+			if buf := try("memory", func() (*memory.Buffer, error) { return held, err }); buf != nil {
+				return buf, RungMemory, nil
+			}
+		}
+	}
 	for _, dir := range s.Local {
 		if ctx.Err() != nil {
 			return nil, RungNone, context.Cause(ctx)
 		}
 		if buf := try(dir, func() (*memory.Buffer, error) { return s.openLocal(dir, idx, part) }); buf != nil {
 			return buf, RungLocal, nil
+		}
+	}
+	if s.Peers != nil {
+		if ctx.Err() != nil {
+			return nil, RungNone, context.Cause(ctx)
+		}
+		if buf := try("peer", func() (*memory.Buffer, error) { return s.ask(ctx, idx, part) }); buf != nil {
+			return buf, RungPeer, nil
 		}
 	}
 	if s.Objects != nil && idx.Object != "" {
@@ -122,6 +155,16 @@ func verify(b []byte, p *Partition) error {
 		return fmt.Errorf("%w: checksum %08x, index says %08x", ErrCorrupt, crc, p.CRC32C)
 	}
 	return nil
+}
+
+// ask reads part from whichever peer has it into a pooled buffer.
+func (s *Source) ask(ctx context.Context, idx *Index, part *Partition) (*memory.Buffer, error) {
+	b := s.pool.get(int(part.Length))
+	if err := s.Peers.ReadRange(ctx, idx.Name, part.Offset, b); err != nil {
+		s.pool.Free(b)
+		return nil, err
+	}
+	return memory.NewBufferWithAllocator(b, &s.pool), nil
 }
 
 // fetch reads part from the store into a pooled buffer.

@@ -1,80 +1,112 @@
 package shuffle
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"os"
 	"path/filepath"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"github.com/capstan-run/capstan/shuffle/block"
 )
 
-// ErrClosed is returned by a [Writer] after Commit or Abort.
+// ErrClosed is returned by a writer after Commit or Abort.
 var ErrClosed = errors.New("exchange writer is closed")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // WriterOptions says how an exchange object is written. The zero value is good.
 type WriterOptions struct {
-	// Codec compresses the buffers: "" for none, the only one of version 1.
+	// Codec compresses the buffers: "" for none, "lz4" or "zstd". Columns that
+	// it does not make smaller by a factor of 1.3 are stored as they are.
+	// Compress what leaves memory for a slow disk or a network.
 	Codec string
+	// Codecs holds encoders for reuse. Default: the writer's own.
+	Codecs *block.Codecs
 	// Sync makes Commit fsync the file and its directory. Default false: a
 	// file lost to a power cut is found missing or corrupt by its readers and
 	// its producer runs again.
 	Sync bool
 }
 
+// compressor returns the compressor the options ask for, nil for none.
+func (o *WriterOptions) compressor(schema *arrow.Schema) (*block.Compressor, error) {
+	codec, err := block.ParseCodec(o.Codec)
+	if err != nil || codec == block.None {
+		return nil, err
+	}
+	if o.Codecs == nil {
+		o.Codecs = new(block.Codecs)
+	}
+	return block.NewCompressor(block.ShapeOf(schema), codec, o.Codecs)
+}
+
 // Writer writes one exchange object: one producer task's output, partition
 // after partition. Nothing is visible under the final name before Commit. It
 // is not safe for concurrent use.
+//
+// The records of one partition must share their dictionaries, since these are
+// written at its head. [PartitionedWriter] has no such limit.
 type Writer struct {
 	path    string
 	options WriterOptions
-	file    *os.File // nil once closed
-	out     *bufio.Writer
+	file    *objectFile // nil once closed
+	out     stage
 	enc     *block.Encoder
 	hash    block.RowHasher
+	dicts   []arrow.ArrayData // of the current partition, retained
 	index   Index
 	current int   // partition being written, -1 before the first
-	pos     int64 // bytes written to the file
 	err     error // the first write error; the file is of no use after it
 }
 
 // Create starts an exchange object that Commit will name path. The directory
 // must exist. The caller must end with Commit or Abort.
 func Create(path string, schema *arrow.Schema, partitions int, o WriterOptions) (*Writer, error) {
-	if o.Codec != "" {
-		return nil, fmt.Errorf("create exchange object %s: codec %q is not known to version %d", path, o.Codec, Version)
-	}
-	if partitions < 1 || partitions > MaxPartitions {
-		return nil, fmt.Errorf("create exchange object %s: %d partitions, must be 1 to %d", path, partitions, MaxPartitions)
-	}
-	enc, err := block.NewEncoder(schema)
-	if err != nil {
+	w := &Writer{path: path, options: o, current: -1}
+	if err := w.create(schema, partitions); err != nil {
 		return nil, fmt.Errorf("create exchange object %s: %w", path, err)
+	}
+	return w, nil
+}
+
+func (w *Writer) create(schema *arrow.Schema, partitions int) error {
+	index, err := newIndex(w.path, schema, partitions)
+	if err != nil {
+		return err
+	}
+	comp, err := w.options.compressor(schema)
+	if err != nil {
+		return err
+	}
+	if w.enc, err = block.NewEncoder(schema, comp); err != nil {
+		return err
+	}
+	if w.file, err = createObject(w.path); err != nil {
+		return err
+	}
+	w.index, w.out.file = *index, w.file
+	return nil
+}
+
+// newIndex returns the index of an object without rows that will lie at path.
+func newIndex(path string, schema *arrow.Schema, partitions int) (*Index, error) {
+	if partitions < 1 || partitions > MaxPartitions {
+		return nil, fmt.Errorf("%d partitions, must be 1 to %d", partitions, MaxPartitions)
 	}
 	msg, err := block.MarshalSchema(schema)
 	if err != nil {
-		return nil, fmt.Errorf("create exchange object %s: %w", path, err)
+		return nil, err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return nil, fmt.Errorf("create exchange object: %w", err)
-	}
-	w := &Writer{path: path, options: o, file: file, enc: enc, current: -1}
-	w.out = bufio.NewWriterSize(file, 256<<10)
-	w.index = Index{
+	return &Index{
 		Version:    Version,
 		Name:       filepath.Base(path),
 		Schema:     msg,
 		Total:      partitions,
 		Partitions: make([]Partition, partitions),
-	}
-	return w, nil
+	}, nil
 }
 
 // Write appends rec to partition, which must not be below an earlier call's.
@@ -87,18 +119,10 @@ func (w *Writer) Write(partition int, rec arrow.Record) error {
 	if rec.NumRows() == 0 {
 		return nil
 	}
-	if partition != w.current {
-		w.begin(partition)
-	}
-	p := &w.index.Partitions[partition]
-	batch, _, err := w.enc.Encode((*partitionWriter)(w), p.Length, rec)
-	if err != nil {
+	if err := w.append(partition, rec); err != nil {
 		w.err = fmt.Errorf("write partition %d of exchange object %s: %w", partition, w.path, err)
 		return w.err
 	}
-	p.Rows += batch.Rows
-	p.RowHash += w.hash.Sum(rec)
-	p.Batches = append(p.Batches, batch)
 	return nil
 }
 
@@ -116,43 +140,101 @@ func (w *Writer) check(partition int) error {
 	return nil
 }
 
-// begin ends the current partition and starts the next with its schema
-// message. Its write errors come back from the next write.
-func (w *Writer) begin(partition int) {
-	w.end()
-	w.current = partition
-	w.index.Partitions[partition].Offset = w.pos
-	_, _ = (*partitionWriter)(w).Write(w.index.Schema)
-}
-
-// end marks the end of the current partition's stream and pads it, so that
-// the next partition is aligned. The padding belongs to the partition: every
-// byte before the footer is under a checksum.
-func (w *Writer) end() {
-	if w.current < 0 {
-		return
+func (w *Writer) append(partition int, rec arrow.Record) error {
+	p := &w.index.Partitions[partition]
+	dicts := block.RecordDictionaries(rec)
+	if partition != w.current {
+		if err := w.end(); err != nil {
+			return err
+		}
+		if err := w.begin(partition, dicts); err != nil {
+			return err
+		}
+	} else if !sameDictionaries(w.dicts, dicts) {
+		return errors.New("a record's dictionary differs from that of the partition's first: unify them, or decode the column")
 	}
-	var tail [8 + block.Alignment]byte
-	copy(tail[:], block.EndOfStream[:])
-	n := 8 + block.Align(w.pos+8) - (w.pos + 8)
-	_, _ = (*partitionWriter)(w).Write(tail[:n])
+	batch, _, err := w.enc.Encode(&w.out, w.out.length, rec)
+	if err != nil {
+		return err
+	}
+	p.Rows += batch.Rows
+	p.RowHash += w.hash.Sum(rec)
+	p.Batches = append(p.Batches, batch)
+	return nil
 }
 
-// partitionWriter writes bytes of the current partition, keeping its length
-// and checksum.
-type partitionWriter Writer
+// begin starts a partition with its schema message and dictionaries.
+func (w *Writer) begin(partition int, dicts []arrow.ArrayData) error {
+	w.current = partition
+	p := &w.index.Partitions[partition]
+	p.Offset, p.Codec = w.out.begin(), w.options.codec()
+	if _, err := w.out.Write(w.index.Schema); err != nil {
+		return err
+	}
+	w.forget()
+	for i, d := range dicts {
+		d.Retain()
+		w.dicts = append(w.dicts, d)
+		b, _, err := w.enc.EncodeDictionary(&w.out, w.out.length, i, d)
+		if err != nil {
+			return err
+		}
+		p.Dictionaries = append(p.Dictionaries, b)
+	}
+	return nil
+}
 
-func (pw *partitionWriter) Write(b []byte) (int, error) {
-	p := &pw.index.Partitions[pw.current]
-	p.CRC32C = crc32.Update(p.CRC32C, castagnoli, b)
-	n, err := pw.out.Write(b)
-	p.Length += int64(n)
-	pw.pos += int64(n)
-	return n, err
+// codec is the name of the codec as an index has it.
+func (o *WriterOptions) codec() string {
+	c, _ := block.ParseCodec(o.Codec) // checked at the start
+	return string(c)
+}
+
+func (w *Writer) forget() {
+	for _, d := range w.dicts {
+		d.Release()
+	}
+	w.dicts = w.dicts[:0]
+}
+
+func sameDictionaries(a, b []arrow.ArrayData) bool {
+	for i := range a {
+		if a[i] == b[i] {
+			continue
+		}
+		x, y := array.MakeFromData(a[i]), array.MakeFromData(b[i])
+		same := array.Equal(x, y)
+		x.Release()
+		y.Release()
+		if !same {
+			return false
+		}
+	}
+	return true
+}
+
+// tail ends a partition's stream. Its zeros belong to the partition: every
+// byte before the footer is under a checksum.
+var tail = func() (t [block.Alignment]byte) {
+	copy(t[:], block.EndOfStream[:])
+	return t
+}()
+
+// end ends the current partition's stream.
+func (w *Writer) end() error {
+	if w.current < 0 {
+		return nil
+	}
+	if _, err := w.out.Write(tail[:]); err != nil {
+		return err
+	}
+	p := &w.index.Partitions[w.current]
+	p.Length, p.CRC32C = w.out.end()
+	return nil
 }
 
 // Size returns the bytes written so far.
-func (w *Writer) Size() int64 { return w.pos }
+func (w *Writer) Size() int64 { return w.out.pos() }
 
 // Commit ends the object and makes it visible under its final name, replacing
 // a file of that name. The caller owns the index. After an error nothing is
@@ -161,45 +243,39 @@ func (w *Writer) Commit() (*Index, error) {
 	if w.file == nil {
 		return nil, ErrClosed
 	}
-	if err := w.commit(); err != nil {
+	err := w.finish()
+	if err == nil {
+		err = w.file.publish(w.options.Sync)
+	}
+	if err != nil {
 		w.Abort()
 		return nil, fmt.Errorf("commit exchange object %s: %w", w.path, err)
 	}
+	w.forget()
 	w.file = nil
 	index := w.index
 	return &index, nil
 }
 
-func (w *Writer) commit() error {
+// finish writes what is left, and the footer.
+func (w *Writer) finish() error {
 	if w.err != nil {
 		return w.err
 	}
-	w.end()
+	if err := w.end(); err != nil {
+		return err
+	}
+	if err := w.out.flush(); err != nil {
+		return err
+	}
 	foot, err := footer(w.index)
 	if err != nil {
 		return err
 	}
-	if _, err := w.out.Write(foot); err != nil {
+	if _, err := w.file.Write(foot); err != nil {
 		return err
 	}
-	if err := w.out.Flush(); err != nil {
-		return err
-	}
-	w.index.Size = w.pos + int64(len(foot))
-	if w.options.Sync {
-		if err := w.file.Sync(); err != nil {
-			return err
-		}
-	}
-	if err := w.file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(w.file.Name(), w.path); err != nil {
-		return err
-	}
-	if w.options.Sync {
-		return syncDir(filepath.Dir(w.path))
-	}
+	w.index.Size = w.file.pos
 	return nil
 }
 
@@ -209,16 +285,7 @@ func (w *Writer) Abort() {
 	if w.file == nil {
 		return
 	}
-	w.file.Close()
-	os.Remove(w.file.Name())
+	w.forget()
+	w.file.discard()
 	w.file = nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }

@@ -27,7 +27,7 @@ func TestRoundTripThroughFiles(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
-		schema := blocktest.DrawSchema(t)
+		schema := blocktest.DrawPlainSchema(t)
 		partitions := rapid.IntRange(1, 5).Draw(t, "partitions")
 		var batches []batch
 		want, hashes := make([][]string, partitions), make([]uint64, partitions)
@@ -80,7 +80,7 @@ func overTheWire(t failer, idx *shuffle.Index) *shuffle.Index {
 	return out
 }
 
-// TestGolden holds the format: these bytes are what version 1 looks like.
+// TestGolden holds the format: these bytes are what version 2 looks like.
 func TestGolden(t *testing.T) {
 	dir := t.TempDir()
 	idx := write(t, filepath.Join(dir, "object"), pairSchema, 4,
@@ -91,7 +91,7 @@ func TestGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const golden = "testdata/v1.exchange"
+	const golden = "testdata/v2.exchange"
 	if *rewrite {
 		if err := os.WriteFile(golden, got, 0o644); err != nil {
 			t.Fatal(err)
@@ -119,8 +119,30 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func TestPartitionIsAnArrowStream(t *testing.T) {
+// TestVersion1IsRead opens what the first version wrote: the same rows.
+func TestVersion1IsRead(t *testing.T) {
 	b, err := os.ReadFile("testdata/v1.exchange")
+	if err != nil {
+		t.Fatal(err)
+	}
+	idx, err := shuffle.ReadFooter(bytes.NewReader(b), int64(len(b)))
+	if err != nil || idx.Version != 1 {
+		t.Fatalf("version %d, %v", idx.Version, err)
+	}
+	idx.Name = "v1.exchange"
+	src := &shuffle.Source{Local: []string{"testdata"}}
+	for p, want := range [][]string{
+		{text(pairs("the", "-", "whale"))}, nil, {text(pairs("ishmael")), text(pairs("", "queequeg"))}, nil,
+	} {
+		got, _, err := readAll(src, overTheWire(t, idx), p)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("partition %d: %s, %v; want %s", p, got, err, want)
+		}
+	}
+}
+
+func TestPartitionIsAnArrowStream(t *testing.T) {
+	b, err := os.ReadFile("testdata/v2.exchange")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,15 +241,15 @@ func names(t *testing.T, dir string) []string {
 
 func TestWriterRefusals(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "object")
-	if _, err := shuffle.Create(path, pairSchema, 1, shuffle.WriterOptions{Codec: "zstd"}); err == nil {
-		t.Error("a codec of a later version is accepted")
+	if _, err := shuffle.Create(path, pairSchema, 1, shuffle.WriterOptions{Codec: "lz9"}); err == nil {
+		t.Error("an unknown codec is accepted")
 	}
 	if _, err := shuffle.Create(path, pairSchema, 0, shuffle.WriterOptions{}); err == nil {
 		t.Error("no partitions are accepted")
 	}
-	dict := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
-	if _, err := shuffle.Create(path, blocktest.SchemaOf(dict), 1, shuffle.WriterOptions{}); err == nil || !strings.Contains(err.Error(), "dictionary") {
-		t.Errorf("a dictionary: %v", err)
+	runs := arrow.RunEndEncodedOf(arrow.PrimitiveTypes.Int32, arrow.BinaryTypes.String)
+	if _, err := shuffle.Create(path, blocktest.SchemaOf(runs), 1, shuffle.WriterOptions{}); err == nil || !strings.Contains(err.Error(), "run_end") {
+		t.Errorf("run-end-encoded values: %v", err)
 	}
 	w, err := shuffle.Create(path, pairSchema, 3, shuffle.WriterOptions{})
 	if err != nil {
@@ -256,7 +278,13 @@ func TestWriterRefusals(t *testing.T) {
 }
 
 func TestReadFooterDetectsEveryChange(t *testing.T) {
-	b, err := os.ReadFile("testdata/v1.exchange")
+	for _, file := range []string{"testdata/v1.exchange", "testdata/v2.exchange"} {
+		t.Run(filepath.Base(file), func(t *testing.T) { detectEveryChange(t, file) })
+	}
+}
+
+func detectEveryChange(t *testing.T, file string) {
+	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,9 @@ var ErrMalformed = errors.New("malformed batch")
 // its file.
 const Alignment = 64
 
+// MaxRaw bounds the bytes of one compressed batch's buffers.
+const MaxRaw = 1 << 31
+
 // MaxRows bounds the rows of one batch and the elements of one array in it.
 const MaxRows = 1<<31 - 1
 
@@ -21,6 +24,9 @@ type Batch struct {
 	Nulls   []int64  // null count of each array, depth first
 	Lengths []int64  // length of each array, depth first
 	Buffers []Extent // in Arrow's depth-first buffer order; a missing buffer has Length 0
+	// Raw is the sum of the buffers' lengths before compression, each rounded
+	// up to Alignment; 0 if the batch is not compressed.
+	Raw int64
 }
 
 // Extent is a byte range relative to the start of its partition.

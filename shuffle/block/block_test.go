@@ -23,30 +23,65 @@ type fataler interface {
 	Fatal(...any)
 }
 
-// encode writes rec as a whole stream and returns its bytes, aligned, and the
-// batch's place.
-func encode(t fataler, rec arrow.Record) (*memory.Buffer, block.Batch) {
+// stream is a record written as a whole Arrow stream.
+type stream struct {
+	schema  *arrow.Schema
+	buf     *memory.Buffer
+	batch   block.Batch
+	packing block.Packing
+}
+
+// encode writes rec, compressed with codec, and its dictionaries.
+func encode(t fataler, rec arrow.Record, codec block.Codec) stream {
 	t.Helper()
 	msg, err := block.MarshalSchema(rec.Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := stream{schema: rec.Schema(), packing: block.Packing{Codec: codec, Codecs: new(block.Codecs), Memory: memory.DefaultAllocator}}
+	var comp *block.Compressor
+	if codec != block.None {
+		if comp, err = block.NewCompressor(block.ShapeOf(rec.Schema()), codec, s.packing.Codecs); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enc, err := block.NewEncoder(rec.Schema(), comp)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	out.Write(msg)
-	enc, err := block.NewEncoder(rec.Schema())
+	for i, d := range block.RecordDictionaries(rec) {
+		b, n, err := enc.EncodeDictionary(&out, int64(out.Len()), i, d)
+		if err != nil || n%block.Alignment != 0 {
+			t.Fatal("dictionary of ", n, " bytes: ", err)
+		}
+		s.packing.Dictionaries = append(s.packing.Dictionaries, b)
+	}
+	pos := int64(out.Len())
+	batch, n, err := enc.Encode(&out, pos, rec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	batch, n, err := enc.Encode(&out, int64(len(msg)), rec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if int64(out.Len()) != int64(len(msg))+n {
-		t.Fatal("Encode wrote ", out.Len()-len(msg), " bytes and said ", n)
+	if int64(out.Len()) != pos+n || n%block.Alignment != 0 {
+		t.Fatal("Encode wrote ", int64(out.Len())-pos, " bytes and said ", n)
 	}
 	out.Write(block.EndOfStream[:])
-	return memory.NewBufferBytes(slices.Clone(out.Bytes())), batch
+	s.buf, s.batch = memory.NewBufferBytes(slices.Clone(out.Bytes())), batch
+	return s
 }
+
+// decode reads the record back.
+func (s *stream) decode() (arrow.Record, error) {
+	d, err := block.NewDecoder(s.schema, s.buf, s.packing)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Release()
+	return d.Decode(&s.batch)
+}
+
+var codecs = []block.Codec{block.None, block.LZ4, block.Zstd}
 
 // same reports whether two records hold the same rows, as their text: the text
 // does not depend on how an array lies in memory.
@@ -60,13 +95,15 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 		rec := blocktest.DrawRecord(t, mem, blocktest.DrawSchema(t), 40)
-		buf, batch := encode(t, rec)
-		for _, x := range batch.Buffers {
+		codec := rapid.SampledFrom(codecs).Draw(t, "codec")
+		s := encode(t, rec, codec)
+		s.packing.Memory = mem
+		for _, x := range s.batch.Buffers {
 			if x.Offset%block.Alignment != 0 {
 				t.Fatalf("buffer at %d is not aligned", x.Offset)
 			}
 		}
-		got, err := block.Decode(rec.Schema(), buf, &batch)
+		got, err := s.decode()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,8 +113,8 @@ func TestRoundTrip(t *testing.T) {
 		if a, b := block.RowHash(rec), block.RowHash(got); a != b {
 			t.Fatalf("row hash %x written, %x read", a, b)
 		}
-		again, _ := encode(t, got)
-		if !bytes.Equal(buf.Bytes(), again.Bytes()) {
+		again := encode(t, got, codec)
+		if !bytes.Equal(s.buf.Bytes(), again.buf.Bytes()) {
 			t.Fatal("the bytes depend on how the record lay in memory")
 		}
 		got.Release()
@@ -90,37 +127,42 @@ type noHelper struct{ *rapid.T }
 
 func TestArrowReadsTheStream(t *testing.T) {
 	for _, dt := range blocktest.Types() {
-		t.Run(dt.String(), func(t *testing.T) {
-			whole := blocktest.Record(memory.DefaultAllocator, blocktest.SchemaOf(dt), 37, 0.3, 5)
-			rec := whole.NewSlice(3, 30)
-			buf, _ := encode(t, rec)
-			r, err := ipc.NewReader(bytes.NewReader(buf.Bytes()))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Release()
-			got, err := r.Read()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if !same(rec, got) {
-				t.Fatalf("wrote %v\nread  %v", rec, got)
-			}
-			if _, err := r.Read(); err != io.EOF {
-				t.Fatalf("after the last batch: %v", err)
-			}
-		})
+		for _, codec := range codecs {
+			t.Run(dt.String()+string(codec), func(t *testing.T) { arrowReads(t, dt, codec) })
+		}
+	}
+}
+
+func arrowReads(t *testing.T, dt arrow.DataType, codec block.Codec) {
+	whole := blocktest.Record(memory.DefaultAllocator, blocktest.SchemaOf(dt), 537, 0.3, 5)
+	rec := whole.NewSlice(3, 530)
+	s := encode(t, rec, codec)
+	r, err := ipc.NewReader(bytes.NewReader(s.buf.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Release()
+	got, err := r.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !same(rec, got) {
+		t.Fatalf("wrote %v\nread  %v", rec, got)
+	}
+	if _, err := r.Read(); err != io.EOF {
+		t.Fatalf("after the last batch: %v", err)
 	}
 }
 
 func TestDecodeHoldsItsMemoryUntilTheRecordIsReleased(t *testing.T) {
 	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 	rec := blocktest.Record(memory.DefaultAllocator, blocktest.SchemaOf(blocktest.Types()...), 20, 0.2, 1)
-	plain, batch := encode(t, rec)
+	s := encode(t, rec, block.None)
 	buf := memory.NewResizableBuffer(mem)
-	buf.Resize(plain.Len())
-	copy(buf.Bytes(), plain.Bytes())
-	got, err := block.Decode(rec.Schema(), buf, &batch)
+	buf.Resize(s.buf.Len())
+	copy(buf.Bytes(), s.buf.Bytes())
+	s.buf = buf
+	got, err := s.decode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,12 +180,12 @@ func TestDecodeHoldsItsMemoryUntilTheRecordIsReleased(t *testing.T) {
 func TestUnsupportedTypesAreNamed(t *testing.T) {
 	dict := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
 	for _, dt := range []arrow.DataType{
-		dict,
-		arrow.ListOf(dict),
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.ListOf(arrow.BinaryTypes.String)},
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: dict},
 		arrow.SparseUnionOf([]arrow.Field{{Name: "a", Type: arrow.PrimitiveTypes.Int8}}, []arrow.UnionTypeCode{0}),
 		arrow.RunEndEncodedOf(arrow.PrimitiveTypes.Int32, arrow.BinaryTypes.String),
 	} {
-		_, err := block.NewEncoder(blocktest.SchemaOf(dt))
+		_, err := block.NewEncoder(blocktest.SchemaOf(dt), nil)
 		if err == nil || !strings.Contains(err.Error(), `"c0`) {
 			t.Errorf("%s: %v", dt, err)
 		}
@@ -152,7 +194,8 @@ func TestUnsupportedTypesAreNamed(t *testing.T) {
 
 func TestDecodeRefusesOtherSchema(t *testing.T) {
 	rec := blocktest.Record(memory.DefaultAllocator, blocktest.SchemaOf(arrow.PrimitiveTypes.Int8), 9, 0, 1)
-	buf, batch := encode(t, rec)
+	s := encode(t, rec, block.None)
+	buf, batch := s.buf, s.batch
 	for _, dt := range []arrow.DataType{arrow.PrimitiveTypes.Int16, arrow.BinaryTypes.String, arrow.ListOf(arrow.PrimitiveTypes.Int8)} {
 		if _, err := block.Decode(blocktest.SchemaOf(dt), buf, &batch); !errors.Is(err, block.ErrMalformed) {
 			t.Errorf("read int8 as %s: %v", dt, err)
@@ -173,7 +216,7 @@ func TestEncodeRefusesShortChild(t *testing.T) {
 	child := array.NewData(arrow.PrimitiveTypes.Int8, 4, []*memory.Buffer{nil, memory.NewBufferBytes(make([]byte, 4))}, nil, 0, 0)
 	list := array.MakeFromData(array.NewData(dt, 2, []*memory.Buffer{nil}, []arrow.ArrayData{child}, 0, 0))
 	schema := blocktest.SchemaOf(dt)
-	enc, err := block.NewEncoder(schema)
+	enc, err := block.NewEncoder(schema, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,26 +9,113 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/memory"
 )
 
+// Decode returns the record batch that b describes, of a partition without
+// codec and dictionaries. See [Decoder.Decode].
+func Decode(schema *arrow.Schema, buf *memory.Buffer, b *Batch) (arrow.Record, error) {
+	d := Decoder{schema: schema, buf: buf}
+	return d.Decode(b)
+}
+
+// Decoder decodes the batches of one partition. It is not safe for concurrent
+// use.
+type Decoder struct {
+	schema *arrow.Schema
+	buf    *memory.Buffer
+	codec  Codec
+	codecs *Codecs
+	mem    memory.Allocator
+	dicts  []arrow.ArrayData
+}
+
+// Packing says how a partition's batches are packed.
+type Packing struct {
+	Codec        Codec
+	Codecs       *Codecs          // decoders; needed with a codec
+	Memory       memory.Allocator // takes what is decompressed; needed with a codec
+	Dictionaries []Batch          // where the dictionaries lie, in the order of their IDs
+}
+
+// NewDecoder returns a decoder of the partition whose bytes are buf, from an
+// address that is a multiple of 8. It retains buf until Release. schema must
+// pass [CheckSchema].
+func NewDecoder(schema *arrow.Schema, buf *memory.Buffer, p Packing) (*Decoder, error) {
+	types := Dictionaries(schema)
+	if len(types) != len(p.Dictionaries) {
+		return nil, fmt.Errorf("%w: %d dictionaries, schema has %d", ErrMalformed, len(p.Dictionaries), len(types))
+	}
+	buf.Retain()
+	d := &Decoder{schema: schema, buf: buf, codec: p.Codec, codecs: p.Codecs, mem: p.Memory}
+	for i, t := range types {
+		values, err := d.dictionary(t, &p.Dictionaries[i])
+		if err != nil {
+			d.Release()
+			return nil, fmt.Errorf("dictionary %d: %w", i, err)
+		}
+		d.dicts = append(d.dicts, values)
+	}
+	return d, nil
+}
+
+// OverDictionaries returns a decoder of batches without codec that lie in buf,
+// with dictionaries that do not. It retains both.
+func OverDictionaries(schema *arrow.Schema, buf *memory.Buffer, dicts []arrow.ArrayData) *Decoder {
+	buf.Retain()
+	for _, d := range dicts {
+		d.Retain()
+	}
+	return &Decoder{schema: schema, buf: buf, dicts: append([]arrow.ArrayData(nil), dicts...)}
+}
+
+// Release gives up the decoder's hold on the partition's bytes. Records have
+// their own.
+func (d *Decoder) Release() {
+	for _, v := range d.dicts {
+		v.Release()
+	}
+	d.dicts = nil
+	d.buf.Release()
+}
+
+func (d *Decoder) dictionary(t *arrow.DictionaryType, b *Batch) (arrow.ArrayData, error) {
+	w := walker{buf: d.buf, batch: b}
+	values, err := w.array(t.ValueType)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.end(); err != nil {
+		values.Release()
+		return nil, err
+	}
+	return values, nil
+}
+
 // Decode returns the record batch that b describes, its arrays lying over the
-// bytes of buf, which hold a whole partition from an address that is a multiple
-// of 8. The record retains buf until it is released. The caller owns the
+// partition's bytes, or over memory of its own where b is compressed. The
+// record retains what it lies over until it is released. The caller owns the
 // record.
 //
 // Neither b nor the bytes are trusted (laws B1 and B2): what does not fit is
-// [ErrMalformed]. schema must pass [CheckSchema].
-func Decode(schema *arrow.Schema, buf *memory.Buffer, b *Batch) (arrow.Record, error) {
+// [ErrMalformed].
+func (d *Decoder) Decode(b *Batch) (arrow.Record, error) {
 	if b.Rows < 0 || b.Rows > MaxRows {
 		return nil, fmt.Errorf("%w: %d rows", ErrMalformed, b.Rows)
 	}
-	d := decoder{buf: buf, batch: b}
-	cols := make([]arrow.Array, 0, schema.NumFields())
+	w := walker{buf: d.buf, batch: b, dicts: d.dicts}
+	if b.Raw != 0 {
+		var err error
+		if w.inflated, err = d.inflate(b); err != nil {
+			return nil, err
+		}
+		defer w.inflated.release()
+	}
+	cols := make([]arrow.Array, 0, d.schema.NumFields())
 	defer func() {
 		for _, c := range cols {
 			c.Release()
 		}
 	}()
-	for _, f := range schema.Fields() {
-		data, err := d.array(f.Type)
+	for _, f := range d.schema.Fields() {
+		data, err := w.array(f.Type)
 		if err == nil && int64(data.Len()) != b.Rows {
 			err = fmt.Errorf("%w: %d values for %d rows", ErrMalformed, data.Len(), b.Rows)
 			data.Release()
@@ -39,23 +126,34 @@ func Decode(schema *arrow.Schema, buf *memory.Buffer, b *Batch) (arrow.Record, e
 		cols = append(cols, array.MakeFromData(data))
 		data.Release()
 	}
-	if d.nextArray != len(b.Lengths) || d.nextBuffer != len(b.Buffers) {
-		return nil, fmt.Errorf("%w: %d arrays and %d buffers, schema has %d and %d",
-			ErrMalformed, len(b.Lengths), len(b.Buffers), d.nextArray, d.nextBuffer)
+	if err := w.end(); err != nil {
+		return nil, err
 	}
-	return array.NewRecord(schema, cols, b.Rows), nil
+	return array.NewRecord(d.schema, cols, b.Rows), nil
 }
 
-// decoder walks a batch's arrays and buffers in depth-first order.
-type decoder struct {
+// walker walks a batch's arrays and buffers in depth-first order.
+type walker struct {
 	buf        *memory.Buffer
 	batch      *Batch
+	inflated   inflated
+	dicts      []arrow.ArrayData
 	nextArray  int
 	nextBuffer int
+	nextDict   int
+}
+
+// end refuses a batch with more than its schema has.
+func (d *walker) end() error {
+	if d.nextArray != len(d.batch.Lengths) || d.nextBuffer != len(d.batch.Buffers) {
+		return fmt.Errorf("%w: %d arrays and %d buffers, schema has %d and %d",
+			ErrMalformed, len(d.batch.Lengths), len(d.batch.Buffers), d.nextArray, d.nextBuffer)
+	}
+	return nil
 }
 
 // array decodes the next array and its children. The caller owns the result.
-func (d *decoder) array(dt arrow.DataType) (arrow.ArrayData, error) {
+func (d *walker) array(dt arrow.DataType) (arrow.ArrayData, error) {
 	l, err := LayoutOf(dt)
 	if err != nil {
 		return nil, err
@@ -66,8 +164,11 @@ func (d *decoder) array(dt arrow.DataType) (arrow.ArrayData, error) {
 	}
 	p := parts{}
 	defer p.release()
-	if err := d.fill(&p, l, n, nulls); err != nil {
+	if err := d.fill(&p, dt, l, n, nulls); err != nil {
 		return nil, fmt.Errorf("%s: %w", dt, err)
+	}
+	if p.dict != nil {
+		return array.NewDataWithDictionary(dt, n, p.buffers, nulls, 0, p.dict), nil
 	}
 	return array.NewData(dt, n, p.buffers, p.children, nulls, 0), nil
 }
@@ -76,6 +177,7 @@ func (d *decoder) array(dt arrow.DataType) (arrow.ArrayData, error) {
 type parts struct {
 	buffers  []*memory.Buffer
 	children []arrow.ArrayData
+	dict     *array.Data // not owned
 }
 
 func (p *parts) release() {
@@ -89,7 +191,7 @@ func (p *parts) release() {
 	}
 }
 
-func (d *decoder) node() (n, nulls int, err error) {
+func (d *walker) node() (n, nulls int, err error) {
 	i := d.nextArray
 	if i >= len(d.batch.Lengths) || i >= len(d.batch.Nulls) {
 		return 0, 0, fmt.Errorf("%w: %d arrays, schema has more", ErrMalformed, i)
@@ -103,7 +205,7 @@ func (d *decoder) node() (n, nulls int, err error) {
 }
 
 // fill takes an array's buffers and children and checks them against each other.
-func (d *decoder) fill(p *parts, l Layout, n, nulls int) error {
+func (d *walker) fill(p *parts, dt arrow.DataType, l Layout, n, nulls int) error {
 	if l.Form == FormNull {
 		p.buffers = []*memory.Buffer{nil}
 		if nulls != n {
@@ -119,6 +221,8 @@ func (d *decoder) fill(p *parts, l Layout, n, nulls int) error {
 		return d.take(p, bitutil.BytesForBits(int64(n)))
 	case FormFixed:
 		return d.take(p, int64(n)*int64(l.Width))
+	case FormDictionary:
+		return d.indices(p, dictionaryType(dt), l, n)
 	case FormBinary, FormLarge:
 		end, err := d.offsets(p, l, n)
 		if err != nil {
@@ -142,8 +246,26 @@ func (d *decoder) fill(p *parts, l Layout, n, nulls int) error {
 	return nil
 }
 
+// indices takes the indices of a dictionary array and its dictionary.
+func (d *walker) indices(p *parts, t *arrow.DictionaryType, l Layout, n int) error {
+	if err := d.take(p, int64(n)*int64(l.Width)); err != nil {
+		return err
+	}
+	if d.nextDict == len(d.dicts) {
+		return fmt.Errorf("%w: %d dictionaries, schema has more", ErrMalformed, d.nextDict)
+	}
+	dict := d.dicts[d.nextDict].(*array.Data)
+	d.nextDict++
+	p.dict = dict
+	var valid []byte
+	if p.buffers[0] != nil {
+		valid = p.buffers[0].Bytes()
+	}
+	return checkIndices(t, p.buffers[1].Bytes(), valid, n, dict.Len())
+}
+
 // child takes a child array, which must have at least need elements.
-func (d *decoder) child(p *parts, dt arrow.DataType, need int64) error {
+func (d *walker) child(p *parts, dt arrow.DataType, need int64) error {
 	c, err := d.array(dt)
 	if err != nil {
 		return err
@@ -156,7 +278,7 @@ func (d *decoder) child(p *parts, dt arrow.DataType, need int64) error {
 }
 
 // validity takes the validity bitmap, which is missing where nothing is null.
-func (d *decoder) validity(p *parts, n, nulls int) error {
+func (d *walker) validity(p *parts, n, nulls int) error {
 	buf, err := d.slice()
 	if err != nil {
 		return err
@@ -179,7 +301,7 @@ func (d *decoder) validity(p *parts, n, nulls int) error {
 }
 
 // take takes a buffer of at least need bytes.
-func (d *decoder) take(p *parts, need int64) error {
+func (d *walker) take(p *parts, need int64) error {
 	buf, err := d.slice()
 	if err != nil {
 		return err
@@ -196,7 +318,7 @@ func (d *decoder) take(p *parts, need int64) error {
 }
 
 // offsets takes n+1 ascending offsets and returns the last, 0 for n = 0.
-func (d *decoder) offsets(p *parts, l Layout, n int) (int64, error) {
+func (d *walker) offsets(p *parts, l Layout, n int) (int64, error) {
 	if n == 0 {
 		return 0, d.take(p, 0)
 	}
@@ -229,18 +351,33 @@ func ascending[T int32 | int64](o []T) (int64, error) {
 }
 
 // slice takes the next buffer, nil for a missing one. The caller owns it.
-func (d *decoder) slice() (*memory.Buffer, error) {
-	if d.nextBuffer >= len(d.batch.Buffers) {
-		return nil, fmt.Errorf("%w: %d buffers, schema has more", ErrMalformed, d.nextBuffer)
+func (d *walker) slice() (*memory.Buffer, error) {
+	i := d.nextBuffer
+	if i >= len(d.batch.Buffers) {
+		return nil, fmt.Errorf("%w: %d buffers, schema has more", ErrMalformed, i)
 	}
-	x := d.batch.Buffers[d.nextBuffer]
 	d.nextBuffer++
+	if d.inflated != nil {
+		b := d.inflated[i]
+		if b != nil {
+			b.Retain()
+		}
+		return b, nil
+	}
+	x := d.batch.Buffers[i]
 	if x.Length == 0 {
 		return nil, nil
 	}
-	size := int64(d.buf.Len())
-	if x.Offset < 0 || x.Length < 0 || x.Offset > size || x.Length > size-x.Offset || x.Offset%Alignment != 0 {
-		return nil, fmt.Errorf("%w: buffer at %d of %d bytes in a partition of %d", ErrMalformed, x.Offset, x.Length, size)
+	if err := checkExtent(x, int64(d.buf.Len())); err != nil {
+		return nil, err
 	}
 	return memory.SliceBuffer(d.buf, int(x.Offset), int(x.Length)), nil
+}
+
+// checkExtent refuses what does not lie, aligned, in a partition of size bytes.
+func checkExtent(x Extent, size int64) error {
+	if x.Offset < 0 || x.Length < 0 || x.Offset > size || x.Length > size-x.Offset || x.Offset%Alignment != 0 {
+		return fmt.Errorf("%w: buffer at %d of %d bytes in a partition of %d", ErrMalformed, x.Offset, x.Length, size)
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package block
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -16,9 +15,15 @@ import (
 // Arrow memory; it is not safe for concurrent use.
 type Encoder struct {
 	schema  *arrow.Schema
+	shape   Shape
+	meta    *message
+	dicts   []*message // by dictionary, made when needed
+	comp    *Compressor
 	batch   Batch
 	pieces  []piece
-	meta    messageBuilder
+	head    []byte
+	packed  []byte // the compressed body
+	flat    []byte // a piece put together before it is compressed
 	scratch [16 << 10]byte
 }
 
@@ -48,18 +53,31 @@ func (p *piece) length() int64 {
 	}
 }
 
-// NewEncoder returns an encoder for schema, which must pass [CheckSchema].
-func NewEncoder(schema *arrow.Schema) (*Encoder, error) {
+// NewEncoder returns an encoder for schema, which must pass [CheckSchema]. comp,
+// if not nil, compresses the buffers of record batches.
+func NewEncoder(schema *arrow.Schema, comp *Compressor) (*Encoder, error) {
 	if err := CheckSchema(schema); err != nil {
 		return nil, err
 	}
-	return &Encoder{schema: schema}, nil
+	shape := ShapeOf(schema)
+	codec := None
+	if comp != nil {
+		codec = comp.codec
+	}
+	return &Encoder{
+		schema: schema, shape: shape, comp: comp,
+		meta:  newMessage(shape.Arrays, shape.Buffers, codec),
+		dicts: make([]*message, len(Dictionaries(schema))),
+	}, nil
 }
 
 // Encode writes rec to w as one IPC message and returns where its buffers lie
 // and how many bytes it wrote. pos is the number of bytes of the partition
-// written so far, a multiple of 8; extents count from the partition's start.
-// rec is not retained. After an error w holds a part of the message.
+// written so far, a multiple of [Alignment]; extents count from the partition's
+// start. rec is not retained. After an error w holds a part of the message.
+//
+// Of a dictionary column the indices are written: the dictionary is the
+// caller's to write before ([Encoder.EncodeDictionary]).
 func (e *Encoder) Encode(w io.Writer, pos int64, rec arrow.Record) (Batch, int64, error) {
 	if !rec.Schema().Equal(e.schema) {
 		return Batch{}, 0, fmt.Errorf("record's schema differs from the exchange's:\n%s\nwant:\n%s", rec.Schema(), e.schema)
@@ -67,54 +85,127 @@ func (e *Encoder) Encode(w io.Writer, pos int64, rec arrow.Record) (Batch, int64
 	if rec.NumRows() > MaxRows {
 		return Batch{}, 0, fmt.Errorf("record has %d rows, more than %d: slice it", rec.NumRows(), MaxRows)
 	}
-	e.batch = Batch{Rows: rec.NumRows()}
-	e.pieces = e.pieces[:0]
+	e.begin(rec.NumRows(), e.shape)
 	for i, col := range rec.Columns() {
 		d := col.Data()
 		if err := e.visit(d, d.Offset(), d.Len()); err != nil {
 			return Batch{}, 0, fmt.Errorf("column %q: %w", rec.ColumnName(i), err)
 		}
 	}
-	return e.flush(w, pos)
+	if e.comp != nil {
+		return e.flushPacked(w, pos)
+	}
+	return e.flush(w, pos, e.meta)
+}
+
+// EncodeDictionary writes values as the dictionary id of the stream, counted
+// as [Dictionaries] does. It is never compressed.
+func (e *Encoder) EncodeDictionary(w io.Writer, pos int64, id int, values arrow.ArrayData) (Batch, int64, error) {
+	l, err := LayoutOf(values.DataType())
+	if err != nil {
+		return Batch{}, 0, err
+	}
+	if e.dicts[id] == nil {
+		e.dicts[id] = newDictionaryMessage(int64(id), l.Buffers())
+	}
+	e.begin(int64(values.Len()), Shape{Arrays: 1, Buffers: l.Buffers()})
+	if err := e.visit(values, values.Offset(), values.Len()); err != nil {
+		return Batch{}, 0, fmt.Errorf("dictionary %d: %w", id, err)
+	}
+	return e.flush(w, pos, e.dicts[id])
+}
+
+func (e *Encoder) begin(rows int64, s Shape) {
+	numbers := make([]int64, 2*s.Arrays)
+	e.batch = Batch{
+		Rows:    rows,
+		Lengths: numbers[:0:s.Arrays],
+		Nulls:   numbers[s.Arrays:s.Arrays],
+		Buffers: make([]Extent, s.Buffers),
+	}
+	e.pieces = e.pieces[:0]
 }
 
 // flush writes the message of the collected pieces.
-func (e *Encoder) flush(w io.Writer, pos int64) (Batch, int64, error) {
+func (e *Encoder) flush(w io.Writer, pos int64, meta *message) (Batch, int64, error) {
+	at := pos + meta.size()
 	body := int64(0)
-	e.batch.Buffers = make([]Extent, len(e.pieces))
 	for i := range e.pieces {
 		n := e.pieces[i].length()
-		e.batch.Buffers[i] = Extent{Offset: body, Length: n}
+		e.batch.Buffers[i] = Extent{Offset: at + body, Length: n}
 		body += Align(n)
 	}
-	head := e.meta.build(&e.batch, body)
-	// The padding of the metadata is what moves the body onto its boundary.
-	size := Align(pos+8+int64(len(head))) - pos - 8
-	var prefix [8]byte
-	binary.LittleEndian.PutUint32(prefix[:], 0xffffffff)
-	binary.LittleEndian.PutUint32(prefix[4:], uint32(size))
-	if _, err := w.Write(prefix[:]); err != nil {
+	if err := e.writeHead(w, meta, at, body); err != nil {
 		return Batch{}, 0, err
 	}
-	if _, err := w.Write(head); err != nil {
-		return Batch{}, 0, err
-	}
-	if err := pad(w, size-int64(len(head))); err != nil {
-		return Batch{}, 0, err
-	}
-	start := pos + 8 + size
 	for i := range e.pieces {
-		x := &e.batch.Buffers[i]
 		if err := e.emit(w, &e.pieces[i]); err != nil {
 			return Batch{}, 0, err
 		}
-		if err := pad(w, Align(x.Length)-x.Length); err != nil {
+		n := e.batch.Buffers[i].Length
+		if err := pad(w, Align(n)-n); err != nil {
 			return Batch{}, 0, err
 		}
-		x.Offset += start
 	}
 	clear(e.pieces) // hold no reference to the record
-	return e.batch, 8 + size + body, nil
+	return e.batch, meta.size() + body, nil
+}
+
+func (e *Encoder) writeHead(w io.Writer, meta *message, at, body int64) error {
+	if need := len(meta.bytes); cap(e.head) < need {
+		e.head = make([]byte, need)
+	}
+	e.head = e.head[:len(meta.bytes)]
+	meta.put(e.head, &e.batch, at, body)
+	_, err := w.Write(e.head)
+	return err
+}
+
+// flushPacked is flush with the pieces compressed.
+func (e *Encoder) flushPacked(w io.Writer, pos int64) (Batch, int64, error) {
+	var err error
+	at := pos + e.meta.size()
+	e.packed = e.packed[:0]
+	for i := range e.pieces {
+		src := e.pieces[i].src
+		if e.pieces[i].op != pieceBytes {
+			flat := sliceWriter{e.flat[:0]}
+			if err := e.emit(&flat, &e.pieces[i]); err != nil {
+				return Batch{}, 0, err
+			}
+			e.flat, src = flat.b, flat.b
+		}
+		if err := e.pack(i, at, src); err != nil {
+			return Batch{}, 0, err
+		}
+	}
+	clear(e.pieces)
+	if err = e.writeHead(w, e.meta, at, int64(len(e.packed))); err == nil {
+		_, err = w.Write(e.packed)
+	}
+	return e.batch, e.meta.size() + int64(len(e.packed)), err
+}
+
+// pack appends the i-th buffer and its padding to the compressed body, which
+// starts at at.
+func (e *Encoder) pack(i int, at int64, src []byte) error {
+	from := len(e.packed)
+	packed, err := e.comp.Append(e.packed, i, src)
+	if err != nil {
+		return err
+	}
+	n := int64(len(packed) - from)
+	e.batch.Buffers[i] = Extent{Offset: at + int64(from), Length: n}
+	e.batch.Raw += Align(int64(len(src)))
+	e.packed = append(packed, zeros[:Align(n)-n]...)
+	return nil
+}
+
+type sliceWriter struct{ b []byte }
+
+func (w *sliceWriter) Write(b []byte) (int, error) {
+	w.b = append(w.b, b...)
+	return len(b), nil
 }
 
 // visit collects the pieces of n elements of d from element off, counted from
@@ -147,7 +238,7 @@ func (e *Encoder) visitValues(l Layout, d arrow.ArrayData, off, n int) error {
 	switch l.Form {
 	case FormBits:
 		return e.bits(Bytes(d, 1), off, n)
-	case FormFixed:
+	case FormFixed, FormDictionary:
 		src, err := window(Bytes(d, 1), off*l.Width, n*l.Width)
 		e.pieces = append(e.pieces, piece{src: src})
 		return err

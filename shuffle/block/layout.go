@@ -11,22 +11,24 @@ import (
 type Form uint8
 
 const (
-	FormNull      Form = iota // no buffer
-	FormBits                  // validity, bits
-	FormFixed                 // validity, values of Layout.Width bytes
-	FormBinary                // validity, int32 offsets, bytes
-	FormLarge                 // validity, int64 offsets, bytes
-	FormList                  // validity, int32 offsets; one child (lists and maps)
-	FormLargeList             // validity, int64 offsets; one child
-	FormFixedList             // validity; one child, Layout.Width elements each
-	FormStruct                // validity; children
+	FormNull       Form = iota // no buffer
+	FormBits                   // validity, bits
+	FormFixed                  // validity, values of Layout.Width bytes
+	FormBinary                 // validity, int32 offsets, bytes
+	FormLarge                  // validity, int64 offsets, bytes
+	FormList                   // validity, int32 offsets; one child (lists and maps)
+	FormLargeList              // validity, int64 offsets; one child
+	FormFixedList              // validity; one child, Layout.Width elements each
+	FormStruct                 // validity; children
+	FormDictionary             // validity, indices of Layout.Width bytes; Layout.Values
 )
 
 // Layout is a type's memory layout.
 type Layout struct {
 	Form     Form
-	Width    int // bytes of a FormFixed value, elements of a FormFixedList value
+	Width    int // bytes of a FormFixed value or index, elements of a FormFixedList value
 	Children []arrow.Field
+	Values   arrow.DataType // of a dictionary's entries
 }
 
 // Buffers is the number of buffers of the array itself, children not counted.
@@ -68,13 +70,31 @@ func LayoutOf(dt arrow.DataType) (Layout, error) {
 	case arrow.ExtensionType:
 		return LayoutOf(t.StorageType())
 	case *arrow.DictionaryType:
-		return Layout{}, fmt.Errorf("type %s is not carried by an exchange: decode the dictionary to %s first", dt, t.ValueType)
+		return layoutOfDictionary(t)
 	case arrow.FixedWidthDataType:
 		if t.BitWidth() > 0 && t.BitWidth()%8 == 0 || dt.ID() == arrow.FIXED_SIZE_BINARY {
 			return Layout{Form: FormFixed, Width: t.BitWidth() / 8}, nil
 		}
 	}
 	return Layout{}, fmt.Errorf("type %s is not carried by an exchange: cast it to a plain type first", dt)
+}
+
+// layoutOfDictionary: entries are plain values, so that a dictionary can be
+// told by its bytes.
+func layoutOfDictionary(t *arrow.DictionaryType) (Layout, error) {
+	index, ok := t.IndexType.(arrow.FixedWidthDataType)
+	if !ok || !arrow.IsInteger(index.ID()) {
+		return Layout{}, fmt.Errorf("type %s is not carried by an exchange: its index is not an integer", t)
+	}
+	values, err := LayoutOf(t.ValueType)
+	if err != nil {
+		return Layout{}, err
+	}
+	switch values.Form {
+	case FormFixed, FormBinary, FormLarge:
+		return Layout{Form: FormDictionary, Width: index.BitWidth() / 8, Values: t.ValueType}, nil
+	}
+	return Layout{}, fmt.Errorf("type %s is not carried by an exchange: decode the dictionary to %s first", t, t.ValueType)
 }
 
 // CheckSchema refuses a schema with a type the exchange does not carry, naming
@@ -99,4 +119,27 @@ func checkFields(fields []arrow.Field, under string, depth int) error {
 		}
 	}
 	return nil
+}
+
+// Shape is how many arrays and buffers a batch of a schema has, depth first.
+type Shape struct{ Arrays, Buffers int }
+
+// ShapeOf returns the shape of schema's batches. The schema must pass
+// [CheckSchema].
+func ShapeOf(schema *arrow.Schema) Shape {
+	var s Shape
+	s.add(schema.Fields())
+	return s
+}
+
+func (s *Shape) add(fields []arrow.Field) {
+	for _, f := range fields {
+		l, err := LayoutOf(f.Type)
+		if err != nil {
+			panic("block: shape of an unchecked schema: " + err.Error())
+		}
+		s.Arrays++
+		s.Buffers += l.Buffers()
+		s.add(l.Children)
+	}
 }

@@ -9,33 +9,59 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// The row hash folds 64-bit values with the multiply-and-fold step of wyhash
-// (Wang Yi, public domain):
+// The row hash, version 2, folds 64-bit values with the multiply-and-fold step
+// of wyhash (Wang Yi, public domain), and long values as XXH3 does (Yann
+// Collet, BSD-2): as a sum of products that do not wait for each other.
 //
-//	fold(a, b) = hi ⊕ lo of the 128-bit product (a ⊕ k0) × (b ⊕ k1)
-//	row        = fold(… fold(fold(seed, v₀), v₁) …, number of columns)
+//	mul(a, b)  = hi ⊕ lo of the 128-bit product a × b
+//	fold(a, b) = mul(a ⊕ k0, b ⊕ k1)
+//	row        = fold(… fold(fold(seed, v₀), v₁) …)
 //
 // where vᵢ is the value of column i:
 //
 //	null                nullHash
 //	bool                0 or 1
 //	fixed, ≤ 8 bytes    the bytes as a little-endian number
-//	other bytes         up to 16: fold of two words; above: xxh3-64
-//	list                fold over its elements, then its length
-//	struct              fold over its fields
+//	other bytes, n ≤ 16 fold of the two words, zeros after the last byte, with
+//	                    n × lengthSalt xored into the first
+//	16 < n ≤ 256        n × lengthSalt, plus mul(w₂ₖ ⊕ s₂ₖ, w₂ₖ₊₁ ⊕ s₂ₖ₊₁) of
+//	                    each whole block k of 16 bytes that does not reach the
+//	                    end, plus that of the last 16 bytes with s₃₀ and s₃₁
+//	longer              XXH3-64, seed 0
+//	dictionary          that of the value it stands for
+//	list                fold over its elements from lengthSalt, then its length
+//	struct              fold over its fields from seed
+//
+// A version 1 row had one more step, fold(row, number of columns), and XXH3-64
+// of every value above 16 bytes: hashes of different versions do not compare.
 const (
 	hashK0     = 0xa0761d6478bd642f
 	hashK1     = 0xe7037ed1a0b428db
 	hashSeed   = 0x8ebc6af09c88c6e3
 	nullHash   = 0x589965cc75374cc3
-	chunkRows  = 1024 // so that a chunk's hashes stay in the first-level cache
 	lengthSalt = 0x1d8e4e27c47d124f
+
+	// ChunkRows is the most rows that RowHasher.Rows takes at a time: their
+	// hashes stay in the first-level cache.
+	ChunkRows = 1024
+
+	shortest, longest = 16, 256 // of the values hashed as a sum of products
 )
 
-func fold(a, b uint64) uint64 {
-	hi, lo := bits.Mul64(a^hashK0, b^hashK1)
+// secrets are the pairs s₀, s₁ to s₃₀, s₃₁: the golden ratio's multiples, mixed.
+var secrets = func() (s [16][2]uint64) {
+	for i := range 32 {
+		s[i/2][i%2] = fold(uint64(i+1)*0x9e3779b97f4a7c15, hashSeed)
+	}
+	return s
+}()
+
+func mul(a, b uint64) uint64 {
+	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
 }
+
+func fold(a, b uint64) uint64 { return mul(a^hashK0, b^hashK1) }
 
 // RowHash returns the wrapping sum of the hashes of rec's rows (law B4). The
 // schema must pass [CheckSchema]; the record must be well-formed.
@@ -47,37 +73,84 @@ func RowHash(rec arrow.Record) uint64 {
 // RowHasher holds the scratch of row hashing, so that a writer allocates once.
 // The zero value is ready. It is not safe for concurrent use.
 type RowHasher struct {
-	acc  [chunkRows]uint64
-	free [][]uint64
+	acc   [ChunkRows]uint64
+	free  [][]uint64
+	dicts []dictHashes
 }
+
+// dictHashes are the hashes of a dictionary's entries.
+type dictHashes struct {
+	of     arrow.ArrayData
+	hashes []uint64
+}
+
+// maxDicts bounds how many dictionaries a hasher remembers.
+const maxDicts = 64
 
 // Sum is [RowHash].
 func (h *RowHasher) Sum(rec arrow.Record) uint64 {
 	total, rows := uint64(0), int(rec.NumRows())
-	for at := 0; at < rows; at += chunkRows {
-		acc := h.acc[:min(chunkRows, rows-at)]
-		for i := range acc {
-			acc[i] = hashSeed
-		}
-		for _, col := range rec.Columns() {
-			d := col.Data()
-			h.foldInto(acc, d, d.Offset()+at)
-		}
-		for _, v := range acc {
-			total += fold(v, uint64(rec.NumCols()))
+	for at := 0; at < rows; at += ChunkRows {
+		for _, v := range h.Rows(rec, at, min(ChunkRows, rows-at)) {
+			total += v
 		}
 	}
+	h.Forget()
 	return total
+}
+
+// Rows returns the hashes of n ≤ ChunkRows rows of rec from row at on. They
+// are valid until the next call. It may remember dictionaries of rec until
+// [RowHasher.Forget].
+func (h *RowHasher) Rows(rec arrow.Record, at, n int) []uint64 {
+	acc := h.acc[:n]
+	for i := range acc {
+		acc[i] = hashSeed
+	}
+	for _, col := range rec.Columns() {
+		d := col.Data()
+		h.foldInto(acc, d, d.Offset()+at)
+	}
+	return acc
+}
+
+// Forget drops what the hasher remembers of dictionaries.
+func (h *RowHasher) Forget() {
+	for i := range h.dicts {
+		h.give(h.dicts[i].hashes)
+	}
+	clear(h.dicts)
+	h.dicts = h.dicts[:0]
 }
 
 // foldInto folds the values of len(acc) elements of d from off on into acc.
 func (h *RowHasher) foldInto(acc []uint64, d arrow.ArrayData, off int) {
+	if len(acc) == 0 || h.foldDirect(acc, d, off) {
+		return
+	}
 	val := h.take(len(acc))
 	h.values(val, d, off)
 	for i, v := range val {
 		acc[i] = fold(acc[i], v)
 	}
-	h.free = append(h.free, val)
+	h.give(val)
+}
+
+// foldDirect folds columns of strings, without a pass in between.
+func (h *RowHasher) foldDirect(acc []uint64, d arrow.ArrayData, off int) bool {
+	l, err := LayoutOf(d.DataType())
+	if err != nil || hasNulls(Bytes(d, 0), off, len(acc)) {
+		return false
+	}
+	switch l.Form {
+	case FormBinary:
+		foldBinary(acc, Cast[int32](Bytes(d, 1))[off:], Bytes(d, 2))
+	case FormLarge:
+		foldBinary(acc, Cast[int64](Bytes(d, 1))[off:], Bytes(d, 2))
+	default:
+		return false
+	}
+	return true
 }
 
 // take returns a slice of n, reused from a stack as deep as the types nest.
@@ -89,8 +162,10 @@ func (h *RowHasher) take(n int) []uint64 {
 			return s[:n]
 		}
 	}
-	return make([]uint64, n, max(n, chunkRows))
+	return make([]uint64, n, max(n, ChunkRows))
 }
+
+func (h *RowHasher) give(s []uint64) { h.free = append(h.free, s) }
 
 // values fills dst with the values of d's elements from off on.
 func (h *RowHasher) values(dst []uint64, d arrow.ArrayData, off int) {
@@ -119,6 +194,8 @@ func (h *RowHasher) values(dst []uint64, d arrow.ArrayData, off int) {
 		binaryValues(dst, Cast[int32](Bytes(d, 1))[off:], Bytes(d, 2))
 	case FormLarge:
 		binaryValues(dst, Cast[int64](Bytes(d, 1))[off:], Bytes(d, 2))
+	case FormDictionary:
+		h.dictionaryValues(dst, d, off, l)
 	case FormList:
 		listValues(h, dst, Cast[int32](Bytes(d, 1))[off:], d.Children()[0])
 	case FormLargeList:
@@ -136,8 +213,12 @@ func (h *RowHasher) values(dst []uint64, d arrow.ArrayData, off int) {
 	maskNulls(dst, Bytes(d, 0), off)
 }
 
+func hasNulls(valid []byte, off, n int) bool {
+	return len(valid) > 0 && bitutil.CountSetBits(valid, off, n) != n
+}
+
 func maskNulls(dst []uint64, valid []byte, off int) {
-	if len(valid) == 0 || bitutil.CountSetBits(valid, off, len(dst)) == len(dst) {
+	if !hasNulls(valid, off, len(dst)) {
 		return
 	}
 	for i := range dst {
@@ -177,27 +258,56 @@ func binaryValues[T int32 | int64](dst []uint64, offs []T, data []byte) {
 	lo := int(offs[0])
 	for i := range dst {
 		hi := int(offs[i+1])
-		if n := hi - lo; n <= 16 && lo+16 <= len(data) {
-			// Reading on into the next value spares a branch per length, which
-			// on words of mixed length costs more than the hash itself.
-			w := data[lo : lo+16]
-			dst[i] = shortHash(binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:]), n)
-		} else {
-			dst[i] = bytesHash(data[lo:hi])
-		}
+		dst[i] = valueHash(data, lo, hi)
 		lo = hi
 	}
 }
 
-// bytesHash is xxh3-64 above 16 bytes, and shortHash of the bytes, with zeros
-// after them, up to there.
+func foldBinary[T int32 | int64](acc []uint64, offs []T, data []byte) {
+	offs = offs[:len(acc)+1]
+	lo := int(offs[0])
+	for i := range acc {
+		hi := int(offs[i+1])
+		acc[i] = fold(acc[i], valueHash(data, lo, hi))
+		lo = hi
+	}
+}
+
+// valueHash is bytesHash of data[lo:hi], quicker for short values that are not
+// the last: reading on into the next value spares a branch per length, which
+// on words of mixed length costs more than the hash itself.
+func valueHash(data []byte, lo, hi int) uint64 {
+	if n := hi - lo; n <= shortest && lo+16 <= len(data) {
+		w := data[lo : lo+16]
+		return shortHash(binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:]), n)
+	}
+	return bytesHash(data[lo:hi])
+}
+
 func bytesHash(b []byte) uint64 {
-	if len(b) > 16 {
-		return xxh3.Hash(b)
+	n := len(b)
+	if n > shortest {
+		if n > longest {
+			return xxh3.Hash(b)
+		}
+		return middleHash(b)
 	}
 	var w [16]byte
 	copy(w[:], b)
-	return shortHash(binary.LittleEndian.Uint64(w[:]), binary.LittleEndian.Uint64(w[8:]), len(b))
+	return shortHash(binary.LittleEndian.Uint64(w[:]), binary.LittleEndian.Uint64(w[8:]), n)
+}
+
+// middleHash hashes more than 16 bytes and up to 256.
+func middleHash(b []byte) uint64 {
+	h := uint64(len(b)) * lengthSalt
+	last := b[len(b)-16:]
+	for k := 0; len(b) > 16; k++ {
+		s := &secrets[k&15]
+		h += mul(binary.LittleEndian.Uint64(b)^s[0], binary.LittleEndian.Uint64(b[8:])^s[1])
+		b = b[16:]
+	}
+	s := &secrets[15]
+	return h + mul(binary.LittleEndian.Uint64(last)^s[0], binary.LittleEndian.Uint64(last[8:])^s[1])
 }
 
 // shortHash hashes the first n ≤ 16 bytes of the words a and b.
@@ -215,6 +325,35 @@ var shortMasks = func() (m [32][2]uint64) {
 	return m
 }()
 
+// dictionaryValues looks up the hashes of the entries that d's indices name.
+func (h *RowHasher) dictionaryValues(dst []uint64, d arrow.ArrayData, off int, l Layout) {
+	hashes := h.entries(d.Dictionary())
+	valid := Bytes(d, 0)
+	index := indexReader(Bytes(d, 1), l.Width)
+	for i := range dst {
+		// The index below a null may be anything.
+		if k := off + i; len(valid) == 0 || valid[k>>3]>>(k&7)&1 == 1 {
+			dst[i] = hashes[index(k)]
+		}
+	}
+}
+
+// entries returns the hashes of the entries of dict.
+func (h *RowHasher) entries(dict arrow.ArrayData) []uint64 {
+	for i := range h.dicts {
+		if h.dicts[i].of == dict {
+			return h.dicts[i].hashes
+		}
+	}
+	hashes := h.take(dict.Len())
+	h.values(hashes, dict, dict.Offset())
+	if len(h.dicts) == maxDicts {
+		h.Forget()
+	}
+	h.dicts = append(h.dicts, dictHashes{dict, hashes})
+	return hashes
+}
+
 func listValues[T int32 | int64](h *RowHasher, dst []uint64, offs []T, child arrow.ArrayData) {
 	offs = offs[:len(dst)+1]
 	lo, hi := int(offs[0]), int(offs[len(dst)])
@@ -223,7 +362,7 @@ func listValues[T int32 | int64](h *RowHasher, dst []uint64, offs []T, child arr
 	for i := range dst {
 		dst[i] = foldList(elems[int(offs[i])-lo : int(offs[i+1])-lo])
 	}
-	h.free = append(h.free, elems)
+	h.give(elems)
 }
 
 func (h *RowHasher) fixedListValues(dst []uint64, child arrow.ArrayData, off, width int) {
@@ -232,7 +371,7 @@ func (h *RowHasher) fixedListValues(dst []uint64, child arrow.ArrayData, off, wi
 	for i := range dst {
 		dst[i] = foldList(elems[i*width : (i+1)*width])
 	}
-	h.free = append(h.free, elems)
+	h.give(elems)
 }
 
 func foldList(elems []uint64) uint64 {

@@ -2,6 +2,7 @@ package block
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -12,7 +13,7 @@ import (
 var EndOfStream = [8]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}
 
 // MarshalSchema returns schema as an encapsulated Arrow IPC schema message, a
-// multiple of 8 bytes: the first message of a stream.
+// multiple of [Alignment] bytes: the first message of a stream.
 func MarshalSchema(schema *arrow.Schema) ([]byte, error) {
 	if err := CheckSchema(schema); err != nil {
 		return nil, err
@@ -25,6 +26,9 @@ func MarshalSchema(schema *arrow.Schema) ([]byte, error) {
 	if !ok || len(msg)%8 != 0 {
 		panic("block: arrow's stream writer changed its framing")
 	}
+	// What follows is aligned wherever it is moved, if this is too.
+	msg = append(msg, make([]byte, Align(int64(len(msg)))-int64(len(msg)))...)
+	binary.LittleEndian.PutUint32(msg[4:], uint32(len(msg)-8))
 	return msg, nil
 }
 

@@ -13,6 +13,11 @@ type Partitioner interface {
 	Partition(rec arrow.Record, ids []int32) error
 }
 
+// Func is a function as a [Partitioner].
+type Func func(rec arrow.Record, ids []int32) error
+
+func (f Func) Partition(rec arrow.Record, ids []int32) error { return f(rec, ids) }
+
 // Hash partitions by the hash of key columns. It may be used from any
 // goroutine.
 type Hash struct {
@@ -55,6 +60,15 @@ func (r *RoundRobin) Partition(_ arrow.Record, ids []int32) error {
 type First struct{}
 
 func (First) Partition(_ arrow.Record, ids []int32) error {
+	clear(ids)
+	return nil
+}
+
+// Everywhere puts every row into every partition. A writer that knows it writes
+// the rows once, as the first partition, and gives the others its place.
+type Everywhere struct{}
+
+func (Everywhere) Partition(_ arrow.Record, ids []int32) error {
 	clear(ids)
 	return nil
 }

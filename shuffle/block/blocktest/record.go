@@ -51,8 +51,27 @@ func Nested() []arrow.DataType {
 	}
 }
 
+// Dictionaries lists types with dictionaries.
+func Dictionaries() []arrow.DataType {
+	words := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
+	return []arrow.DataType{
+		words,
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.PrimitiveTypes.Int64},
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Uint32, ValueType: arrow.BinaryTypes.Binary},
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int64, ValueType: &arrow.FixedSizeBinaryType{ByteWidth: 5}},
+		arrow.ListOf(words),
+		arrow.StructOf(
+			arrow.Field{Name: "d", Type: words, Nullable: true},
+			arrow.Field{Name: "e", Type: arrow.ListOf(words), Nullable: true},
+		),
+	}
+}
+
+// Plain lists the types without dictionaries.
+func Plain() []arrow.DataType { return append(Flat(), Nested()...) }
+
 // Types lists all of them.
-func Types() []arrow.DataType { return append(Flat(), Nested()...) }
+func Types() []arrow.DataType { return append(Plain(), Dictionaries()...) }
 
 // SchemaOf returns a schema with one nullable column per type.
 func SchemaOf(types ...arrow.DataType) *arrow.Schema {
@@ -64,9 +83,13 @@ func SchemaOf(types ...arrow.DataType) *arrow.Schema {
 }
 
 // DrawSchema draws one to six columns of any type.
-func DrawSchema(t *rapid.T) *arrow.Schema {
-	types := rapid.SliceOfN(rapid.SampledFrom(Types()), 1, 6).Draw(t, "types")
-	return SchemaOf(types...)
+func DrawSchema(t *rapid.T) *arrow.Schema { return drawSchema(t, Types()) }
+
+// DrawPlainSchema draws one to six columns of types without dictionaries.
+func DrawPlainSchema(t *rapid.T) *arrow.Schema { return drawSchema(t, Plain()) }
+
+func drawSchema(t *rapid.T, from []arrow.DataType) *arrow.Schema {
+	return SchemaOf(rapid.SliceOfN(rapid.SampledFrom(from), 1, 6).Draw(t, "types")...)
 }
 
 // DrawRecord draws a record of schema with up to rows rows, which may be a
@@ -179,6 +202,10 @@ func (g generator) appendOther(b array.Builder) {
 }
 
 func (g generator) appendNested(b array.Builder) {
+	if d, ok := b.(array.DictionaryBuilder); ok {
+		g.appendEntry(d)
+		return
+	}
 	switch b := b.(type) {
 	case *array.MapBuilder:
 		b.Append(true)
@@ -203,6 +230,24 @@ func (g generator) appendNested(b array.Builder) {
 		}
 	default:
 		panic(fmt.Sprintf("blocktest: no values for %T", b))
+	}
+}
+
+// appendEntry appends a value to a dictionary column.
+func (g generator) appendEntry(b array.DictionaryBuilder) {
+	var err error
+	switch b := b.(type) {
+	case *array.BinaryDictionaryBuilder:
+		err = b.AppendString(g.word())
+	case *array.Int64DictionaryBuilder:
+		err = b.Append(int64(g.IntN(50)))
+	case *array.FixedSizeBinaryDictionaryBuilder:
+		err = b.Append([]byte(fmt.Sprintf("%05d", g.IntN(100))))
+	default:
+		panic(fmt.Sprintf("blocktest: no entries for %T", b))
+	}
+	if err != nil {
+		panic("blocktest: " + err.Error())
 	}
 }
 

@@ -1,0 +1,214 @@
+package shuffle
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+
+	"github.com/capstan-run/capstan/shuffle/partition"
+)
+
+// imageLayout is where everything of a group lies in its image.
+type imageLayout struct {
+	plan   *partition.Plan
+	starts []int64 // of each partition's bytes; of its message, without head
+	bodies []int64 // of each body
+	size   int64
+}
+
+// layout places the messages of the gathered rows, each after head bytes and
+// before tail bytes.
+func (w *PartitionedWriter) layout(head, tail int64) imageLayout {
+	l := imageLayout{plan: w.group.Plan(), starts: make([]int64, w.parts), bodies: make([]int64, w.parts)}
+	for p := range l.plan.Batches {
+		l.starts[p] = l.size
+		if l.plan.Batches[p].Rows > 0 {
+			l.bodies[p] = l.size + head + w.framer.Size()
+			l.size = l.bodies[p] + l.plan.Bodies[p] + tail
+		}
+	}
+	return l
+}
+
+// end is where the bytes of partition p end.
+func (l *imageLayout) end(p int) int64 {
+	if p+1 < len(l.starts) {
+		return l.starts[p+1]
+	}
+	return l.size
+}
+
+// fill moves the gathered rows into image and frames them, and returns the
+// row hashes of the partitions.
+func (w *PartitionedWriter) fill(image []byte, l *imageLayout) []uint64 {
+	hashes := make([]uint64, w.parts)
+	w.group.Scatter(image, l.plan, l.bodies, hashes)
+	for p := range l.plan.Batches {
+		if b := &l.plan.Batches[p]; b.Rows > 0 {
+			w.framer.Put(image[l.bodies[p]-w.framer.Size():], b, l.plan.Bodies[p])
+		}
+	}
+	return hashes
+}
+
+// commitImage writes an object that fits the budget: the image is the object.
+// It reports whether the object is in memory only.
+func (w *PartitionedWriter) commitImage(head []byte, dicts []Batch) (bool, error) {
+	l := w.layout(int64(len(head)), int64(len(tail)))
+	w.describe(&l, head, dicts)
+	foot, err := footer(w.index) // its length does not depend on the checksums
+	if err != nil {
+		return false, err
+	}
+	w.index.Size = l.size + int64(len(foot))
+	if w.o.Durability == DurableMemory && w.o.Arena != nil {
+		return true, w.commitSegment(&l, head)
+	}
+	b, err := w.memory.Get(int(w.index.Size))
+	if err != nil {
+		return false, err
+	}
+	buf := b.Buffer()
+	defer buf.Release()
+	w.compose(b.Bytes(), &l, head)
+	inMemory := w.o.Durability == DurableMemory
+	if inMemory {
+		w.sum(b.Bytes(), &l, nil)
+		err = w.seal(b.Bytes(), &l)
+	} else {
+		err = w.writeImage(b.Bytes(), &l)
+	}
+	if err != nil {
+		return false, err
+	}
+	w.share()
+	if w.o.Registry != nil {
+		w.o.Registry.Put(w.index.Name, buf)
+	}
+	return inMemory, nil
+}
+
+// commitSegment puts the object together in a segment of the arena.
+func (w *PartitionedWriter) commitSegment(l *imageLayout, head []byte) error {
+	s, err := w.o.Arena.Get(int(w.index.Size))
+	if err != nil {
+		return err
+	}
+	w.compose(s.Bytes(), l, head)
+	w.sum(s.Bytes(), l, nil)
+	err = w.seal(s.Bytes(), l)
+	if err == nil {
+		err = s.Publish(w.index.Name, int(w.index.Size))
+	}
+	if err != nil {
+		return errors.Join(err, s.Discard())
+	}
+	w.share()
+	return nil
+}
+
+// describe fills in the index, but for checksums and hashes.
+func (w *PartitionedWriter) describe(l *imageLayout, head []byte, dicts []Batch) {
+	for k := range l.plan.Batches {
+		b := l.plan.Batches[k]
+		if b.Rows == 0 {
+			continue
+		}
+		p := &w.index.Partitions[k]
+		p.Offset, p.Length, p.Rows = l.starts[k], l.end(k)-l.starts[k], b.Rows
+		p.Dictionaries = dicts
+		p.Batches = []Batch{shifted(&b, int64(len(head))+w.framer.Size())}
+	}
+}
+
+// shifted returns b with its extents moved by n.
+func shifted(b *Batch, n int64) Batch {
+	out := *b
+	out.Buffers = make([]Extent, len(b.Buffers))
+	for i, x := range b.Buffers {
+		out.Buffers[i] = Extent{Offset: x.Offset + n, Length: x.Length}
+	}
+	return out
+}
+
+// compose fills the image with all but the footer.
+func (w *PartitionedWriter) compose(image []byte, l *imageLayout, head []byte) {
+	hashes := w.fill(image, l)
+	for p := range l.plan.Batches {
+		if l.plan.Batches[p].Rows > 0 {
+			w.index.Partitions[p].RowHash = hashes[p]
+			copy(image[l.starts[p]:], head)
+			copy(image[l.end(p)-int64(len(tail)):], tail[:])
+		}
+	}
+}
+
+// writeChunk is how much is summed before it is written: it should still be in
+// the cache.
+const writeChunk = 256 << 10
+
+// sum takes the checksums of the partitions. Each part of the image, once
+// summed, goes to out, unless that is nil.
+func (w *PartitionedWriter) sum(image []byte, l *imageLayout, out *objectFile) error {
+	written := int64(0)
+	emit := func(end, atLeast int64) error {
+		if out == nil || end-written < atLeast {
+			return nil
+		}
+		_, err := out.Write(image[written:end])
+		written = end
+		return err
+	}
+	for p := range l.starts {
+		crc := uint32(0)
+		for at := l.starts[p]; at < l.end(p); {
+			n := min(l.end(p)-at, writeChunk)
+			crc = crc32.Update(crc, castagnoli, image[at:at+n])
+			at += n
+			if err := emit(at, writeChunk); err != nil {
+				return err
+			}
+		}
+		w.index.Partitions[p].CRC32C = crc
+	}
+	return emit(l.size, 1)
+}
+
+// seal puts the footer at the image's end.
+func (w *PartitionedWriter) seal(image []byte, l *imageLayout) error {
+	foot, err := footer(w.index)
+	if err != nil {
+		return err
+	}
+	if l.size+int64(len(foot)) != w.index.Size {
+		return fmt.Errorf("footer of %d bytes where %d were planned", len(foot), w.index.Size-l.size)
+	}
+	copy(image[l.size:], foot)
+	return nil
+}
+
+// writeImage writes the image as a file.
+func (w *PartitionedWriter) writeImage(image []byte, l *imageLayout) error {
+	file, err := createObject(w.path)
+	if err != nil {
+		return err
+	}
+	defer file.discard()
+	if err := file.reserve(w.index.Size); err != nil {
+		return fmt.Errorf("reserve %d bytes: %w", w.index.Size, err)
+	}
+	if err := w.sum(image, l, file); err != nil {
+		return err
+	}
+	if err := w.seal(image, l); err != nil {
+		return err
+	}
+	if _, err := file.Write(image[l.size:w.index.Size]); err != nil {
+		return err
+	}
+	return file.publish(w.o.Sync)
+}
+
+// removeAfter removes the file at path and returns err.
+func removeAfter(path string, err error) error { return errors.Join(err, os.Remove(path)) }

@@ -1,0 +1,68 @@
+package shuffle
+
+import (
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/apache/arrow/go/v15/arrow/memory"
+)
+
+// Registry holds the objects whose bytes are in this process's memory, for
+// readers in the same process: the top rung of the ladder. The zero value is
+// ready. It may be used from any goroutine.
+type Registry struct {
+	mu      sync.Mutex
+	objects map[string]*memory.Buffer
+}
+
+// Put makes the object's bytes known under its name, replacing what had it. It
+// retains buf.
+func (r *Registry) Put(name string, buf *memory.Buffer) {
+	buf.Retain()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.objects == nil {
+		r.objects = map[string]*memory.Buffer{}
+	}
+	if old := r.objects[name]; old != nil {
+		old.Release()
+	}
+	r.objects[name] = buf
+}
+
+// Drop forgets an object. Its memory is given back when the last reader is
+// done. A name that is not known is [os.ErrNotExist].
+func (r *Registry) Drop(name string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	buf := r.objects[name]
+	if buf == nil {
+		return fmt.Errorf("drop exchange object %s: %w", name, os.ErrNotExist)
+	}
+	delete(r.objects, name)
+	buf.Release()
+	return nil
+}
+
+// open returns part's bytes, or nil if the object is not here. The caller
+// releases them.
+func (r *Registry) open(idx *Index, part *Partition) (*memory.Buffer, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	buf := r.objects[idx.Name]
+	if buf == nil {
+		return nil, nil
+	}
+	if part.Length > int64(buf.Len())-part.Offset {
+		return nil, fmt.Errorf("%w: object of %d bytes in memory, index places %d at %d", ErrCorrupt, buf.Len(), part.Length, part.Offset)
+	}
+	return memory.SliceBuffer(buf, int(part.Offset), int(part.Length)), nil
+}
+
+// Len returns the number of objects.
+func (r *Registry) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.objects)
+}

@@ -1,0 +1,55 @@
+package shuffle
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/capstan-run/capstan/shuffle/store"
+)
+
+// Uploads brings committed objects to the store in the background, a few at a
+// time. Make it with [NewUploads]; it may be used from any goroutine.
+type Uploads struct {
+	ctx   context.Context
+	slots *semaphore.Weighted
+	wg    sync.WaitGroup
+	mu    sync.Mutex
+	errs  []error
+}
+
+// NewUploads returns uploads that run at most atOnce at a time, and end with
+// ctx.
+func NewUploads(ctx context.Context, atOnce int) *Uploads {
+	return &Uploads{ctx: ctx, slots: semaphore.NewWeighted(int64(max(atOnce, 1)))}
+}
+
+// start uploads the file at path as object. It does not wait: what is pending
+// is a name and a place each.
+func (u *Uploads) start(objects Objects, path, object string) {
+	u.wg.Go(func() {
+		err := u.slots.Acquire(u.ctx, 1)
+		if err == nil {
+			_, err = objects.PutFile(u.ctx, object, path, store.PutOptions{})
+			u.slots.Release(1)
+		}
+		if err != nil {
+			u.mu.Lock()
+			u.errs = append(u.errs, err)
+			u.mu.Unlock()
+		}
+	})
+}
+
+// Wait returns when all uploads started so far have ended, with their errors:
+// the objects that failed are on the disk of this machine only.
+func (u *Uploads) Wait() error {
+	u.wg.Wait()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	err := errors.Join(u.errs...)
+	u.errs = nil
+	return err
+}
