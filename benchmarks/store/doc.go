@@ -1,0 +1,29 @@
+// Package store measures what the store client and an attempt's gate cost: the
+// same objects, over the same embedded server, by minio-go alone and by way of
+// package shuffle/store.
+//
+//	go test -run '^$' -bench . -benchtime 10x ./benchmarks/store
+//
+// # Model
+//
+//	minio-go ──────────────────────────────── loopback ──→ embedded server
+//	client ────────────────────────────────── loopback ──→ embedded server
+//	gate     client ── unix socket ── gate ── loopback ──→ embedded server
+//	files    client ── unix socket ── gate, which reads the server's files
+//
+// "gate" is an attempt's way to any S3, "files" to the embedded store. Every
+// lane puts and gets one object by turns, so that what drifts on the machine
+// meets all of them. Reported are minio-go's own rate, every other lane's as a
+// multiple of it, and the requests that each object took.
+//
+// # Choices
+//
+// minio-go is given what it is fastest with: an unsigned payload under a CRC32C
+// trailer, one PUT, a fixed region, connections kept. It runs without this
+// module's buffers, retries, checks and budgets.
+//
+// # Left out
+//
+// The network: all lanes are on one machine, so a lane that spends more CPU is
+// slower here than it would be behind a link.
+package store
