@@ -114,7 +114,7 @@ func (a *app) nodeCommand() *cobra.Command {
 				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS\tWARM")
 				for _, n := range nodes {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\t%d of %d\n", n.ID, n.State, s.info.Launcher, n.Free.CPU, n.Capacity.CPU,
-						size(int64(n.Free.Memory)), size(int64(n.Capacity.Memory)), n.Executors, n.Warm.Ready, n.Warm.Wanted)
+						n.Free.Memory.Short(), n.Capacity.Memory.Short(), n.Executors, n.Warm.Ready, n.Warm.Wanted)
 				}
 			})
 		}),

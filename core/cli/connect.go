@@ -142,7 +142,9 @@ func (a *app) startHost(ctx context.Context) (*occasion, error) {
 			<-o.done
 			return nil, hostDied(logPath)
 		}
-		a.hint("%s", strings.TrimSpace(line))
+		if !a.quiet {
+			a.hint("%s", strings.TrimSpace(line))
+		}
 		return o, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()

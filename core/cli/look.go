@@ -69,7 +69,7 @@ func (a *app) listCommand() *cobra.Command {
 				fmt.Fprintln(w, "ID\tKIND\tSTATE\tGANG\tSUBMITTED\tTOOK\tPROGRESS")
 				for _, j := range jobs {
 					fmt.Fprintf(w, "%s\t%s\t%s\t%d x %s\t%s\t%s\t%s\n", j.ID, j.Spec.Kind, j.State, j.Spec.Gang.Size, j.Spec.Gang.CPU,
-						ago(j.Submitted), took(j), summary(&j))
+						ago(j.Submitted), took(j), standing(&j))
 				}
 			})
 		}),
@@ -78,6 +78,18 @@ func (a *app) listCommand() *cobra.Command {
 	c.Flags().StringVar(&state, "job-state", "", "only jobs in this state: "+strings.Join(states, ", "))
 	choose(c, "job-state", states...)
 	return c
+}
+
+// standing is how far a job came, or why it failed, on one line.
+func standing(j *core.Job) string {
+	text := summary(j)
+	if j.Outcome != nil && j.Outcome.Kind != "" {
+		text = clean(strings.SplitN(j.Outcome.What, "\n", 2)[0])
+	}
+	if text == "" {
+		return "-" // a line has no blanks at its end
+	}
+	return fit(text, 81)
 }
 
 func took(j core.Job) string {

@@ -16,10 +16,14 @@ func (a *app) report(j *core.Job) error {
 		if err := a.print(j, []string{string(j.ID)}, nil); err != nil {
 			return err
 		}
-		if err := j.Outcome.Err(); err != nil {
-			return exitCode(j.Outcome.Kind.ExitCode())
+		err := j.Outcome.Err()
+		if err == nil {
+			return nil
 		}
-		return nil
+		if a.output == "name" { // the other forms hold the outcome
+			a.printError(core.AsError(err))
+		}
+		return exitCode(j.Outcome.Kind.ExitCode())
 	}
 	r := j.Outcome.Report
 	if t := r.Preview; t != nil && len(t.Rows) > 0 {
@@ -69,8 +73,12 @@ func (a *app) cost(j *core.Job, r core.Report) {
 		fmt.Fprintf(a.out, "        read it: capstan store cat %s\n", r.Output)
 	}
 	if r.BytesIn > 0 && r.Seconds > 0 {
-		line := fmt.Sprintf("cost    %s in (%s records), %s shuffled, %.1f s on %.3g cores, %.1f CPU-s",
-			size(r.BytesIn), count(r.RecordsIn), size(r.Shuffled), r.Seconds, r.Cores, r.CPUSeconds)
+		cores := "cores"
+		if r.Cores == 1 {
+			cores = "core"
+		}
+		line := fmt.Sprintf("cost    %s in (%s records), %s shuffled, %.1f s on %.3g %s, %.1f CPU-s",
+			size(r.BytesIn), count(r.RecordsIn), size(r.Shuffled), r.Seconds, r.Cores, cores, r.CPUSeconds)
 		if r.CPUSeconds > 0 {
 			line += fmt.Sprintf(": %.0f MB/s per core", float64(r.BytesIn)/1e6/r.CPUSeconds)
 		}

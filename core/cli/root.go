@@ -24,6 +24,7 @@ type app struct {
 	state    string // --state
 	output   string // -o
 	launcher string
+	quiet    bool // no word of a host started for the occasion
 }
 
 // Run executes the command line and answers the exit code.
@@ -122,8 +123,7 @@ func defaultState() string {
 // printError tells a person what happened, where, and what to do.
 func (a *app) printError(e *core.Error) {
 	if a.output == "json" || a.output == "yaml" {
-		a.write(a.err, map[string]any{"error": map[string]any{"kind": e.Kind, "what": errorWhat(e), "where": e.Where,
-			"remedy": e.Remedy, "detail": e.Detail, "diagnostics": e.Diagnostics}})
+		a.write(a.err, map[string]fault{"error": {e.Kind, errorWhat(e), e.Where, e.Remedy, e.Detail, e.Diagnostics}})
 		return
 	}
 	fmt.Fprintf(a.err, "%s %s\n", a.colour(red, "error:"), cleanLines(errorWhat(e)))
@@ -147,6 +147,16 @@ func (a *app) printError(e *core.Error) {
 			fmt.Fprintf(a.err, "  | %s\n", clean(l))
 		}
 	}
+}
+
+// fault is an error for programs.
+type fault struct {
+	Kind        core.ErrKind      `json:"kind"`
+	What        string            `json:"what"`
+	Where       string            `json:"where,omitempty"`
+	Remedy      string            `json:"remedy,omitempty"`
+	Detail      string            `json:"detail,omitempty"`
+	Diagnostics []core.Diagnostic `json:"diagnostics,omitempty"`
 }
 
 // errorWhat is e without its place, which is printed apart.

@@ -30,6 +30,7 @@ exits with its outcome. With no host running it starts one for the occasion.
 Ctrl-C detaches: the job goes on.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			a.quiet = quiet
 			if a.launcher != "" {
 				if err := oneOf("launcher", a.launcher, launchers...); err != nil {
 					return err

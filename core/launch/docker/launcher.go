@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -187,7 +186,10 @@ func (e noEngine) Error() string {
 	if errors.Is(e.cause, context.DeadlineExceeded) {
 		return fmt.Sprintf("no answer within %s", answerWithin)
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(e.cause.Error(), "Is the docker daemon running?"), " ")
+	if client.IsErrConnectionFailed(e.cause) {
+		return "nothing listens there" // its own word repeats the address
+	}
+	return e.cause.Error()
 }
 func (e noEngine) Unwrap() []error { return []error{launch.ErrNoEngine, e.cause} }
 
