@@ -44,6 +44,15 @@ type Cancel struct {
 	Reason string // default "cancelled"
 }
 
+// MemberJoined says that one executor of a granted gang is up. If the start
+// times out, the next placement avoids the nodes of those that are not.
+type MemberJoined struct {
+	Now   int64
+	Gang  ID
+	Lease uint64
+	Rank  int
+}
+
 // Started says that all executors of a granted gang have joined. The walltime
 // begins.
 type Started struct {
@@ -110,6 +119,7 @@ func (e NodeDown) at() int64      { return e.Now }
 func (e NodeDrain) at() int64     { return e.Now }
 func (e Submit) at() int64        { return e.Now }
 func (e Cancel) at() int64        { return e.Now }
+func (e MemberJoined) at() int64  { return e.Now }
 func (e Started) at() int64       { return e.Now }
 func (e StartFailed) at() int64   { return e.Now }
 func (e Release) at() int64       { return e.Now }

@@ -86,7 +86,7 @@ func (s *Scheduler) vacate(g *member) {
 	}
 	s.moved = true
 	s.setDue(g, 0)
-	g.nodes, g.lost, g.lease, g.since = nil, nil, 0, 0
+	g.nodes, g.lost, g.joined, g.lease, g.since = nil, nil, nil, 0, 0
 }
 
 // remove takes an entry out of the line. Those behind it may move up.
@@ -127,12 +127,21 @@ func (s *Scheduler) startFailed(e StartFailed, r *Result) ID {
 	if g == nil || g.phase != starting || g.lease != e.Lease {
 		return ""
 	}
-	if e.Node != "" && !slices.Contains(g.avoid, e.Node) {
-		g.avoid = append(g.avoid, e.Node)
+	if e.Node != "" {
+		g.shun(e.Node)
 	}
 	g.revokes++
 	s.revoke(g, e.Reason, r)
 	return e.Gang
+}
+
+// shun makes the gang's next placement avoid nodes if it can.
+func (g *member) shun(nodes ...core.NodeID) {
+	for _, id := range nodes {
+		if !slices.Contains(g.avoid, id) {
+			g.avoid = append(g.avoid, id)
+		}
+	}
 }
 
 // revoke takes back what a starting gang holds. It waits again, or is refused
@@ -160,7 +169,12 @@ func (s *Scheduler) expire(r *Result) {
 		g := s.gangs[s.dues[0].gang]
 		if g.phase == starting {
 			g.revokes++
-			s.revoke(g, fmt.Sprintf("not all executors joined within %s", millis(g.StartTimeout)), r)
+			reason := fmt.Sprintf("not all executors joined within %s", millis(g.StartTimeout))
+			if nodes, ranks := g.late(); len(nodes) > 0 {
+				reason += fmt.Sprintf(": %d of %d did not, on %v", ranks, g.Size, nodes)
+				g.shun(nodes...)
+			}
+			s.revoke(g, reason, r)
 			continue
 		}
 		s.setDue(g, 0)

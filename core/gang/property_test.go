@@ -34,6 +34,9 @@ func anyEvent(t *rapid.T, s *Scheduler, now *int64) Event {
 	case 8, 9:
 		return Started{*now, id, g.Lease}
 	case 10:
+		if rank := rapid.IntRange(-1, 4).Draw(t, "joined"); rank >= 0 {
+			return MemberJoined{*now, id, g.Lease, rank}
+		}
 		return StartFailed{*now, id, g.Lease, node, "it broke"}
 	case 11:
 		return Release{*now, id}

@@ -2,6 +2,7 @@ package gang
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/capstan-run/capstan/core"
 )
@@ -65,6 +66,30 @@ func (s *Scheduler) memberLost(e MemberLost, r *Result) ID {
 		reason += ": " + e.Reason
 	}
 	return s.startFailed(StartFailed{Gang: g.Gang, Lease: g.lease, Node: g.nodes[e.Rank], Reason: reason}, r)
+}
+
+func (s *Scheduler) memberJoined(e MemberJoined) {
+	g := s.gangs[e.Gang]
+	if g != nil && g.phase == starting && g.lease == e.Lease && e.Rank >= 0 && e.Rank < len(g.joined) {
+		g.joined[e.Rank] = true
+	}
+}
+
+// late is the nodes of a starting gang's ranks that have not joined, if any
+// has: where none has, no node is worse than another.
+func (g *member) late() (nodes []core.NodeID, ranks int) {
+	for rank, joined := range g.joined {
+		if !joined {
+			ranks++
+			if !slices.Contains(nodes, g.nodes[rank]) {
+				nodes = append(nodes, g.nodes[rank])
+			}
+		}
+	}
+	if ranks == len(g.joined) {
+		return nil, ranks
+	}
+	return nodes, ranks
 }
 
 // lose makes a hole of a living rank.

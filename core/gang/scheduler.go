@@ -45,6 +45,7 @@ type member struct {
 	lease   uint64        // 0 while waiting
 	nodes   []core.NodeID // by rank; nil while waiting
 	lost    []bool        // by rank; nil while waiting
+	joined  []bool        // by rank, while starting
 	due     int64         // end of the start timeout or the walltime; 0 for none
 	since   int64         // when it started; 0 before
 	revokes int           // in a row
@@ -65,6 +66,7 @@ func (s *Scheduler) Clone() *Scheduler {
 	for id, g := range s.gangs {
 		v := *g
 		v.nodes, v.lost, v.avoid = slices.Clone(g.nodes), slices.Clone(g.lost), slices.Clone(g.avoid)
+		v.joined = slices.Clone(g.joined)
 		c.gangs[id] = &v
 	}
 	c.line = s.line.Clone()
@@ -110,6 +112,8 @@ func (s *Scheduler) apply(e Event, r *Result) ID {
 		return e.Request.Gang
 	case Cancel:
 		s.cancel(e, r)
+	case MemberJoined:
+		s.memberJoined(e)
 	case Started:
 		s.started(e)
 	case StartFailed:

@@ -193,6 +193,8 @@ func (w *world) event(c command) (Event, error) {
 		return Submit{w.now, c.request()}, nil
 	case "cancel":
 		return Cancel{w.now, id, reason}, nil
+	case "joined":
+		return MemberJoined{w.now, id, lease, c.num("rank", 0)}, nil
 	case "started":
 		return Started{w.now, id, lease}, nil
 	case "start-failed":

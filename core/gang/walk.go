@@ -51,6 +51,7 @@ func (s *Scheduler) serve(e queue.Entry, r *Result) bool {
 	}
 	s.lease++
 	g.lease, g.phase, g.nodes, g.lost = s.lease, starting, ids, make([]bool, g.Size)
+	g.joined = make([]bool, g.Size)
 	s.setDue(g, s.now+g.StartTimeout)
 	r.Actions = append(r.Actions, Grant{g.Gang, g.lease, slices.Clone(ids)})
 	return true

@@ -709,32 +709,78 @@ func TestFullDiskOfGangs(t *testing.T) {
 // the job starts cold. Were it by none, the gang would wait for a dead member.
 func TestWarmExecutorEndsOnItsWay(t *testing.T) {
 	s := newStageAt(t, t.TempDir(), func(c *Config) { c.Warm = 1 })
+	// startedBoth waits for a gang to start cold, and for the pool's next.
+	startedBoth := func() (warm string) {
+		t.Helper()
+		ids := []string{s.started()[0], s.started()[0]}
+		slices.Sort(ids)
+		if strings.HasPrefix(ids[0], "warm.") || !strings.HasPrefix(ids[1], "warm.") {
+			t.Fatalf("started are %v", ids)
+		}
+		return ids[1]
+	}
 	first := s.submit(1, 0)
-	s.started()
+	warm := startedBoth()
 	s.scene().end <- nil
 	s.until(first, "the end", ended)
-	warm := s.started()
 	for range 3 {
-		(*handler)(s.h).Joined(warm[0], core.Rank{}, false)
-		gone := make(chan struct{})
-		s.s.set(func() {
-			s.s.onDoor = sync.OnceFunc(func() {
-				x := launch.Exit{ID: warm[0], Reason: "killed"}
-				go func() { s.h.executorExited(x); close(gone) }()
-			})
-		})
+		s.h.server.Forget(warm)
+		s.h.server.Restore(warm, core.Rank{}) // as if it had dialled in
+		(*handler)(s.h).Joined(warm, core.Rank{}, false)
+		gone, x := make(chan struct{}), launch.Exit{ID: warm, Reason: "killed"}
+		s.f.onBinary.Store(new(sync.OnceFunc(func() { // just before the pool is asked
+			go func() { s.h.executorExited(x); close(gone) }()
+		})))
 		id := s.submit(1, 0)
-		next := [2][]string{s.started(), s.started()} // the gang, and the pool's next
-		slices.SortFunc(next[:], func(a, b []string) int { return strings.Compare(a[0], b[0]) })
-		if warm = next[1]; !strings.HasPrefix(warm[0], "warm.") || strings.HasPrefix(next[0][0], "warm.") {
-			t.Fatalf("started are %v", next)
-		}
+		warm = startedBoth()
 		receive1(t, gone, "the end of the warm one")
 		s.scene().end <- nil
 		s.until(id, "the end", ended)
 		s.idle()
 	}
 	s.h.pool.close()
+	s.nothingLeft()
+}
+
+// What went wrong on a node is tried on another, whether the launcher says so
+// or an executor ends.
+func TestStartElsewhere(t *testing.T) {
+	s := newStage(t)
+	s.close()
+	s.l.nodes = nil
+	for _, name := range []core.NodeID{"a", "b", "c", "d"} {
+		s.l.nodes = append(s.l.nodes, core.Node{ID: name, Capacity: core.Resources{CPU: 64000, Memory: 1 << 40}})
+	}
+	s.open()
+	broken := func(names []string) error {
+		return core.Errorf(core.Internal, "the engine did not create").At("executor " + names[1] + " on node " + string(s.l.place(names[1])))
+	}
+	tried := map[core.NodeID]bool{}
+	elsewhere := func(names []string) {
+		t.Helper()
+		for _, id := range names {
+			tried[s.l.place(id)] = true
+		}
+	}
+	starting := make(chan []string, 1)
+	s.l.hook(func(context.Context) error { return broken(<-starting) })
+	id := s.submit(2, 0)
+	first := s.started()
+	elsewhere(first)
+	s.l.hook(nil)
+	starting <- first
+	second := s.started()
+	elsewhere(second)
+	s.l.exits <- launch.Exit{ID: second[0], Code: 3, Reason: "exit status 3"}
+	third := s.started()
+	elsewhere(third)
+	if len(tried) != 3 {
+		t.Errorf("three starts were tried on %v", tried)
+	}
+	s.join(id, false, third...)
+	s.until(id, "running", running)
+	s.scene().end <- nil
+	s.until(id, "the end", ended)
 	s.nothingLeft()
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -166,7 +167,7 @@ func (g *gangRun) start(ctx context.Context, lease uint64, members []*member) {
 	defer h.mu.Unlock()
 	switch {
 	case err != nil && g.holds(lease):
-		g.failed(err)
+		g.failed(err, blame(err, members))
 	case errors.Is(err, journal.ErrFull):
 		g.failure = core.AsError(err) // its time to start ran out meanwhile
 	}
@@ -376,14 +377,32 @@ func (g *gangRun) assignment(rank int) *wirepb.Assignment {
 	}
 }
 
-// failed tells the scheduler that the gang will not come up. h.mu is held.
-func (g *gangRun) failed(err error) {
+// blame is the node on which members did not start, as far as err or their
+// places tell: a launcher's error names the executor. h.mu is held.
+func blame(err error, members []*member) core.NodeID {
+	where := core.AsError(err).Where + " "
+	for _, m := range members {
+		if strings.HasPrefix(where, "executor "+m.id+" ") {
+			return m.node
+		}
+	}
+	for _, m := range members {
+		if m.node != members[0].node {
+			return ""
+		}
+	}
+	return members[0].node
+}
+
+// failed tells the scheduler that the gang will not come up, and on which node
+// that showed, if it is known. h.mu is held.
+func (g *gangRun) failed(err error, node core.NodeID) {
 	g.failure = core.AsError(err)
 	if g.attempt.h.hopeless(g.failure) {
 		g.attempt.end(g.failure)
 		return
 	}
-	g.attempt.h.step(gang.StartFailed{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease, Reason: err.Error()})
+	g.attempt.h.step(gang.StartFailed{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease, Node: node, Reason: err.Error()})
 }
 
 // hopeless reports whether another try cannot help.
@@ -452,6 +471,7 @@ func (g *gangRun) memberJoined(m *member, running bool) {
 		g.adoptedOne()
 		return
 	}
+	h.step(gang.MemberJoined{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease, Rank: m.rank})
 	for _, o := range g.members {
 		if !o.joined {
 			return

@@ -133,7 +133,7 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 	case ctx.Err() != nil: // the lease went meanwhile, and the member with it
 	case !up:
 		g.failed(&core.Error{Kind: core.Failed, What: text + " before the gang was up", Detail: tail,
-			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`"})
+			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`"}, m.node)
 	case losses > limit:
 		a.end(&core.Error{Kind: core.Failed, What: fmt.Sprintf("%d executors were lost in this attempt; the last: %s", losses, reason), Detail: tail,
 			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`; if they ran out of memory, raise gang.memory"})

@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -193,18 +194,23 @@ type players struct {
 	exits   chan launch.Exit
 
 	mu      sync.Mutex
+	nodes   []core.Node
 	running map[string]bool
+	places  map[string]core.NodeID // of every executor that was ever started
 	onStart func(context.Context) error
 }
 
 func newPlayers() *players {
-	return &players{started: make(chan []string, 50), exits: make(chan launch.Exit), running: map[string]bool{}}
+	return &players{
+		started: make(chan []string, 50), exits: make(chan launch.Exit), running: map[string]bool{}, places: map[string]core.NodeID{},
+		nodes: []core.Node{{ID: "here", Capacity: core.Resources{CPU: 64000, Memory: 1 << 40}}},
+	}
 }
 
 func (p *players) Name() string { return "players" }
 
 func (p *players) Nodes(context.Context) ([]core.Node, error) {
-	return []core.Node{{ID: "here", Capacity: core.Resources{CPU: 64000, Memory: 1 << 40}}}, nil
+	return p.nodes, nil
 }
 
 func (p *players) Start(ctx context.Context, set []launch.Executor) error {
@@ -212,6 +218,7 @@ func (p *players) Start(ctx context.Context, set []launch.Executor) error {
 	p.mu.Lock()
 	for _, e := range set {
 		p.running[e.ID] = true
+		p.places[e.ID] = e.Node
 		names = append(names, e.ID)
 	}
 	hook := p.onStart
@@ -252,6 +259,13 @@ func (p *players) List(context.Context) ([]launch.Status, error) {
 	return list, nil
 }
 
+// place is the node on which an executor was started.
+func (p *players) place(id string) core.NodeID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.places[id]
+}
+
 // left are the executors nobody stopped.
 func (p *players) left() []string {
 	p.mu.Lock()
@@ -269,7 +283,10 @@ func (p *players) Tail(context.Context, string) string { return "" }
 func (p *players) Close() error                        { return nil }
 
 // script is a framework whose coordinators do what the test says.
-type script struct{ runs chan *scene }
+type script struct {
+	runs     chan *scene
+	onBinary atomic.Pointer[func()]
+}
 
 // scene is one run of a coordinator: it lasts until the test, or the host, ends it.
 type scene struct {
@@ -297,7 +314,13 @@ func (f *script) Run(ctx context.Context, _ string, a *core.Attempt, h core.Host
 	}
 }
 
-func (f *script) Binary(string) (string, string, error) { return "", "", nil }
+func (f *script) Binary(string) (string, string, error) {
+	if hook := f.onBinary.Load(); hook != nil {
+		(*hook)()
+	}
+	return "", "", nil
+}
+
 func (f *script) Plugins(context.Context, bool, string) ([]PluginInfo, error) {
 	return nil, nil
 }
