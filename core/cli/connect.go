@@ -59,12 +59,22 @@ func (a *app) host(ctx context.Context) (*api.Client, *apipb.InfoResponse, error
 				Remedy: "wait if its machine is busy; a frozen one can be killed and started again: no acknowledged job is lost"}
 		}
 		if core.KindOf(err) == core.HostLost {
-			return nil, nil, &core.Error{Kind: core.HostLost, What: "no host answers", Where: c.Address(),
-				Remedy: "`capstan up` starts one; `capstan run` starts one for the occasion; --host names another"}
+			return nil, nil, &core.Error{Kind: core.HostLost, What: "no host answers", Where: c.Address(), Remedy: a.wayToHost()}
 		}
 		return nil, nil, err
 	}
 	return c, info, nil
+}
+
+// wayToHost says how to come to a host.
+func (a *app) wayToHost() string {
+	if a.address != "" {
+		return "check the address, and that `capstan up` runs there"
+	}
+	if _, err := os.Stat(filepath.Join(a.state, "journal.db")); err == nil {
+		return "`capstan up` starts one, and it knows the jobs of the last one"
+	}
+	return "`capstan up` starts one; `capstan run` starts one for the occasion; --host names another"
 }
 
 // hostOrOwn connects to a host, and starts one for the occasion if the user

@@ -8,7 +8,7 @@ import (
 )
 
 // report shows a finished job and answers its outcome as the command's error.
-func (a *app) report(j *core.Job) error {
+func (a *app) report(s *session, j *core.Job) error {
 	if j == nil || j.Outcome == nil {
 		return core.Errorf(core.HostLost, "the job's outcome is unknown")
 	}
@@ -34,7 +34,11 @@ func (a *app) report(j *core.Job) error {
 		e := core.AsError(err)
 		a.hint("%s job %s %s", a.colour(red, "✗"), j.ID, j.State)
 		a.printError(e)
-		a.hint("  log: capstan logs %s", j.ID)
+		where := ""
+		if s.info.Occasional { // it will be gone
+			where = "   (while a host runs: capstan up)"
+		}
+		a.hint("  log: capstan logs %s%s", j.ID, where)
 		return exitCode(j.Outcome.Kind.ExitCode())
 	}
 	a.hint("%s job %s succeeded", a.colour(green, "✓"), j.ID)

@@ -59,7 +59,7 @@ Ctrl-C detaches: the job goes on.`,
 				if err != nil {
 					return err
 				}
-				return a.report(job)
+				return a.report(s, job)
 			})
 		},
 	}
@@ -316,7 +316,7 @@ func (a *app) waitCommand() *cobra.Command {
 					if job == nil || err != nil {
 						return err
 					}
-					if err := a.report(job); err != nil {
+					if err := a.report(s, job); err != nil {
 						worst = err
 					}
 				}
