@@ -28,7 +28,7 @@ func (a *app) view(quiet bool) view {
 	case isTerminal(a.err):
 		return newScreen(a)
 	}
-	return &lines{app: a}
+	return &lines{app: a, notes: map[string]bool{}}
 }
 
 type silent struct{}
@@ -50,7 +50,7 @@ type lines struct {
 	app      *app
 	last     string
 	lastTime time.Time
-	lastNote string
+	notes    map[string]bool // told already
 }
 
 func (l *lines) event(e *apipb.JobEvent) {
@@ -63,8 +63,8 @@ func (l *lines) note(s string) { l.app.hint("%s", s) }
 func (l *lines) close()        {}
 
 func (l *lines) job(j *core.Job) {
-	if n := j.Progress.Note; n != "" && n != l.lastNote {
-		l.lastNote = n
+	if n := j.Progress.Note; n != "" && !l.notes[n] {
+		l.notes[n] = true
 		l.app.hint("%s %s", time.Now().Format("15:04:05"), clean(n))
 	}
 	text := summary(j)

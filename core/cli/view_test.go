@@ -61,10 +61,14 @@ func TestLines(t *testing.T) {
 	for range 5 {
 		v.job(j)
 	}
+	j.Progress.Note = "the store is silent"
+	v.job(j)
+	j.Progress.Note = "rank 3 died" // what it said before, now that this is over
+	v.job(j)
 	v.event(&apipb.JobEvent{Kind: "granted", Text: "not told"})
 	v.event(&apipb.JobEvent{Kind: "executor-lost", Text: "rank 3 lost \x1b[2J"})
 	v.close()
-	for text, want := range map[string]int{"rank 3 died": 1, "map 2/4": 1, "not told": 0, "rank 3 lost ·[2J": 1, "\x1b": 0} {
+	for text, want := range map[string]int{"rank 3 died": 1, "the store is silent": 1, "map 2/4": 1, "not told": 0, "rank 3 lost ·[2J": 1, "\x1b": 0} {
 		if n := strings.Count(out.String(), text); n != want {
 			t.Errorf("%q is written %d times, not %d:\n%s", text, n, want, out.String())
 		}
