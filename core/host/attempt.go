@@ -331,6 +331,7 @@ func (a *attempt) sweep() {
 	}
 	h.mu.Lock()
 	j.attempt = nil
+	j.notify()
 	h.used = now()
 	h.mu.Unlock()
 }

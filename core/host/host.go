@@ -38,6 +38,7 @@ type Host struct {
 	calls   int           // API calls under way, but for streams that follow
 	closing chan struct{} // closed when somebody asked for shutdown
 	pool    *warmPool     // nil: none
+	due     chan struct{} // of one: what the scheduler waits for has changed
 	trouble string        // what ails the store; "" while it is well
 }
 
@@ -78,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	h := &Host{
 		cfg: cfg, log: cfg.Log, journal: j,
 		jobs: map[core.JobID]*job{}, members: map[string]*member{},
-		used: now(), closing: make(chan struct{}),
+		used: now(), closing: make(chan struct{}), due: make(chan struct{}, 1),
 	}
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := h.open(ctx); err != nil {
@@ -184,22 +185,6 @@ func (h *Host) Close() error {
 // errHostStops ends what waits when the host itself goes away: no job's fault.
 var errHostStops = errors.New("the host stops")
 
-// tick lets time pass for the scheduler.
-func (h *Host) tick(ctx context.Context) {
-	t := time.NewTicker(250 * time.Millisecond)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.C:
-			h.mu.Lock()
-			h.step(gang.Tick{Now: now().UnixMilli()})
-			h.mu.Unlock()
-		}
-	}
-}
-
 // watchExits turns the launcher's news into losses.
 func (h *Host) watchExits(ctx context.Context) {
 	exits := h.cfg.Launcher.Exits()
@@ -237,7 +222,14 @@ func (h *Host) executorExited(e launch.Exit) {
 // step runs one event through the scheduler and carries out its actions.
 // h.mu is held.
 func (h *Host) step(e gang.Event) gang.Result {
+	due := h.sched.Next()
 	res := h.sched.Step(e)
+	if h.sched.Next() != due {
+		select {
+		case h.due <- struct{}{}:
+		default: // it will look anyway
+		}
+	}
 	for _, a := range res.Actions {
 		h.act(a)
 	}

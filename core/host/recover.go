@@ -152,7 +152,7 @@ func (h *Host) adopt(j *job, running, known map[string]bool) *attempt {
 		}
 		h.step(gang.Adopt{Now: now().UnixMilli(), Request: g.request(), Lease: old.Lease, Placement: nodes, Since: j.rec.Job.Started.UnixMilli()})
 		if !g.gone && !a.over() { // its walltime may be over
-			g.do(func(context.Context) { a.reattach(g, lost) })
+			g.do(func(ctx context.Context) { a.reattach(ctx, g, lost) })
 		}
 	}
 	if upGangs > 0 {
@@ -184,7 +184,7 @@ func gangNames(j *job) []string {
 
 // reattach opens the sockets of an adopted gang, gives its executors time to
 // dial in, declares the others lost, and lets the coordinator go on.
-func (a *attempt) reattach(g *gangRun, lost []int) {
+func (a *attempt) reattach(ctx context.Context, g *gangRun, lost []int) {
 	h := a.h
 	h.mu.Lock()
 	lease, dir, members := g.state.Lease, g.state.Dir, slices.Clone(g.members)
@@ -206,18 +206,18 @@ func (a *attempt) reattach(g *gangRun, lost []int) {
 		h.lose(members[r], "ended while the host was away", true)
 	}
 	deadline := time.After(h.cfg.AdoptWithin)
-	for !g.allBack() {
-		h.mu.Lock()
-		changed := a.job.changed
-		h.mu.Unlock()
+	for {
+		missing, changed := g.missing()
+		if len(missing) == 0 {
+			break
+		}
 		select {
 		case <-changed:
-		case <-time.After(20 * time.Millisecond):
 		case <-deadline:
-			for _, m := range g.missing() {
+			for _, m := range missing {
 				h.lose(m, fmt.Sprintf("did not come back within %s of the host's restart", h.cfg.AdoptWithin), false)
 			}
-		case <-a.ctx.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -231,22 +231,20 @@ func (a *attempt) reattach(g *gangRun, lost []int) {
 	if over {
 		return
 	}
-	h.persistPatiently(g.ctx, a.job, g.event("adopted", fmt.Sprintf("gang %s: adopted after a restart of the host", g.state.Ask.Name)))
+	h.persistPatiently(ctx, a.job, g.event("adopted", fmt.Sprintf("gang %s: adopted after a restart of the host", g.state.Ask.Name)))
 }
 
-func (g *gangRun) allBack() bool { return len(g.missing()) == 0 }
-
-// missing are the adopted members that have not dialled in.
-func (g *gangRun) missing() []*member {
+// missing are the adopted members that have not dialled in, and what is closed
+// when that may have changed.
+func (g *gangRun) missing() (list []*member, changed <-chan struct{}) {
 	g.attempt.h.mu.Lock()
 	defer g.attempt.h.mu.Unlock()
-	var out []*member
 	for _, m := range g.members {
 		if !m.joined && !m.lost && !m.fresh {
-			out = append(out, m)
+			list = append(list, m)
 		}
 	}
-	return out
+	return list, g.attempt.job.changed
 }
 
 // adoptedOne is called when a member of an adopted gang dialled in.

@@ -105,20 +105,31 @@ func (h *Host) retire() bool {
 
 // drain gives jobs that ended the time to be cleaned up.
 func (h *Host) drain() {
-	deadline := time.Now().Add(20 * time.Second)
-	for time.Now().Before(deadline) {
-		h.mu.Lock()
-		waiting := false
-		for _, j := range h.jobs {
-			ending := j.rec.Job.State.Final() || j.cancel != nil
-			waiting = waiting || ending && j.attempt != nil
-		}
-		h.mu.Unlock()
-		if !waiting {
+	deadline := time.After(20 * time.Second)
+	for {
+		changed := h.unswept()
+		if changed == nil {
 			return
 		}
-		time.Sleep(5 * time.Millisecond)
+		select {
+		case <-changed:
+		case <-deadline:
+			return
+		}
 	}
+}
+
+// unswept is closed when a job changes that has ended, or is told to, and is
+// not cleared away yet; nil if there is none.
+func (h *Host) unswept() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, j := range h.jobs {
+		if j.attempt != nil && (j.rec.Job.State.Final() || j.cancel != nil) {
+			return j.changed
+		}
+	}
+	return nil
 }
 
 // touch remembers that somebody called. Streams that only follow a job do not
