@@ -113,6 +113,16 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 
+	// Nobody's executors are looked for before the state directory is ours.
+	wait := time.Duration(0)
+	if o.Occasional {
+		wait = 15 * time.Second // whoever started us takes the other host
+	}
+	claim, err := host.Claim(ctx, o.StateDir, wait)
+	if err != nil {
+		return err
+	}
+	defer claim.Release()
 	launcher, why, err := openLauncher(ctx, o, log)
 	if err != nil {
 		return err
@@ -131,7 +141,7 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 	defer sup.Close()
 
 	cfg := host.Config{
-		StateDir: o.StateDir, Version: buildVersion(), Launcher: launcher, LauncherWhy: why,
+		StateDir: o.StateDir, Claim: claim, Version: buildVersion(), Launcher: launcher, LauncherWhy: why,
 		Frameworks: frameworks{sup}, Store: st, Trouble: st.trouble, ExecutorUID: -1, ExecutorGID: -1,
 		Occasional: o.Occasional, Warm: o.Warm, Log: log,
 	}

@@ -7,13 +7,18 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/journal"
 	"github.com/capstan-run/capstan/core/launch"
 )
 
 // Config is what a host is made of. Fields without a stated default must be set.
 type Config struct {
 	StateDir string // everything the host keeps; mode 0700
-	Version  string
+	// Claim says that StateDir is ours. The host gives it back. nil: Open takes
+	// it; but what reaches for the executors of a state directory, such as a
+	// launcher, must be made under a claim.
+	Claim   *journal.Lock
+	Version string
 
 	Launcher    launch.Launcher
 	LauncherWhy string // one line, for people

@@ -72,7 +72,14 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	for _, d := range []string{"", "gangs", "artifacts"} {
 		os.Chmod(filepath.Join(cfg.StateDir, d), 0o711)
 	}
-	j, err := journal.Open(filepath.Join(cfg.StateDir, "journal.db"))
+	claim := cfg.Claim
+	if claim == nil {
+		var err error
+		if claim, err = journal.Acquire(journalPath(cfg.StateDir)); err != nil {
+			return nil, err
+		}
+	}
+	j, err := claim.Open()
 	if err != nil {
 		return nil, err
 	}

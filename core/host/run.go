@@ -154,9 +154,11 @@ func (h *Host) touch(next http.Handler) http.Handler {
 	})
 }
 
+func socketPath(stateDir string) string { return filepath.Join(stateDir, "host.sock") }
+
 // listenAPI opens the unix socket and, if asked for, a TCP port.
 func (h *Host) listenAPI(o Listen) ([]net.Listener, error) {
-	path := filepath.Join(h.cfg.StateDir, "host.sock")
+	path := socketPath(h.cfg.StateDir)
 	os.Remove(path) // the journal's lock says that no other host lives here
 	sock, err := unixsock.Listen(path)
 	if err != nil {

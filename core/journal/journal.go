@@ -16,7 +16,7 @@ import (
 // Journal is an open journal. Its methods are safe for concurrent use.
 type Journal struct {
 	path  string
-	lock  *lock
+	lock  *Lock
 	write *sql.DB // one connection, the writer's
 	read  *sql.DB
 	stmts statements
@@ -35,16 +35,23 @@ func Open(path string) (*Journal, error) { return open(path, nil) }
 
 // open also runs the pragmas on the writer's connection; tests use that.
 func open(path string, pragmas []string) (*Journal, error) {
-	path, err := filepath.Abs(path)
+	l, err := Acquire(path)
 	if err != nil {
-		return nil, translate(path, "open the journal", err)
+		return nil, err
 	}
-	l, err := acquire(path + ".lock")
-	if err != nil {
-		return nil, translate(path, "lock the journal", err)
-	}
+	return l.open(pragmas)
+}
+
+// Open opens or makes the journal whose lock l is, once. The journal gives the
+// lock back, also if it does not open. For the error see [Open].
+func (l *Lock) Open() (*Journal, error) { return l.open(nil) }
+
+func (l *Lock) open(pragmas []string) (*Journal, error) {
+	l.mu.Lock()
+	l.opened = true
+	l.mu.Unlock()
 	j := &Journal{
-		path: path, lock: l,
+		path: l.path, lock: l,
 		queue: make(chan *work), closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := j.connect(pragmas); err != nil {
@@ -52,7 +59,7 @@ func open(path string, pragmas []string) (*Journal, error) {
 		// The pid stays in the lock file if the last end was unclean: the
 		// check of law J6 is still owed.
 		l.release(!l.unclean)
-		return nil, translate(path, "open the journal", err)
+		return nil, translate(l.path, "open the journal", err)
 	}
 	go j.run()
 	return j, nil

@@ -370,3 +370,45 @@ func BenchmarkCommit(b *testing.B) {
 		})
 	}
 }
+
+// A lock is one host's, before a journal is opened under it and after.
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	refused := func(when string) {
+		t.Helper()
+		_, err := Acquire(path)
+		if core.KindOf(err) != core.Conflict || !strings.Contains(err.Error(), fmt.Sprintf("pid %d", os.Getpid())) || core.AsError(err).Remedy == "" {
+			t.Errorf("%s: got %v", when, err)
+		}
+	}
+	for range 2 { // a lock that is given back can be taken
+		l, err := Acquire(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused("held")
+		if err := l.Release(); err != nil {
+			t.Error(err)
+		}
+	}
+	l, err := Acquire(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := l.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Release(); err != nil {
+		t.Error(err)
+	}
+	refused("opened, and the lock released")
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+	if again, err := Open(path); err != nil {
+		t.Error(err)
+	} else {
+		again.Close()
+	}
+}
