@@ -38,6 +38,9 @@ type Config struct {
 	// bodies that cannot be read twice, beyond one buffer each. Default 64 MiB;
 	// negative: none.
 	Buffers int64
+	// Page is how many objects one listing request asks for. Default 1000,
+	// which is S3's most.
+	Page int
 	// Hedges is the share of GETs of ReadRanges that may be sent a second time
 	// because they are slow. Default 0.05; negative: none.
 	Hedges float64
@@ -70,6 +73,9 @@ func (cfg Config) withDefaults() Config {
 	cfg.Part = max(cfg.Part, minPart)
 	if cfg.Buffers == 0 {
 		cfg.Buffers = 64 << 20
+	}
+	if cfg.Page <= 0 {
+		cfg.Page = 1000
 	}
 	if cfg.Hedges == 0 {
 		cfg.Hedges = 0.05

@@ -10,8 +10,6 @@ import (
 	"github.com/capstan-run/capstan/core"
 )
 
-const page = 1000
-
 // List yields the objects whose paths start with prefix ("bucket/" or
 // "bucket/start"), in the order of their keys' bytes, from after the path
 // startAfter on ("": from the start). It ends with the first error. A page that
@@ -59,13 +57,13 @@ func (c *Client) listPage(ctx context.Context, p Path, after string) (objects []
 		// One page and a bit: the iterator asks for the next page only when it
 		// is drained, so breaking off at the page's end costs no request.
 		for o := range c.core.ListObjectsIter(ctx, p.Bucket, minio.ListObjectsOptions{
-			Prefix: p.Key, Recursive: true, StartAfter: after, MaxKeys: page,
+			Prefix: p.Key, Recursive: true, StartAfter: after, MaxKeys: c.cfg.Page,
 		}) {
 			if o.Err != nil {
 				return o.Err
 			}
 			objects = append(objects, o)
-			if len(objects) == page {
+			if len(objects) == c.cfg.Page {
 				more = true
 				return nil
 			}

@@ -28,7 +28,7 @@ func (c *Client) Uploads(ctx context.Context, prefix string) iter.Seq2[Upload, e
 		var at minio.ListMultipartUploadsResult
 		for {
 			err := c.retry(ctx, "list uploads", prefix, func(ctx context.Context) error {
-				next, err := c.core.ListMultipartUploads(ctx, p.Bucket, p.Key, at.NextKeyMarker, at.NextUploadIDMarker, "", page)
+				next, err := c.core.ListMultipartUploads(ctx, p.Bucket, p.Key, at.NextKeyMarker, at.NextUploadIDMarker, "", c.cfg.Page)
 				if err == nil {
 					at = next
 				}

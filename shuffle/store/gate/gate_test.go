@@ -73,11 +73,12 @@ func TestConformance(t *testing.T) {
 		"unix-file": func(o *gate.Options) { o.Trust = true },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o := gate.Options{Upstream: s.Access(), Prefix: "test/" + name + "/"}
 			change(&o)
 			g, access := serve(t, o)
 			storetest.Run(t, access, o.Prefix, storetest.Links)
-			if st := g.Stats(); st.Requests == 0 || st.BytesIn < 100<<20 || st.BytesOut < 100<<20 || st.Denied != 0 {
+			if st := g.Stats(); st.Requests == 0 || st.BytesIn < 50<<20 || st.BytesOut < 50<<20 || st.Denied != 0 {
 				t.Errorf("stats %+v", st)
 			}
 		})

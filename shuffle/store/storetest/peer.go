@@ -20,7 +20,7 @@ import (
 const peerArtifact = "com.adobe.testing:s3mock:4.9.1:jar:exec"
 
 // PeerLacks is what the peer cannot do.
-var PeerLacks = []Capability{AtomicOverwrite, CutSafe, ConditionalMultipart}
+var PeerLacks = []Capability{AtomicOverwrite, CutSafe, ConditionalRaces, ConditionalMultipart}
 
 // StartPeer runs an independent S3 server with a bucket "test" for the test's
 // life. It installs it into the user's cache at first. Where that is
