@@ -117,6 +117,19 @@ func (c *Collector) addSpans(p []byte, words []span, v int64) error {
 	return c.relieve()
 }
 
+// countLines counts whole lines. Only for collectors that count.
+func (c *Collector) countLines(lines []byte) error {
+	var spans [1024]span
+	for at := 0; at < len(lines); {
+		var n int
+		n, at = cutLines(lines, at, spans[:])
+		if err := c.addSpans(lines, spans[:n], 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // relieve makes room in a tally that holds too much: by folding, and if that
 // frees less than half of it, by spilling.
 func (c *Collector) relieve() error {

@@ -172,6 +172,10 @@ func (l lineSplitter) emit(lines []byte, out Emitter) error {
 			return err
 		}
 	}
+	if c, ok := out.(*Collector); ok && c.tally != nil && c.count && len(l.separator) == 1 &&
+		bytes.IndexByte(lines, l.separator[0]) < 0 {
+		return c.countLines(lines) // no line has a value: each is a key as it is
+	}
 	for len(lines) > 0 {
 		n := bytes.IndexByte(lines, '\n')
 		line := lines[:n]

@@ -186,6 +186,28 @@ func (t *tokenizer) wideMask(in uint64, p []byte, at, skip int) (uint64, int) {
 	return in, 0
 }
 
+// cutLines cuts whole lines from position at on, until spans is full or p ends.
+// It returns how many it cut and where to go on.
+func cutLines(p []byte, at int, spans []span) (n, next int) {
+	start := at
+	for ; at+8 <= len(p) && n <= len(spans)-8; at += 8 {
+		x := binary.LittleEndian.Uint64(p[at:]) ^ '\n'*ones
+		// The high bit of each byte that is zero: exact, as no carry leaves a byte.
+		for ends := ^((x&lows + lows) | x | lows); ends != 0; ends &= ends - 1 {
+			end := at + bits.TrailingZeros64(ends)/8
+			spans[n] = span{uint32(start), uint32(end)}
+			n, start = n+1, end+1
+		}
+	}
+	for ; at < len(p) && n < len(spans); at++ {
+		if p[at] == '\n' {
+			spans[n] = span{uint32(start), uint32(at)}
+			n, start = n+1, at+1
+		}
+	}
+	return n, start
+}
+
 // inlineMasks keeps the first n bytes of two little-endian words.
 var inlineMasks = func() (m [inlineKey + 1][2]uint64) {
 	for n := range m {

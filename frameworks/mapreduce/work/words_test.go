@@ -71,6 +71,28 @@ func FuzzWords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, p []byte) { checkWords(t, string(p)) })
 }
 
+func TestCutLines(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		lines := rapid.SliceOfN(rapid.StringMatching(`[a-z\t\r\x00\x0b\x8a]{0,20}`), 0, 60).Draw(t, "lines")
+		p := []byte(strings.Join(append(lines, ""), "\n"))
+		spans := make([]span, rapid.IntRange(8, 40).Draw(t, "room"))
+		var got []string
+		for at := 0; at < len(p); {
+			n, next := cutLines(p, at, spans)
+			if n == 0 || next <= at {
+				t.Fatalf("stuck at %d of %q", at, p)
+			}
+			for _, s := range spans[:n] {
+				got = append(got, string(p[s.start:s.end]))
+			}
+			at = next
+		}
+		if !slices.Equal(got, lines) {
+			t.Fatalf("got  %q\nwant %q", got, lines)
+		}
+	})
+}
+
 // sourceText is real text: the Go files of the standard library, n bytes.
 func sourceText(tb testing.TB, n int) []byte {
 	tb.Helper()
