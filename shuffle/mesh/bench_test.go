@@ -59,3 +59,21 @@ func pingPong(b *testing.B, g meshtest.Gang, n int) {
 		b.Fatal(err)
 	}
 }
+
+// BenchmarkCalls sends to and receives from the other end in one goroutine:
+// what the calls cost, without the way between processors.
+func BenchmarkCalls(b *testing.B) {
+	g := meshtest.Join(b, sameHost(b, 2))
+	ctx, data := context.Background(), make([]byte, 8)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := g[0].Send(ctx, 1, 0, data); err != nil {
+			b.Fatal(err)
+		}
+		msg, err := g[1].Recv(ctx, 0, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		msg.Release()
+	}
+}

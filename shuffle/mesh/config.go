@@ -61,7 +61,9 @@ func (c *Config) setDefaults() {
 	if c.Arena == 0 {
 		c.Arena = 64 << 20
 	}
-	c.Arena = (c.Arena + 4095) &^ 4095
+	if c.Arena > 0 {
+		c.Arena = (c.Arena + 4095) &^ 4095
+	}
 	if c.Streams == 0 {
 		c.Streams = 2
 	}

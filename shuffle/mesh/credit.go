@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // credits are the bytes that may still be sent to a peer. Who asks first gets
@@ -92,23 +93,21 @@ func (w waits) wait(ctx context.Context, ok <-chan struct{}) error {
 	}
 }
 
-// check returns why nothing can be sent any more.
+// check returns why nothing can be sent to the peer any more. Whether the mesh
+// is closed is known to every call already.
 func (w waits) check() error {
-	select {
-	case <-w.down.over:
+	if w.down.sealed.Load() {
 		return w.down.err
-	case <-w.closing:
-		return ErrClosed
-	default:
-		return nil
 	}
+	return nil
 }
 
 // fate is the end of a link to a peer, which comes once.
 type fate struct {
-	once sync.Once
-	over chan struct{}
-	err  *PeerError // set before over is closed
+	once   sync.Once
+	err    *PeerError
+	sealed atomic.Bool   // set after err
+	over   chan struct{} // closed after err is set
 }
 
 func newFate() *fate { return &fate{over: make(chan struct{})} }
@@ -116,6 +115,7 @@ func newFate() *fate { return &fate{over: make(chan struct{})} }
 func (f *fate) seal(err *PeerError) {
 	f.once.Do(func() {
 		f.err = err
+		f.sealed.Store(true)
 		close(f.over)
 	})
 }

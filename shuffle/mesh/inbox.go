@@ -11,13 +11,14 @@ import (
 type inbox struct {
 	pool    *pool
 	window  int           // bytes that a source's queues take from its ring
-	closing chan struct{} // closed when the mesh is
+	closing chan struct{} // closed by close
 	spin    spinner
 
 	// arrivals counts what nobody waited for, for those who spin.
 	arrivals atomic.Uint64
 
 	mu      sync.Mutex
+	shut    bool     // closing is closed
 	sources []source // by rank
 	rings   []*source
 	waiters []*waiter // oldest first
@@ -85,24 +86,28 @@ func (in *inbox) recv(ctx context.Context, from int, k key) (*Message, error) {
 }
 
 func (in *inbox) next(ctx context.Context, from int, k key) (*Message, error) {
-	budget, spun := in.spin.budget(in.polls(from)), false
+	budget := -1 // unknown
 	for {
 		seen := in.arrivals.Load()
 		in.mu.Lock()
 		m, err := in.match(from, k)
 		in.mu.Unlock()
 		if m != nil || err != nil {
-			if spun {
+			if budget > 0 {
 				in.spin.won()
 			}
 			return m, err
 		}
-		spun = true
+		if budget < 0 {
+			budget = in.spin.budget(in.polls(from))
+		}
 		if !in.spin.until(&budget, func() bool { return in.arrivals.Load() != seen || in.ready(from) }) {
 			break
 		}
 	}
-	in.spin.lost()
+	if in.polls(from) {
+		in.spin.lost()
+	}
 	return in.sleep(ctx, from, k)
 }
 
@@ -140,10 +145,8 @@ func (in *inbox) sleep(ctx context.Context, from int, k key) (*Message, error) {
 // match takes the message asked for, or says why none will come. It returns
 // nothing when one may still come.
 func (in *inbox) match(from int, k key) (*Message, error) {
-	select {
-	case <-in.closing:
+	if in.shut {
 		return nil, ErrClosed
-	default:
 	}
 	if from != Any {
 		s := &in.sources[from]
@@ -365,12 +368,8 @@ func (in *inbox) leave(rank int, why *PeerError) {
 // empty takes all of s's ring, the window notwithstanding: nothing more can be
 // added to it.
 func (in *inbox) empty(s *source) {
-	select {
-	case <-in.closing:
-		return // nobody asks any more
-	default:
-	}
-	for s.ring != nil {
+	// In a closed mesh nobody asks any more.
+	for s.ring != nil && !in.shut {
 		m, err := s.ring.take()
 		if m == nil || err != nil {
 			return
@@ -408,6 +407,14 @@ func (in *inbox) ready(from int) bool {
 		}
 	}
 	return false
+}
+
+// close lets receivers know that the mesh is closed.
+func (in *inbox) close() {
+	in.mu.Lock()
+	in.shut = true
+	in.mu.Unlock()
+	close(in.closing)
 }
 
 // discard releases what nobody asked for.

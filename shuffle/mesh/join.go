@@ -237,7 +237,7 @@ func (j *joiner) build(r int, near bool, got []arrival) error {
 		j.m.arena.lanes = append(j.m.arena.lanes, lane)
 		j.m.in.rings = append(j.m.in.rings, &j.m.in.sources[r])
 		j.mu.Unlock()
-		j.m.in.sources[r].ring = lane
+		j.m.in.sources[r].ring, j.m.rings[r] = lane, lane
 	} else {
 		lane := newStream(w, got[1].conn, got[0].hello.window)
 		w.data, w.readers, bulks = lane, append(w.readers, lane.run), got[2:]

@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -15,8 +16,9 @@ type Mesh struct {
 	cfg     Config
 	pool    pool
 	in      inbox
-	links   []link // by rank
-	arena   *arena // nil where no rank is linked by shared memory
+	links   []link    // by rank
+	rings   []*shared // by rank; nil for other links
+	arena   *arena    // nil where no rank is linked by shared memory
 	readers sync.WaitGroup
 
 	// calls counts the calls under way; it is negative once closed, so that
@@ -53,7 +55,7 @@ const closed = -1 << 40
 func newMesh(cfg Config) *Mesh {
 	m := &Mesh{cfg: cfg, closing: make(chan struct{}), idle: make(chan struct{}), ended: make(chan struct{}), never: newFate()}
 	m.in = inbox{pool: &m.pool, closing: m.closing, window: cfg.Window, sources: make([]source, cfg.Size)}
-	m.links = make([]link, cfg.Size)
+	m.links, m.rings = make([]link, cfg.Size), make([]*shared, cfg.Size)
 	for r := range m.in.sources {
 		m.in.sources[r].rank = r
 		m.in.sources[r].self = r == cfg.Rank
@@ -99,7 +101,12 @@ func (m *Mesh) Send(ctx context.Context, to int, t Tag, parts ...[]byte) error {
 	if err != nil {
 		return err
 	}
-	return l.send(ctx, t, sizeOf(parts), parts)
+	n := sizeOf(parts)
+	if s := m.rings[to]; s != nil && s.now(t, n, parts) {
+		return nil
+	}
+	// A copy, lest the caller's list moves to the heap on the way above too.
+	return l.send(ctx, t, n, slices.Clone(parts))
 }
 
 // Recv returns the oldest message from a rank, or from [Any], under tag. It
@@ -202,7 +209,7 @@ func (m *Mesh) Abort() {
 
 // shut lets no new call in and those under way know.
 func (m *Mesh) shut() {
-	close(m.closing)
+	m.in.close()
 	if m.calls.Add(closed) == closed {
 		m.rest.Do(func() { close(m.idle) })
 	}

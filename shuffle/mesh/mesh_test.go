@@ -13,13 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/capstan-run/capstan/shuffle/mesh"
 	"github.com/capstan-run/capstan/shuffle/mesh/meshtest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // gang returns configurations with the places that place names.
 func gang(size int, place func(rank int) mesh.Place) []mesh.Config {

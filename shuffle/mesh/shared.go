@@ -15,6 +15,7 @@ import (
 type shared struct {
 	w     *wire
 	in    *shm.Consumer
+	spare []Message
 	far   *mapping // the pair's region and the peer's arena
 	arena []byte   // the peer's
 	yours *returns // where we give the peer's payloads back
@@ -85,6 +86,30 @@ func (s *shared) send(ctx context.Context, t Tag, n int, parts [][]byte) (bool, 
 	}
 	gather(b.b, parts)
 	return true, s.reference(ctx, t, b)
+}
+
+// now sends a small message if there is room for it and nothing to be said
+// against it.
+func (s *shared) now(t Tag, n int, parts [][]byte) bool {
+	if n > sharedEager || s.w.down.sealed.Load() {
+		return false
+	}
+	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return false
+	}
+	ok, err := s.out.Put(label(kindData, t), n, parts)
+	wake := false
+	if ok && err == nil {
+		s.sent++
+		wake = s.out.Wake()
+	}
+	s.mu.Unlock()
+	if wake {
+		s.w.control.post(kindDoorbell, 0, nil)
+	}
+	return ok
 }
 
 func (s *shared) offer(ctx context.Context, t Tag, envelope []byte) error {
@@ -197,7 +222,8 @@ func (s *shared) message(f *shm.Frame) (*Message, error) {
 	n := f.Len()
 	switch {
 	case k == kindData && n <= sharedEager:
-		m := &Message{From: s.w.rank, Tag: t, charge: n + overhead}
+		m := s.newMessage(n)
+		m.From, m.Tag, m.charge = s.w.rank, t, n+overhead
 		gather2(m.reserve(&s.w.m.pool, n), f)
 		return m, nil
 	case k == kindOffer && n == offerSize:
@@ -216,6 +242,20 @@ func (s *shared) message(f *shm.Frame) (*Message, error) {
 		return &Message{From: s.w.rank, Tag: t, charge: overhead, owner: s, slot: r.slot, data: s.arena[r.off:end:end]}, nil
 	}
 	return nil, fmt.Errorf("%w: frame of kind %d with %d bytes in the ring", errProtocol, k, n)
+}
+
+// newMessage makes small messages several at a time: for them the allocation
+// would be the larger part of the work. Under the inbox's lock.
+func (s *shared) newMessage(n int) *Message {
+	if n > inline {
+		return new(Message)
+	}
+	if len(s.spare) == 0 {
+		s.spare = make([]Message, 8)
+	}
+	m := &s.spare[0]
+	s.spare = s.spare[1:]
+	return m
 }
 
 func gather2(b []byte, f *shm.Frame) { copy(b[copy(b, f.A):], f.B) }

@@ -9,21 +9,30 @@ import (
 // sleeps. Where looking has paid lately it looks longer: on a machine with a
 // core for every rank an answer comes within a microsecond, and on one without
 // every look takes time from the rank that is to answer.
+//
+// Two ranks that sleep in turn find each other asleep for ever, since waking
+// takes longer than a short look. So one look in probeEvery is a long one.
 type spinner struct {
-	level atomic.Int32
+	level  atomic.Int32
+	misses atomic.Uint32
 }
 
 const (
-	minSpin   = 64
-	maxSpin   = 1 << 13 // about 20 µs
-	spinBurst = 64      // looks before other goroutines get their turn
+	minSpin    = 1 << 12 // about what sleeping and waking cost
+	maxSpin    = 1 << 14 // some 50 µs
+	spinBurst  = 64      // looks before other goroutines get their turn
+	probeEvery = 8
 )
 
 func (s *spinner) budget(worth bool) int {
-	if !worth {
+	switch {
+	case !worth:
 		return 0
+	case s.misses.Load()%probeEvery == probeEvery-1:
+		return maxSpin
+	default:
+		return max(minSpin, int(s.level.Load()))
 	}
-	return max(minSpin, int(s.level.Load()))
 }
 
 // until looks for ok and takes each look off the budget.
@@ -45,4 +54,7 @@ func (s *spinner) won() {
 	}
 }
 
-func (s *spinner) lost() { s.level.Store(s.level.Load() / 2) }
+func (s *spinner) lost() {
+	s.level.Store(s.level.Load() / 2)
+	s.misses.Add(1)
+}
