@@ -25,7 +25,9 @@
 //	E3  A multipart upload is completed by one caller at a time, and only its own
 //	    object counts as its success. (The backend answers "done" while another
 //	    completion still runs, after a crash in the middle of one, and for an
-//	    unknown upload of a key that exists.)
+//	    unknown upload of a key that exists.) An upload that was ended stays so:
+//	    a part that arrives late is refused. (The backend would make the
+//	    upload's directory anew, and list it for ever.)
 //	E4  The server listens on loopback, and one server owns a root at a time.
 //	E5  It ends when its parent does, and not before: stdin is the leash, and
 //	    signals to the whole group are not heard.

@@ -61,25 +61,44 @@ func (d *durable) PutObject(ctx context.Context, in s3response.PutObjectInput) (
 }
 
 func (d *durable) UploadPart(ctx context.Context, in *s3.UploadPartInput) (*s3.UploadPartOutput, error) {
+	id := value(in.UploadId)
 	if !validUpload(in.UploadId) {
-		return nil, s3err.GetNoSuchUploadErr(value(in.UploadId))
+		return nil, s3err.GetNoSuchUploadErr(id)
 	}
-	out, err := d.UploadPartWithPostFunc(ctx, in, settle(value(in.ContentLength)))
+	dir := uploadDir(value(in.Bucket), value(in.Key), id)
+	done := func() {}
+	defer func() { done() }()
+	out, err := d.UploadPartWithPostFunc(ctx, in, func(f *os.File) error {
+		if err := settle(value(in.ContentLength))(f); err != nil {
+			return err
+		}
+		// From here on, until the part has its name, nobody ends the upload
+		// (law E3): the backend would make its directory anew.
+		done = d.uploads.share(id)
+		return openUpload(dir, id)
+	})
+	if gone := openUpload(dir, id); err != nil && gone != nil {
+		return nil, gone // whatever the backend missed first
+	}
 	if err == nil {
 		// The part's attributes and name were made after its data was synced.
-		dir := uploadDir(value(in.Bucket), value(in.Key), value(in.UploadId))
 		err = errors.Join(syncPath(filepath.Join(dir, strconv.Itoa(int(value(in.PartNumber))))), syncPath(dir))
 	}
 	return out, d.explain(err)
 }
 
 func (d *durable) UploadPartCopy(ctx context.Context, in *s3.UploadPartCopyInput) (s3response.CopyPartResult, error) {
+	id := value(in.UploadId)
 	if !validUpload(in.UploadId) {
-		return s3response.CopyPartResult{}, s3err.GetNoSuchUploadErr(value(in.UploadId))
+		return s3response.CopyPartResult{}, s3err.GetNoSuchUploadErr(id)
+	}
+	dir := uploadDir(value(in.Bucket), value(in.Key), id)
+	defer d.uploads.share(id)()
+	if err := openUpload(dir, id); err != nil {
+		return s3response.CopyPartResult{}, err
 	}
 	out, err := d.Posix.UploadPartCopy(ctx, in)
 	if err == nil {
-		dir := uploadDir(value(in.Bucket), value(in.Key), value(in.UploadId))
 		err = errors.Join(syncPath(filepath.Join(dir, strconv.Itoa(int(value(in.PartNumber))))), syncPath(dir))
 	}
 	return out, d.explain(err)
@@ -120,6 +139,7 @@ func (d *durable) AbortMultipartUpload(ctx context.Context, in *s3.AbortMultipar
 	if !validUpload(in.UploadId) {
 		return s3err.GetNoSuchUploadErr(value(in.UploadId))
 	}
+	defer d.uploads.lock(*in.UploadId)()
 	return d.Posix.AbortMultipartUpload(ctx, in)
 }
 
@@ -244,6 +264,15 @@ var uploadID = regexp.MustCompile(`^[0-9a-fA-F-]{1,64}$`)
 
 func validUpload(id *string) bool { return id != nil && uploadID.MatchString(*id) }
 
+// openUpload returns nil if the upload of directory dir has not ended.
+func openUpload(dir, id string) error {
+	_, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s3err.GetNoSuchUploadErr(id)
+	}
+	return err
+}
+
 func uploadDir(bucket, key, id string) string {
 	return filepath.Join(bucket, posix.MetaTmpMultipartDir, fmt.Sprintf("%x", sha256.Sum256([]byte(key))), id)
 }
@@ -299,40 +328,6 @@ func (f *folders) leave(fresh []string) {
 	for _, dir := range fresh {
 		if f.unsynced[dir]--; f.unsynced[dir] == 0 {
 			delete(f.unsynced, dir)
-		}
-	}
-}
-
-// keyed is a mutex per key.
-type keyed struct {
-	mu   sync.Mutex
-	held map[string]*hold
-}
-
-type hold struct {
-	sync.Mutex
-	users int
-}
-
-func (k *keyed) lock(key string) (unlock func()) {
-	k.mu.Lock()
-	if k.held == nil {
-		k.held = map[string]*hold{}
-	}
-	h := k.held[key]
-	if h == nil {
-		h = &hold{}
-		k.held[key] = h
-	}
-	h.users++
-	k.mu.Unlock()
-	h.Lock()
-	return func() {
-		h.Unlock()
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		if h.users--; h.users == 0 {
-			delete(k.held, key)
 		}
 	}
 }

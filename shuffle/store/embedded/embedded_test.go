@@ -55,6 +55,42 @@ func TestCompletionOfUnknownUpload(t *testing.T) {
 	}
 }
 
+// An upload that was aborted while its parts were under way does not come back
+// with the last of them (E3).
+func TestAbortedUploadStaysAborted(t *testing.T) {
+	s := storetest.Start(t, storetest.Options(t.TempDir()))
+	c, mc := storetest.Open(t, s.Access()), storetest.Core(t, s.Access())
+	part := storetest.Bytes(64<<10, 1)
+	for range 40 {
+		id, err := mc.NewMultipartUpload(t.Context(), "test", "aborted/x", minio.PutObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts sync.WaitGroup
+		first := make(chan struct{}, 8)
+		for n := 1; n <= 8; n++ {
+			parts.Go(func() {
+				_, err := mc.PutObjectPart(t.Context(), "test", "aborted/x", id, n, bytes.NewReader(part), int64(len(part)), minio.PutObjectPartOptions{})
+				if code := minio.ToErrorResponse(err).Code; err != nil && code != "NoSuchUpload" {
+					t.Errorf("part %d: %v", n, err)
+				}
+				first <- struct{}{}
+			})
+		}
+		<-first
+		if err := mc.AbortMultipartUpload(t.Context(), "test", "aborted/x", id); err != nil {
+			t.Errorf("abort: %v", err)
+		}
+		for u, err := range c.Uploads(t.Context(), "test/aborted/") {
+			t.Fatalf("after its abort: %+v, %v", u, err)
+		}
+		parts.Wait()
+		for u, err := range c.Uploads(t.Context(), "test/aborted/") {
+			t.Fatalf("after its last part: %+v, %v", u, err)
+		}
+	}
+}
+
 func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 	o := storetest.Options(t.TempDir())
 	up := make(chan struct{}, 10)
