@@ -333,6 +333,7 @@ func (a *attempt) sweep() {
 	j.attempt = nil
 	j.notify()
 	h.used = now()
+	h.crowded()
 	h.mu.Unlock()
 }
 

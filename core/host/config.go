@@ -41,6 +41,11 @@ type Config struct {
 	AdoptWithin time.Duration // after a restart, executors dial in within; default 15s
 	Grace       time.Duration // a coordinator that is asked to end has so long; default 5s
 
+	// What is kept of jobs that ended: the last KeepJobs (default 1000) that are
+	// not older than KeepFor (default 30 days). Negative: all of them.
+	KeepJobs int
+	KeepFor  time.Duration
+
 	Log *slog.Logger
 }
 
@@ -53,6 +58,12 @@ func (c *Config) fill() {
 	}
 	if c.AdoptWithin == 0 {
 		c.AdoptWithin = 15 * time.Second
+	}
+	if c.KeepJobs == 0 {
+		c.KeepJobs = 1000
+	}
+	if c.KeepFor == 0 {
+		c.KeepFor = 30 * 24 * time.Hour
 	}
 	if c.Grace == 0 {
 		c.Grace = 5 * time.Second

@@ -42,6 +42,10 @@
 //	    a coordinator means the executor it had heard of when it sent, however
 //	    late the host reads that; and what a lost executor had still to say is
 //	    not heard after its loss.
+//	H9  An ended job is forgotten, with its events and its log, when it is neither
+//	    young nor recent enough (Config.KeepJobs, Config.KeepFor) and nothing of
+//	    it is left to sweep; its result stays. A shipped file goes when no job
+//	    names it and nobody has asked for it for a day.
 //
 // # Left out
 //

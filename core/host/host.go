@@ -33,12 +33,15 @@ type Host struct {
 	jobs    map[core.JobID]*job
 	order   []core.JobID // by submission
 	members map[string]*member
+	shipped *artifacts
 	nodes   []core.Node
 	used    time.Time     // last job or call: for occasional hosts
 	calls   int           // API calls under way, but for streams that follow
 	closing chan struct{} // closed when somebody asked for shutdown
 	pool    *warmPool     // nil: none
 	due     chan struct{} // of one: what the scheduler waits for has changed
+	crowd   chan struct{} // of one: many jobs have ended
+	lease   uint64        // the last one of the jobs that were forgotten
 	trouble string        // what ails the store; "" while it is well
 }
 
@@ -86,7 +89,8 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	h := &Host{
 		cfg: cfg, log: cfg.Log, journal: j,
 		jobs: map[core.JobID]*job{}, members: map[string]*member{},
-		used: now(), closing: make(chan struct{}), due: make(chan struct{}, 1),
+		used: now(), closing: make(chan struct{}), due: make(chan struct{}, 1), crowd: make(chan struct{}, 1),
+		shipped: newArtifacts(filepath.Join(cfg.StateDir, "artifacts")),
 	}
 	h.ctx, h.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := h.open(ctx); err != nil {
@@ -118,6 +122,7 @@ func (h *Host) open(ctx context.Context) error {
 	}
 	h.goRun(h.watchExits)
 	h.goRun(h.tick)
+	h.goRun(h.retain)
 	h.goRun(h.watchTrouble)
 	return nil
 }

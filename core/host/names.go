@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"path/filepath"
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
@@ -20,10 +19,6 @@ func randomName(n int) string {
 		b[i] = alphabet[int(b[i])%len(alphabet)]
 	}
 	return string(b)
-}
-
-func (h *Host) artifact(sha256 string) string {
-	return filepath.Join(h.cfg.StateDir, "artifacts", sha256)
 }
 
 // lastLines are the last n lines of s that are not empty.

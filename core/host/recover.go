@@ -22,6 +22,9 @@ func (h *Host) recover(ctx context.Context) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.lease, err = h.forgottenLease(ctx); err != nil {
+		return err
+	}
 	h.sched = gang.New(gang.Config{Lease: h.lastLease(jobs)})
 	for _, n := range h.nodes {
 		h.step(gang.NodeUp{Now: now().UnixMilli(), Node: n})
@@ -91,7 +94,7 @@ func (h *Host) loadJobs(ctx context.Context) ([]*job, error) {
 }
 
 func (h *Host) lastLease(jobs []*job) uint64 {
-	var last uint64
+	last := h.lease
 	for _, j := range jobs {
 		last = max(last, j.rec.Lease)
 		for _, g := range j.rec.Gangs {

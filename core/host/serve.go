@@ -483,7 +483,7 @@ func (s *service) PutArtifact(_ context.Context, in *connect.ClientStream[apipb.
 	if err := errors.Join(f.Sync(), f.Chmod(0o555), f.Close()); err != nil {
 		return nil, api.ToConnect(err)
 	}
-	if err := os.Rename(f.Name(), s.h.artifact(got)); err != nil {
+	if err := s.h.shipped.put(f.Name(), got); err != nil {
 		return nil, api.ToConnect(err)
 	}
 	return connect.NewResponse(&apipb.PutArtifactResponse{Sha256: got, Size: size}), nil
@@ -512,7 +512,7 @@ func (s *service) HasArtifacts(_ context.Context, r *connect.Request[apipb.HasAr
 		if b, err := hex.DecodeString(sum); err != nil || len(b) != sha256.Size {
 			return nil, api.ToConnect(core.Errorf(core.Invalid, "%q is no SHA-256", sum))
 		}
-		if _, err := os.Stat(s.h.artifact(sum)); err != nil {
+		if !s.h.shipped.has(sum) {
 			out.Missing = append(out.Missing, sum)
 		}
 	}

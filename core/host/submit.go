@@ -179,7 +179,7 @@ func (h *Host) checkPlan(p *core.Plan) error {
 			if b, err := hex.DecodeString(sum); err != nil || len(b) != sha256.Size {
 				return core.Errorf(core.Invalid, "the job ships a file under %q, which is no SHA-256", sum)
 			}
-			if _, err := os.Stat(h.artifact(sum)); err != nil {
+			if !h.shipped.has(sum) {
 				return core.Errorf(core.Invalid, "the job ships a file that was not uploaded (sha256 %s)", sum).Do("submit with `capstan submit`, which uploads it")
 			}
 		}

@@ -158,7 +158,7 @@ func (g *gangRun) shape(node core.NodeID) (pool.Shape, error) {
 		CPU: ask.CPU, Memory: ask.Memory, ReadOnly: ask.ReadOnly, Files: map[string]string{},
 	}
 	if ask.Program != "" {
-		s.Binary = h.artifact(ask.Program)
+		s.Binary = h.shipped.path(ask.Program)
 	} else {
 		var err error
 		if s.Binary, _, err = h.cfg.Frameworks.Binary(g.attempt.job.rec.Job.Spec.Kind); err != nil {
@@ -166,7 +166,7 @@ func (g *gangRun) shape(node core.NodeID) (pool.Shape, error) {
 		}
 	}
 	for _, f := range ask.Files {
-		s.Files[f.Name] = h.artifact(f.SHA256)
+		s.Files[f.Name] = h.shipped.path(f.SHA256)
 	}
 	return s, nil
 }

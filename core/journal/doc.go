@@ -30,5 +30,6 @@
 //
 // # Left out
 //
-// What records mean (the host), pruning of old jobs, copies on other machines.
+// What records mean, which jobs are old enough to be forgotten (the host),
+// copies on other machines.
 package journal

@@ -412,3 +412,51 @@ func TestLock(t *testing.T) {
 		again.Close()
 	}
 }
+
+// Of a job that is forgotten nothing is left, of the others everything, and the
+// numbers of its records do not come again (law J3).
+func TestForget(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.db")
+	j, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(id core.JobID) (seq int64) {
+		t.Helper()
+		records := []Record{{Job: id, Kind: "submitted"}, {Job: id, Kind: "ended"}}
+		err := j.Commit(t.Context(), Tx{Jobs: []core.Job{{ID: id}}, Records: records, Saves: []Save{{Job: id, State: []byte("x")}, {Job: id, Epoch: 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return records[1].Seq
+	}
+	kept, last := add("kept"), add("gone")
+	if err := j.Commit(t.Context(), Tx{Forget: []core.JobID{"gone", "never-was"}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = Open(path); err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.Job(t.Context(), "gone"); core.KindOf(err) != core.NotFound {
+		t.Errorf("the job: %v", err)
+	}
+	for _, epoch := range []core.Epoch{0, 1} {
+		if _, err := j.Saved(t.Context(), "gone", epoch); core.KindOf(err) != core.NotFound {
+			t.Errorf("its state of attempt %d: %v", epoch, err)
+		}
+		if _, err := j.Saved(t.Context(), "kept", epoch); err != nil {
+			t.Error(err)
+		}
+	}
+	var seqs []int64
+	if err := j.Replay(t.Context(), func(r Record) error { seqs = append(seqs, r.Seq); return nil }); err != nil || len(seqs) != 2 || seqs[1] != kept {
+		t.Errorf("left are the records %d, %v", seqs, err)
+	}
+	if seq := add("gone"); seq != last+2 {
+		t.Errorf("the job begun anew has record %d, after %d", seq, last)
+	}
+}

@@ -37,6 +37,10 @@ type Tx struct {
 	Records []Record
 	Saves   []Save
 	Drops   []Drop
+	// Forget names jobs of which nothing is kept: no record, no saved state. It
+	// is done first, so that a Tx may begin a job anew. The space is used again;
+	// the file does not shrink.
+	Forget []core.JobID
 	// Meta holds small values of the host's own. A nil value removes the key.
 	Meta map[string][]byte
 }
@@ -47,6 +51,7 @@ type work struct {
 	records []Record
 	saves   []Save
 	drops   []Drop
+	forget  []core.JobID
 	meta    map[string][]byte
 	done    chan error // buffered: the writer never waits for a caller
 }
@@ -60,7 +65,7 @@ type jobRow struct {
 
 // prepare checks tx and copies what the caller may change while it is written.
 func prepare(tx Tx) (*work, error) {
-	w := &work{records: slices.Clone(tx.Records), drops: slices.Clone(tx.Drops), done: make(chan error, 1)}
+	w := &work{records: slices.Clone(tx.Records), drops: slices.Clone(tx.Drops), forget: slices.Clone(tx.Forget), done: make(chan error, 1)}
 	for i := range tx.Jobs {
 		doc, err := json.Marshal(&tx.Jobs[i])
 		if err != nil {

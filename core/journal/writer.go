@@ -68,7 +68,14 @@ func (j *Journal) transact(works []*work) error {
 
 // statements are the writer's, prepared once.
 type statements struct {
-	job, record, save, drop, meta, unset *sql.Stmt
+	job, record, save, drop, meta, unset  *sql.Stmt
+	forgetJob, forgetRecords, forgetSaves *sql.Stmt
+}
+
+func (s *statements) all() []**sql.Stmt {
+	return []**sql.Stmt{
+		&s.job, &s.record, &s.save, &s.drop, &s.meta, &s.unset, &s.forgetJob, &s.forgetRecords, &s.forgetSaves,
+	}
 }
 
 func (s *statements) prepare(db *sql.DB) error {
@@ -84,6 +91,9 @@ func (s *statements) prepare(db *sql.DB) error {
 		{&s.drop, `DELETE FROM saves WHERE job = ? AND epoch = ?`},
 		{&s.meta, `INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value`},
 		{&s.unset, `DELETE FROM meta WHERE key = ?`},
+		{&s.forgetJob, `DELETE FROM jobs WHERE id = ?`},
+		{&s.forgetRecords, `DELETE FROM records WHERE job = ?`},
+		{&s.forgetSaves, `DELETE FROM saves WHERE job = ?`},
 	} {
 		stmt, err := db.Prepare(p.sql)
 		if err != nil {
@@ -95,14 +105,21 @@ func (s *statements) prepare(db *sql.DB) error {
 }
 
 func (s *statements) close() {
-	for _, stmt := range []*sql.Stmt{s.job, s.record, s.save, s.drop, s.meta, s.unset} {
-		if stmt != nil {
-			stmt.Close()
+	for _, stmt := range s.all() {
+		if *stmt != nil {
+			(*stmt).Close()
 		}
 	}
 }
 
 func (s *statements) apply(tx *sql.Tx, w *work) error {
+	for _, id := range w.forget {
+		for _, stmt := range []*sql.Stmt{s.forgetJob, s.forgetRecords, s.forgetSaves} {
+			if _, err := tx.Stmt(stmt).Exec(string(id)); err != nil {
+				return err
+			}
+		}
+	}
 	for _, r := range w.jobs {
 		if _, err := tx.Stmt(s.job).Exec(string(r.id), string(r.state), r.submitted, r.doc); err != nil {
 			return err
