@@ -60,6 +60,18 @@ func (r *Registry) open(idx *Index, part *Partition) (*memory.Buffer, error) {
 	return memory.SliceBuffer(buf, int(part.Offset), int(part.Length)), nil
 }
 
+// Buffer returns the object's bytes, retained, or nil: what a peer's server
+// offers to others.
+func (r *Registry) Buffer(name string) *memory.Buffer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	buf := r.objects[name]
+	if buf != nil {
+		buf.Retain()
+	}
+	return buf
+}
+
 // Len returns the number of objects.
 func (r *Registry) Len() int {
 	r.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,8 @@ import (
 
 	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/block/blocktest"
+	"github.com/capstan-run/capstan/shuffle/partition"
+	"github.com/capstan-run/capstan/shuffle/peer"
 )
 
 // TestEveryChangedByteIsDetected: whichever byte of a partition changes,
@@ -279,5 +282,50 @@ func TestForgedIndex(t *testing.T) {
 	}
 	if err := forge(func(p *shuffle.Partition) { p.Codec = "lz9" }); err == nil || !strings.Contains(err.Error(), "lz9") {
 		t.Errorf("unknown codec: %v", err)
+	}
+}
+
+// TestPeerRung reads from another executor's memory and files, in each
+// transport's own way, and verifies.
+func TestPeerRung(t *testing.T) {
+	dir, reg := t.TempDir(), new(shuffle.Registry)
+	held := commit(t, filepath.Join(dir, "held"), pairSchema, partition.First{}, 1,
+		shuffle.PartitionedOptions{Durability: shuffle.DurableMemory, Registry: reg}, pairs("call", "me"))
+	file := write(t, filepath.Join(dir, "object"), pairSchema, 2, batch{0, pairs("x")}, batch{1, pairs("ishmael")})
+	sock := filepath.Join(t.TempDir(), "sock")
+	l, err := net.Listen("unix", sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- (&peer.Server{Dirs: []string{dir}, Memory: reg.Buffer}).Serve(ctx, l) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	c := &peer.Client{Where: func(string) []string { return []string{"unix://" + sock} }}
+	defer c.Close()
+	m := new(shuffle.Metrics)
+	src := &shuffle.Source{Local: []string{t.TempDir()}, Peers: c, Metrics: m}
+	for _, x := range []struct {
+		idx  *shuffle.Index
+		p    int
+		want arrow.Record
+	}{{held, 0, pairs("call", "me")}, {file, 1, pairs("ishmael")}} {
+		got, rung, err := readAll(src, x.idx, x.p)
+		if err != nil || rung != shuffle.RungPeer || !slices.Equal(got, []string{text(x.want)}) {
+			t.Fatalf("%s from %s, %v", got, rung, err)
+		}
+	}
+	if m.PeerOpens.Load() != 2 || m.PeerBytes.Load() != held.Partitions[0].Length+file.Partitions[1].Length || m.Fallen.Load() != 2 {
+		t.Fatalf("%d opens, %d bytes, %d fallen", m.PeerOpens.Load(), m.PeerBytes.Load(), m.Fallen.Load())
+	}
+	corrupt(t, filepath.Join(dir, "object"), file.Partitions[1].Offset+80)
+	_, _, err = readAll(src, file, 1)
+	if lost(t, err); !errors.Is(err, shuffle.ErrCorrupt) {
+		t.Fatal(err)
 	}
 }

@@ -40,6 +40,8 @@ func timed(f func() error) (cost, error) {
 	return cost{cpu: after.cpu - before.cpu, wall: after.wall - before.wall}, err
 }
 
+func (c cost) plus(d cost) cost { return cost{cpu: c.cpu + d.cpu, wall: c.wall + d.wall} }
+
 // rate is bytes per CPU-second in MB.
 func (c cost) rate(bytes int64) float64 { return float64(bytes) / 1e6 / c.cpu.Seconds() }
 

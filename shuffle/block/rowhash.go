@@ -258,49 +258,51 @@ func binaryValues[T int32 | int64](dst []uint64, offs []T, data []byte) {
 	lo := int(offs[0])
 	for i := range dst {
 		hi := int(offs[i+1])
-		dst[i] = valueHash(data, lo, hi)
+		if n := hi - lo; n <= shortest && lo+16 <= len(data) {
+			dst[i] = wordHash(data[lo:lo+16], n)
+		} else {
+			dst[i] = bytesHash(data[lo:hi])
+		}
 		lo = hi
 	}
 }
 
+// foldBinary is binaryValues, folded into acc.
 func foldBinary[T int32 | int64](acc []uint64, offs []T, data []byte) {
 	offs = offs[:len(acc)+1]
 	lo := int(offs[0])
 	for i := range acc {
 		hi := int(offs[i+1])
-		acc[i] = fold(acc[i], valueHash(data, lo, hi))
+		var v uint64
+		if n := hi - lo; n <= shortest && lo+16 <= len(data) {
+			v = wordHash(data[lo:lo+16], n)
+		} else {
+			v = bytesHash(data[lo:hi])
+		}
+		acc[i] = fold(acc[i], v)
 		lo = hi
 	}
 }
 
-// valueHash is bytesHash of data[lo:hi], quicker for short values that are not
-// the last: reading on into the next value spares a branch per length, which
-// on words of mixed length costs more than the hash itself.
-func valueHash(data []byte, lo, hi int) uint64 {
-	if n := hi - lo; n <= shortest && lo+16 <= len(data) {
-		w := data[lo : lo+16]
-		return shortHash(binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:]), n)
-	}
-	return bytesHash(data[lo:hi])
+// wordHash is bytesHash of the first n ≤ 16 bytes of w: reading on into the
+// next value spares a branch per length, which on words of mixed length costs
+// more than the hash itself.
+func wordHash(w []byte, n int) uint64 {
+	return shortHash(binary.LittleEndian.Uint64(w), binary.LittleEndian.Uint64(w[8:]), n)
 }
 
 func bytesHash(b []byte) uint64 {
 	n := len(b)
-	if n > shortest {
-		if n > longest {
-			return xxh3.Hash(b)
-		}
-		return middleHash(b)
+	if n <= shortest {
+		var w [16]byte
+		copy(w[:], b)
+		return wordHash(w[:], n)
 	}
-	var w [16]byte
-	copy(w[:], b)
-	return shortHash(binary.LittleEndian.Uint64(w[:]), binary.LittleEndian.Uint64(w[8:]), n)
-}
-
-// middleHash hashes more than 16 bytes and up to 256.
-func middleHash(b []byte) uint64 {
-	h := uint64(len(b)) * lengthSalt
-	last := b[len(b)-16:]
+	if n > longest {
+		return xxh3.Hash(b)
+	}
+	h := uint64(n) * lengthSalt
+	last := b[n-16:]
 	for k := 0; len(b) > 16; k++ {
 		s := &secrets[k&15]
 		h += mul(binary.LittleEndian.Uint64(b)^s[0], binary.LittleEndian.Uint64(b[8:])^s[1])

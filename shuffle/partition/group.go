@@ -55,8 +55,9 @@ type field struct {
 }
 
 // cursor is where the next value of a partition goes, in bytes of the image;
-// slot is in bits for arrays of bits.
-type cursor struct{ slot, data int }
+// slot is in bits for arrays of bits. end is the last offset written: to read
+// it back from the image would wait for the memory.
+type cursor struct{ slot, data, end int }
 
 // NewGroup returns an empty group for p partitions of schema, which must pass
 // [block.CheckSchema].

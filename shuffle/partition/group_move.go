@@ -244,46 +244,44 @@ func moveRemapped[T uint8 | uint16 | uint32 | uint64](image []byte, next []curso
 
 // moveBinary moves strings: each one's end as an offset, and its bytes.
 func moveBinary[T int32 | int64](image []byte, next []cursor, offs []T, data []byte, ids []int32) {
-	width := int(unsafe.Sizeof(offs[0]))
 	offs = offs[:len(ids)+1]
-	lo := offs[0]
+	lo := int(offs[0])
 	for i, id := range ids {
-		hi := offs[i+1]
+		hi := int(offs[i+1])
 		c := &next[id]
-		// The last offset of this partition, and room for the next.
-		o := (*[2]T)(unsafe.Pointer(unsafe.SliceData(image[c.slot-width:][:2*width])))
-		o[1] = o[0] + hi - lo
-		c.slot += width
-		moveBytes(image, c.data, data, int(lo), int(hi))
-		c.data += int(hi - lo)
+		c.end += hi - lo
+		putOffset(image, c, T(c.end))
+		moveBytes(image, c.data, data, lo, hi)
+		c.data += hi - lo
 		lo = hi
 	}
+}
+
+// moveOffsets moves the lengths between offsets, as offsets.
+func moveOffsets[T int32 | int64](image []byte, next []cursor, offs []T, ids []int32) {
+	for i, id := range ids {
+		c := &next[id]
+		c.end += int(offs[i+1] - offs[i])
+		putOffset(image, c, T(c.end))
+	}
+}
+
+func putOffset[T int32 | int64](image []byte, c *cursor, v T) {
+	at := image[c.slot:][:unsafe.Sizeof(v)]
+	*(*T)(unsafe.Pointer(unsafe.SliceData(at))) = v
+	c.slot += len(at)
 }
 
 // moveBytes copies src[lo:hi] to image[at:], in steps of 16 bytes where both
 // have the room: a call of copy takes longer than such a step.
 func moveBytes(image []byte, at int, src []byte, lo, hi int) {
-	if lo == hi {
+	n := hi - lo
+	if n == 0 {
 		return // a partition with nothing but empty strings has no room behind them
 	}
-	if hi-lo <= 32 && lo+32 <= len(src) && at+32 <= len(image) {
-		d, s := image[at:at+32], src[lo:lo+32]
-		*(*[16]byte)(d) = [16]byte(s)
-		if hi-lo > 16 {
-			*(*[16]byte)(d[16:]) = [16]byte(s[16:])
-		}
+	if n <= 16 && lo+16 <= len(src) {
+		*(*[16]byte)(image[at:]) = [16]byte(src[lo:])
 		return
 	}
 	copy(image[at:], src[lo:hi])
-}
-
-// moveOffsets moves the lengths between offsets, as offsets.
-func moveOffsets[T int32 | int64](image []byte, next []cursor, offs []T, ids []int32) {
-	width := int(unsafe.Sizeof(offs[0]))
-	for i, id := range ids {
-		c := &next[id]
-		o := (*[2]T)(unsafe.Pointer(unsafe.SliceData(image[c.slot-width:][:2*width])))
-		o[1] = o[0] + offs[i+1] - offs[i]
-		c.slot += width
-	}
 }

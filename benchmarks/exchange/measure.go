@@ -1,0 +1,234 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/apache/arrow/go/v15/arrow"
+
+	"github.com/capstan-run/capstan/shuffle"
+	"github.com/capstan-run/capstan/shuffle/arena"
+	"github.com/capstan-run/capstan/shuffle/block"
+	"github.com/capstan-run/capstan/shuffle/partition"
+)
+
+// Tier is where an object goes.
+type Tier string
+
+const (
+	File   Tier = "file"   // a fresh file of the directory
+	Arena  Tier = "arena"  // a recycled segment of the directory
+	Memory Tier = "memory" // this process's memory
+)
+
+// Config is what to measure. Zero fields take their defaults.
+type Config struct {
+	Dir        string // on the disk, or in shared memory; must exist
+	Rows       int    // default 640,000: 64 MB
+	BatchRows  int    // rows of an input record; default 8192
+	Partitions int    // default 200
+	Tier       Tier   // default File
+	Codec      string // of the file tier
+	Budget     int64  // of the writer; default 512 MiB
+	Rounds     int    // default 5
+}
+
+func (c *Config) defaults() {
+	set := func(v *int, to int) {
+		if *v == 0 {
+			*v = to
+		}
+	}
+	set(&c.Rows, 640_000)
+	set(&c.BatchRows, 8192)
+	set(&c.Partitions, 200)
+	set(&c.Rounds, 5)
+	if c.Tier == "" {
+		c.Tier = File
+	}
+	if c.Budget == 0 {
+		c.Budget = 512 << 20
+	}
+}
+
+// Result is what a measurement found. Rates are MB of rows per CPU-second.
+type Result struct {
+	Config     Config
+	Rate       float64
+	Write      float64 // of the producer's side alone
+	Read       float64 // of the consumers' side alone
+	Wall       time.Duration
+	Overhead   float64 // bytes of the object per byte of rows
+	Yardsticks Yardsticks
+}
+
+// OfMemcpy is the rate as a share of copying memory.
+func (r *Result) OfMemcpy() float64 { return r.Rate / r.Yardsticks.Memcpy }
+
+// OfWrite is the rate as a share of writing the bytes to a file, and nothing
+// else.
+func (r *Result) OfWrite() float64 { return r.Rate / r.Yardsticks.Write }
+
+// Measure runs c.
+func Measure(ctx context.Context, c Config) (Result, error) {
+	c.defaults()
+	y, err := measureYardsticks(c.Dir, 64<<20)
+	if err != nil {
+		return Result{}, err
+	}
+	l, err := newLab(c)
+	if err != nil {
+		return Result{}, err
+	}
+	defer l.close()
+	var wrote, read cost
+	for i := range c.Rounds + 1 {
+		w, r, err := l.round(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		if i > 0 { // law E3
+			wrote, read = wrote.plus(w), read.plus(r)
+		}
+	}
+	total := int64(c.Rounds) * int64(c.Rows) * rowBytes
+	return Result{
+		Config: c, Yardsticks: y,
+		Rate: wrote.plus(read).rate(total), Write: wrote.rate(total), Read: read.rate(total),
+		Wall:     (wrote.wall + read.wall) / time.Duration(c.Rounds),
+		Overhead: float64(l.size) / float64(int64(c.Rows)*rowBytes),
+	}, nil
+}
+
+// lab is what the rounds of a measurement share.
+type lab struct {
+	c     Config
+	in    []arrow.Record
+	hash  uint64
+	pool  arena.Pool
+	arena *arena.Arena
+	reg   shuffle.Registry
+	codes block.Codecs
+	src   shuffle.Source
+	size  int64
+}
+
+const objectName = "object"
+
+func newLab(c Config) (*lab, error) {
+	l := &lab{c: c, in: input(c.Rows, c.BatchRows, 1)}
+	for _, rec := range l.in {
+		l.hash += block.RowHash(rec)
+	}
+	switch c.Tier {
+	case File:
+		l.src.Local = []string{c.Dir}
+	case Arena:
+		l.src.Local = []string{c.Dir}
+		var err error
+		if l.arena, err = arena.Open(c.Dir, 1<<30); err != nil {
+			return nil, err
+		}
+	case Memory:
+		l.src.Registry = &l.reg
+	default:
+		return nil, fmt.Errorf("tier %q is not known: use file, arena or memory", c.Tier)
+	}
+	return l, nil
+}
+
+func (l *lab) close() {
+	for _, rec := range l.in {
+		rec.Release()
+	}
+	l.pool.Close()
+	if l.arena != nil {
+		l.arena.Close()
+	}
+}
+
+// round writes and reads one object and removes it.
+func (l *lab) round(ctx context.Context) (wrote, read cost, err error) {
+	var idx *shuffle.Index
+	wrote, err = timed(func() (err error) {
+		idx, err = l.write(ctx)
+		return err
+	})
+	if err != nil {
+		return wrote, read, err
+	}
+	read, err = timed(func() error { return l.read(ctx, idx) })
+	return wrote, read, errors.Join(err, l.remove())
+}
+
+func (l *lab) write(ctx context.Context) (*shuffle.Index, error) {
+	o := shuffle.PartitionedOptions{Budget: l.c.Budget, Memory: &l.pool}
+	o.Codec, o.Codecs = l.c.Codec, &l.codes
+	switch l.c.Tier {
+	case Arena:
+		o.Durability, o.Arena = shuffle.DurableMemory, l.arena
+	case Memory:
+		o.Durability, o.Registry = shuffle.DurableMemory, &l.reg
+	}
+	by := partition.Hash{Columns: []int{0}, Partitions: l.c.Partitions}
+	w, err := shuffle.NewPartitionedWriter(filepath.Join(l.c.Dir, objectName), schema, by, l.c.Partitions, o)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	for _, rec := range l.in {
+		if err := w.Write(rec); err != nil {
+			return nil, err
+		}
+	}
+	idx, err := w.Commit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.size = idx.Size
+	return idx, nil
+}
+
+// read opens every partition and walks its batches.
+func (l *lab) read(ctx context.Context, idx *shuffle.Index) error {
+	rows, hash := int64(0), uint64(0)
+	for p := range idx.Total {
+		r, err := l.src.Open(ctx, idx, p)
+		if err != nil {
+			return err
+		}
+		for {
+			rec, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return errors.Join(err, r.Close())
+			}
+			rows += rec.NumRows()
+		}
+		if err := r.Close(); err != nil {
+			return err
+		}
+		hash += idx.Partitions[p].RowHash
+	}
+	if rows != int64(l.c.Rows) || hash != l.hash {
+		return fmt.Errorf("read %d rows with hash %x, wrote %d with %x", rows, hash, l.c.Rows, l.hash)
+	}
+	return nil
+}
+
+func (l *lab) remove() error {
+	switch l.c.Tier {
+	case Arena:
+		return l.arena.Recycle(objectName)
+	case Memory:
+		return l.reg.Drop(objectName)
+	}
+	return os.Remove(filepath.Join(l.c.Dir, objectName))
+}
