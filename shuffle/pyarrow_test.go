@@ -13,7 +13,9 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/block/blocktest"
+	"github.com/capstan-run/capstan/shuffle/partition"
 )
 
 // readPartition prints the rows and null counts of the Arrow stream in a byte
@@ -29,9 +31,10 @@ table.validate(full=True)
 print(table.num_rows, *[c.null_count for c in table.columns])
 `
 
-// TestPyarrowOpensEveryPartition holds the format against the C++ reader. It
-// takes the interpreter of $CAPSTAN_PYTHON, else python3, if that has pyarrow.
-func TestPyarrowOpensEveryPartition(t *testing.T) {
+// python returns an interpreter that has pyarrow: that of $CAPSTAN_PYTHON, else
+// python3. Without one the test says so and is skipped.
+func python(t *testing.T) string {
+	t.Helper()
 	python := os.Getenv("CAPSTAN_PYTHON")
 	if python == "" {
 		python = "python3"
@@ -39,27 +42,74 @@ func TestPyarrowOpensEveryPartition(t *testing.T) {
 	if out, err := exec.Command(python, "-c", "import pyarrow").CombinedOutput(); err != nil {
 		t.Skipf("NOT CHECKED AGAINST PYARROW: %s cannot import it: %v %s", python, err, bytes.TrimSpace(out))
 	}
-	// pyarrow has no reader for the two older interval types.
-	types := slices.DeleteFunc(blocktest.Types(), func(dt arrow.DataType) bool {
+	return python
+}
+
+// pyarrowTypes are the types that pyarrow reads: it has no reader for the two
+// older interval types.
+func pyarrowTypes() []arrow.DataType {
+	return slices.DeleteFunc(blocktest.Types(), func(dt arrow.DataType) bool {
 		return dt.ID() == arrow.INTERVAL_MONTHS || dt.ID() == arrow.INTERVAL_DAY_TIME
 	})
-	schema := blocktest.SchemaOf(types...)
-	path := filepath.Join(t.TempDir(), "object")
-	var batches []batch
-	for p := range 4 {
-		whole := blocktest.Record(memory.DefaultAllocator, schema, 30+p, float64(p)/3, uint64(p))
-		batches = append(batches, batch{p, whole.NewSlice(int64(p), whole.NumRows())})
+}
+
+// pyarrowReads compares what pyarrow finds in a partition with the rows and
+// null counts of rec.
+func pyarrowReads(t *testing.T, python, path string, part shuffle.Partition, rec arrow.Record) {
+	t.Helper()
+	out, err := exec.Command(python, "-c", readPartition, path, fmt.Sprint(part.Offset), fmt.Sprint(part.Length)).CombinedOutput()
+	want := []string{fmt.Sprint(rec.NumRows())}
+	for _, c := range rec.Columns() {
+		want = append(want, fmt.Sprint(c.NullN()))
 	}
-	idx := write(t, path, schema, 5, batches...)
-	for _, b := range batches {
-		part := idx.Partitions[b.partition]
-		out, err := exec.Command(python, "-c", readPartition, path, fmt.Sprint(part.Offset), fmt.Sprint(part.Length)).CombinedOutput()
-		want := []string{fmt.Sprint(b.rec.NumRows())}
-		for _, c := range b.rec.Columns() {
-			want = append(want, fmt.Sprint(c.NullN()))
+	if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
+		t.Errorf("pyarrow says %s, %v; want %v", out, err, want)
+	}
+}
+
+// TestPyarrowOpensEveryPartition holds the format against the C++ reader:
+// every type, dictionaries among them, with each codec.
+func TestPyarrowOpensEveryPartition(t *testing.T) {
+	python := python(t)
+	schema := blocktest.SchemaOf(pyarrowTypes()...)
+	path := filepath.Join(t.TempDir(), "object")
+	for _, codec := range []string{"", "lz4", "zstd"} {
+		w, err := shuffle.Create(path, schema, 5, shuffle.WriterOptions{Codec: codec})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
-			t.Errorf("partition %d: pyarrow says %s, %v; want %v", b.partition, out, err, want)
+		var recs []arrow.Record
+		for p := range 4 {
+			whole := blocktest.Record(memory.DefaultAllocator, schema, 300+p, float64(p)/3, uint64(p))
+			recs = append(recs, whole.NewSlice(int64(p), whole.NumRows()))
+			if err := w.Write(p, recs[p]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		idx, err := w.Commit()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p, rec := range recs {
+			pyarrowReads(t, python, path, idx.Partitions[p], rec)
+		}
+	}
+}
+
+// TestPyarrowOpensScatteredPartitions: those of a PartitionedWriter, in one run
+// and in several.
+func TestPyarrowOpensScatteredPartitions(t *testing.T) {
+	python := python(t)
+	schema := blocktest.SchemaOf(pyarrowTypes()...)
+	path := filepath.Join(t.TempDir(), "object")
+	rec := blocktest.Record(memory.DefaultAllocator, schema, 400, 0.2, 1)
+	for _, budget := range []int64{0, 1} {
+		for _, codec := range []string{"", "lz4", "zstd"} {
+			o := shuffle.PartitionedOptions{Budget: budget}
+			o.Codec = codec
+			// Of its halves too: the dictionaries of records differ.
+			idx := commit(t, path, schema, partition.First{}, 2, o, rec.NewSlice(0, 150), rec.NewSlice(150, 400))
+			pyarrowReads(t, python, path, idx.Partitions[0], rec)
 		}
 	}
 }
