@@ -14,7 +14,9 @@
 // "gate" is an attempt's way to any S3, "files" to the embedded store. Every
 // lane puts and gets one object by turns, so that what drifts on the machine
 // meets all of them. Reported are minio-go's own rate, every other lane's as a
-// multiple of it, and the requests that each object took.
+// multiple of it, both of the median round, the CPU time that client and gate
+// took together, and the requests that each object took. (The server is a
+// process of its own; its CPU is the same for all lanes.)
 //
 // # Choices
 //
@@ -25,5 +27,6 @@
 // # Left out
 //
 // The network: all lanes are on one machine, so a lane that spends more CPU is
-// slower here than it would be behind a link.
+// slower here than it would be behind a link. The disk: with TMPDIR on a tmpfs
+// the lanes differ by their CPU alone, else every PUT waits for a sync.
 package store

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -122,13 +123,13 @@ func BenchmarkStore(b *testing.B) {
 
 // race has every lane put and get as many objects at once, by turns.
 func race(b *testing.B, lanes []lane, body []byte, at int) {
-	puts, gets := make([]cost, len(lanes)), make([]cost, len(lanes))
+	puts, gets := make([]costs, len(lanes)), make([]costs, len(lanes))
 	requests := make([]int64, len(lanes))
 	into := make([][]byte, at)
 	for i := range into {
 		into[i] = make([]byte, len(body))
 	}
-	all := func(c *cost, do func(ctx context.Context, i int) error) {
+	all := func(c *costs, do func(ctx context.Context, i int) error) {
 		g, ctx := errgroup.WithContext(b.Context())
 		start := spent()
 		for i := range at {
@@ -138,7 +139,7 @@ func race(b *testing.B, lanes []lane, body []byte, at int) {
 			b.Fatal(err)
 		}
 		end := spent()
-		c.wall, c.cpu = c.wall+end.wall-start.wall, c.cpu+end.cpu-start.cpu
+		c.wall, c.cpu = append(c.wall, end.wall-start.wall), append(c.cpu, end.cpu-start.cpu)
 	}
 	round := 0
 	for b.Loop() {
@@ -161,19 +162,28 @@ func race(b *testing.B, lanes []lane, body []byte, at int) {
 		}
 		round++
 	}
-	total := float64(len(body)) * float64(at) * float64(b.N) / 1e6
-	b.ReportMetric(total/puts[0].wall.Seconds(), "minio-put-MB/s")
-	b.ReportMetric(total/gets[0].wall.Seconds(), "minio-get-MB/s")
-	b.ReportMetric(puts[0].cpu.Seconds()*1e6/total, "minio-put-CPU-ms/GB")
-	b.ReportMetric(gets[0].cpu.Seconds()*1e6/total, "minio-get-CPU-ms/GB")
-	for i, l := range lanes[1:] {
-		i++
-		b.ReportMetric(puts[0].wall.Seconds()/puts[i].wall.Seconds(), l.name+"-put-x")
-		b.ReportMetric(gets[0].wall.Seconds()/gets[i].wall.Seconds(), l.name+"-get-x")
-		b.ReportMetric(puts[i].cpu.Seconds()*1e6/total, l.name+"-put-CPU-ms/GB")
-		b.ReportMetric(gets[i].cpu.Seconds()*1e6/total, l.name+"-get-CPU-ms/GB")
+	megabytes := float64(len(body)) * float64(at) / 1e6
+	b.ReportMetric(megabytes/median(puts[0].wall), "minio-put-MB/s")
+	b.ReportMetric(megabytes/median(gets[0].wall), "minio-get-MB/s")
+	for i, l := range lanes {
+		b.ReportMetric(median(puts[i].cpu)*1e6/megabytes, l.name+"-put-CPU-ms/GB")
+		b.ReportMetric(median(gets[i].cpu)*1e6/megabytes, l.name+"-get-CPU-ms/GB")
+		if i == 0 {
+			continue
+		}
+		b.ReportMetric(median(puts[0].wall)/median(puts[i].wall), l.name+"-put-x")
+		b.ReportMetric(median(gets[0].wall)/median(gets[i].wall), l.name+"-get-x")
 		b.ReportMetric(float64(requests[i])/float64(at*b.N), l.name+"-requests/object")
 	}
+}
+
+// costs are a lane's samples.
+type costs struct{ wall, cpu []time.Duration }
+
+// median is in seconds.
+func median(samples []time.Duration) float64 {
+	slices.Sort(samples)
+	return (samples[(len(samples)-1)/2] + samples[len(samples)/2]).Seconds() / 2
 }
 
 // cost is time on the clock, and on the CPUs by this process: client and gate.

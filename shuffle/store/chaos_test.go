@@ -23,7 +23,7 @@ import (
 )
 
 var (
-	long = flag.Bool("long", os.Getenv("CAPSTAN_LONG") == "1", "10,000 operations under faults instead of 1,000")
+	long = flag.Bool("long", os.Getenv("CAPSTAN_LONG") == "1", "10,000 operations under more than 10,000 faults, instead of 1,000")
 	seed = flag.Uint64("seed", 1, "of the faults and operations")
 )
 
@@ -33,12 +33,12 @@ var (
 func TestChaos(t *testing.T) {
 	s := storetest.Start(t, storetest.Options(t.TempDir()))
 	const crews = 8
-	operations := 1000
+	operations, rate, least := 1000, 0.25, 250
 	if *long {
-		operations = 10_000
+		operations, rate, least = 10_000, 0.5, 10_000
 	}
 	var staled [crews]atomic.Bool
-	chaos := &storetest.Chaos{Seed: *seed, Rate: 0.25, Met: func(name string, r *http.Request) {
+	chaos := &storetest.Chaos{Seed: *seed, Rate: rate, Met: func(name string, r *http.Request) {
 		if name == "stale list" {
 			for i := range staled {
 				if strings.HasPrefix(storetest.ListedPrefix(r), crewPrefix(i)) {
@@ -73,10 +73,16 @@ func TestChaos(t *testing.T) {
 	if total.done+total.refused != operations {
 		t.Errorf("%d done and %d refused of %d operations", total.done, total.refused, operations)
 	}
+	fallen := 0
 	for _, kind := range storetest.Kinds() {
-		if chaos.Counts()[kind] == 0 {
+		n := chaos.Counts()[kind]
+		if n == 0 {
 			t.Errorf("no %s fell", kind)
 		}
+		fallen += n
+	}
+	if fallen < least {
+		t.Errorf("%d faults fell, of at least %d", fallen, least)
 	}
 	if total.detected == 0 || c.Stats().Retries == 0 {
 		t.Error("nothing was damaged")

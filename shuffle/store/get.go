@@ -147,7 +147,7 @@ func parseContentRange(s string) (r Range, size int64, ok bool) {
 		return Range{}, 0, false
 	}
 	r.Len = last - r.Off + 1
-	return r, size, r.Off >= 0 && r.Len > 0 && r.end() <= size
+	return r, size, 0 <= r.Off && r.Off <= last && last < size
 }
 
 func (r *objectReader) refused(ctx context.Context, err error) error {
