@@ -27,3 +27,12 @@ func gone(pid int, d time.Duration) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || bytes.Contains(stat, []byte(") Z "))
 }
+
+// freeze stops a child of this process and returns when none of its threads
+// runs any more: the signal alone may come after its answer.
+func freeze(pid int) error {
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		return err
+	}
+	return unix.Waitid(unix.P_PID, pid, nil, unix.WSTOPPED|unix.WNOWAIT, nil)
+}

@@ -23,12 +23,16 @@ import (
 // patience is how long a test waits for what must come. It is no measure.
 const patience = 20 * time.Second
 
+// hangs is how long a process of the tests that freeze one may be silent. The
+// others leave it at the default: on a busy machine a healthy one pauses, too.
+const hangs = 1500 * time.Millisecond
+
 func supervise(t *testing.T, c Config) *Supervisor {
 	t.Helper()
 	if c.BuiltIn == nil {
 		c.BuiltIn = []Builtin{{Name: "actor", Args: []string{"plugin"}, Descriptions: []core.Description{actor{}.Describe()}}}
 	}
-	c.PingEvery, c.HangAfter = 20*time.Millisecond, 400*time.Millisecond
+	c.PingEvery = 20 * time.Millisecond
 	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +205,7 @@ func TestCrashes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := supervise(t, Config{})
+			s := supervise(t, Config{HangAfter: hangs})
 			h := newFakeHost()
 			done := make(chan error, 1)
 			go func() {
@@ -293,13 +297,13 @@ func TestThirdCrashHolds(t *testing.T) {
 }
 
 func TestFrozenSharedProcess(t *testing.T) {
-	s := supervise(t, Config{})
+	s := supervise(t, Config{HangAfter: hangs})
 	plan, err := s.Plan(t.Context(), jobOf(script{Plan: "pid"}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	pid, _ := strconv.Atoi(plan.Gangs[0].Name)
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+	if err := freeze(pid); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Plan(t.Context(), jobOf(script{})); !errors.Is(err, core.ErrPluginCrash) || !strings.Contains(err.Error(), "did not answer") {
