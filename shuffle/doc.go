@@ -3,73 +3,112 @@
 //
 // # Model
 //
-//	producer task ── Writer ──→ one object: file ──(Upload)──→ store
+//	producer ── PartitionedWriter ─→ one object: memory, arena or file ──→ store
 //	                   │
 //	                   └─ Index ──→ control plane ──→ consumers ── Source.Open ──→ records
 //
-// A producer writes one object with all its partitions, one after the other
-// ([Create], [Writer.Write], [Writer.Commit]). Commit answers with an [Index],
-// which travels in the producer's completion message; the coordinator gives
-// each consumer the slice it needs ([Index.Slice]). The consumer opens its
-// partition of every object ([Source.Open]). Open climbs a ladder and takes
-// the first rung that holds the bytes intact:
+// A producer writes one object with all its partitions, one after the other.
+// [PartitionedWriter] takes records in any order and a partitioner: it gathers
+// rows within a budget of memory, then moves each value straight to its place.
+// [Writer] takes the records of one partition after the other. Commit answers
+// with an [Index], which travels in the producer's completion message; the
+// coordinator gives each consumer the slice it needs ([Index.Slice]). The
+// consumer opens its partition of every object ([Source.Open]). Open climbs a
+// ladder and takes the first rung that holds the bytes intact:
 //
-//	local   the file, in a directory of this host: mapped, or read when small
+//	memory  this process's own ([Registry]): the records lie over the writer's image
+//	local   a file, or a segment of an arena, of this host: mapped, or read when small
+//	peer    another executor: raw bytes into a pooled buffer (package peer)
 //	store   the uploaded object: ranged GETs into a pooled buffer
+//
+// How much an object must outlive is its [Durability].
+//
+// # Runs
+//
+// A PartitionedWriter that passes its budget moves what it has into an image
+// and appends that to its spill file as a run: a message per partition. At the
+// end each partition is the concatenation of its messages, copied and not
+// decoded: a message lies on multiples of 64 and means the same wherever it is
+// moved. The last run is joined from memory.
+//
+//	records ─(budget)─→ run 0 │ run 1 │ …   spill file      partition 0: run 0, run 1, … last
+//	        ─(Commit)─→ last run            in memory   ─→  partition 1: run 0, run 1, … last
 //
 // # Laws
 //
 //	X1  An object is visible under its name whole or not at all.
 //	X2  Every byte before the footer is under one partition's checksum, and no
 //	    partition is parsed before its checksum was verified, on every rung, on
-//	    every read.
+//	    every read. A spilled message is verified before it is copied.
 //	X3  A rung whose bytes are missing or differ is passed over for the next.
 //	    When none is left the partition is lost ([ErrLost]) and the error says
 //	    why each rung had no answer. Nothing missing ever reads as empty.
 //	X4  Records are built over the verified bytes without a copy, from the index
 //	    alone, and every offset and length in them is checked (package block).
+//	    What is compressed is copied once, by decompressing it.
 //	X5  The schema and the index come from the control plane, never from the
 //	    object. Where an index is forged, reading may fail but not crash; a
 //	    forged schema may exhaust memory.
 //	X6  The row hash of a partition depends on its rows alone. A recomputed
 //	    partition with another hash held other rows: consumers of the first must
-//	    run again.
+//	    run again. Hashes of different versions do not compare.
+//	X7  A PartitionedWriter holds records of at most half its budget, or one
+//	    record, and an image about as large. Joining reads 8 MiB, or one
+//	    message, at a time. One spill file per task, which has no name and goes
+//	    with the process.
+//	X8  The rows of a partition lie in the order they were written in, whatever
+//	    the budget.
 //
-// # The file, version 1
+// # The file, version 2
 //
 // All numbers little-endian. Partitions lie in ascending order, from offset 0
-// on, without gaps; empty partitions take no bytes.
+// on, without gaps; empty partitions take no bytes. A broadcast is written
+// once: all its partitions have the place of the first.
 //
 //	partition 0 │ partition 1 │ … │ footer │ trailer
 //
-// A partition starts at a multiple of 64 and is a complete Arrow IPC stream
-// (format version V5), which any Arrow reader opens from its range:
+// A partition starts at a multiple of 64, as every message in it does, and is a
+// complete Arrow IPC stream (format version V5), which any Arrow reader opens
+// from its range:
 //
-//	schema message      Index.Schema: ff ff ff ff, int32 length, flatbuffer, padding
-//	record batch        any number:
-//	  ff ff ff ff
-//	  int32             length of what follows up to the body
-//	  flatbuffer        Message{RecordBatch}
-//	  zeros             to the next multiple of 64 of the file
-//	  body              the buffers, each from a multiple of 64 on, zeros between
+//	schema message      Index.Schema: ff ff ff ff, int32 length, flatbuffer,
+//	                    zeros to the next multiple of 64
+//	dictionary batch    one for each dictionary of the schema, in the order of
+//	                    their IDs, which count from 0, depth first; never a delta
+//	record batch        any number
 //	ff ff ff ff 00 00 00 00   end of stream
-//	zeros               to the next multiple of 64
+//	56 zeros
+//
+// A batch of either kind:
+//
+//	ff ff ff ff
+//	int32             length of what follows up to the body
+//	flatbuffer        Message{RecordBatch} or Message{DictionaryBatch}
+//	zeros             to the next multiple of 64
+//	body              the buffers, each from a multiple of 64 on, zeros between;
+//	                  there may be 64 zeros more than that needs
 //
 // All of that, padding too, is the partition's Length and under its CRC32C
 // (Castagnoli). A validity bitmap without nulls is left out; offsets of strings
 // and lists start at 0.
+//
+// With a codec the RecordBatch has a BodyCompression, of the method BUFFER. A
+// buffer is then empty, or an int64 and bytes: the length before compression
+// and a frame (LZ4 or Zstandard), or -1 and the buffer as it was, where a
+// sample of the column or the buffer itself came out less than 1.3 times
+// smaller, or has under 128 bytes. Dictionary batches are never compressed.
 //
 // The footer is the index in its binary encoding, with an empty Name and
 // Object and a Size of 0. The trailer is 16 bytes:
 //
 //	uint32   length of the footer
 //	uint32   CRC32C of the footer and of the four bytes above
-//	8 bytes  "CAPXCHG1"
+//	8 bytes  "CAPXCHG2"
 //
 // The index in binary ([Index.MarshalBinary]). uvarint and varint (zigzag) are
 // those of encoding/binary; a string is a uvarint length and its bytes:
 //
-//	uvarint  version, 1
+//	uvarint  version, 2
 //	string   Name
 //	string   Object
 //	uvarint  Size
@@ -84,18 +123,32 @@
 //	  uint32   CRC32C
 //	  uint64   RowHash
 //	  string   Codec
+//	  uvarint  number of dictionaries
+//	  each     a batch, without Raw
 //	  uvarint  number of batches
 //	  each batch:
 //	    uvarint  Rows
 //	    uvarint  number of arrays; each: varint Length - Rows, uvarint Nulls
 //	    uvarint  number of buffers; each: varint distance of Offset from the end
 //	             of the buffer before (0 for the first) rounded up to 64,
-//	             uvarint Length
+//	             uvarint Length as it lies in the file
+//	    uvarint  Raw, with a codec only
+//
+// # Version 1
+//
+// It is read, and no longer written. Its trailer ends in "CAPXCHG1", and:
+//
+//   - the index says 1, has no dictionaries and no Raw; Codec is empty;
+//   - the schema message is padded to 8 bytes, so that the first batch of a
+//     partition starts on a multiple of 8; zeros before its body make up for it;
+//   - 8 bytes end the stream, then zeros to the next multiple of 64;
+//   - RowHash is another function (package block).
 //
 // # Left out
 //
-// Compression (Codec is carried and must be empty), the rungs of the same
-// process and of other executors, merging of objects before upload, hedged
-// and coalesced reads over several partitions, and memory budgets. The format
-// and the interfaces leave room for them.
+// Merging of objects of several tasks before upload, merging of sorted runs
+// (a partition has a batch per run; consumers merge), and reads over several
+// partitions at once. Who drops an object of a [Registry] or an arena when its
+// last consumer is done: the owner of the edge. What a writer's transforms
+// allocate is theirs and not under its budget.
 package shuffle

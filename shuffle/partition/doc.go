@@ -3,10 +3,13 @@
 //
 // # Model
 //
-//	record ── Partitioner ──→ ids[row] ── Scatter ──→ one record per partition
+//	records ── Partitioner ──→ ids[row] ── Group ──→ one batch per partition
 //
-// A [Partitioner] fills one partition number per row. [Scatter] moves all
-// columns by those numbers in two passes over each: count, then copy.
+// A [Partitioner] fills one partition number per row: [Hash], [Range],
+// [RoundRobin], [First], [Everywhere], or a [Func]. A [Group] gathers records
+// and moves all their values by those numbers in two passes: it counts as they
+// come, and knows every place before the first value moves. [Scatter] is a
+// group of one record.
 //
 // # The hash
 //
@@ -39,6 +42,9 @@
 //	    copies every value once.
 //	P4  A record that Scatter returns has no offset and shares nothing with its
 //	    input.
+//	P5  A dictionary column keeps one dictionary over all records of a group and
+//	    of the groups after it: it only grows, and an index once written stays
+//	    right.
 //
 // # Left out
 //
