@@ -19,14 +19,23 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"capstan": func() {
 		w := cli.Wiring{
-			Version: "v1.2.3", Kinds: []core.Description{echo}, Host: runHost, Patience: 3 * time.Second,
-			Engine: engine,
+			Version: "v1.2.3", Kinds: []core.Description{echo}, Host: runHost, Engine: engine, Patience: patience(),
 			Store: func(core.StoreAccess) (cli.Store, error) {
 				return shelf{"results/a": "one\n", "results/b": "two\n"}, nil
 			},
 		}
 		os.Exit(cli.Run(context.Background(), w, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}})
+}
+
+// patience is a minute, so that no slow machine loses a host that comes back,
+// or what $PATIENCE says.
+func patience() time.Duration {
+	d, err := time.ParseDuration(os.Getenv("PATIENCE"))
+	if err != nil {
+		return time.Minute
+	}
+	return d
 }
 
 // engine is one that $ENGINE describes.
