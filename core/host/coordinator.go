@@ -80,6 +80,12 @@ func (c *coordinatorSide) means(events int64, gang string, rank int) (id string,
 
 func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
 	h := c.a.h
+	if err := h.checkAsk(ask); err != nil {
+		return err
+	}
+	if err := checkGrants(ask.Store, c.a.grants()); err != nil {
+		return err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	g := c.a.gangs[ask.Name]

@@ -47,6 +47,9 @@ type gangRun struct {
 	// gives the gang up.
 	failure   *core.Error
 	listeners []net.Listener
+	// told is closed once the journal has heard of the last revocation: the
+	// next grant comes after it.
+	told chan struct{}
 
 	// ctx ends with the lease, and work is who acts under it: what a lease has
 	// is removed only when nobody can add to it. A revoked gang gets new ones.
@@ -73,7 +76,8 @@ type member struct {
 
 // newGangRun registers a gang with its attempt. h.mu is held.
 func newGangRun(a *attempt, ask core.GangAsk) *gangRun {
-	g := &gangRun{attempt: a, id: gang.IDOf(a.job.rec.Job.ID, ask.Name), state: &gangState{Ask: ask}}
+	g := &gangRun{attempt: a, id: gang.IDOf(a.job.rec.Job.ID, ask.Name), state: &gangState{Ask: ask}, told: make(chan struct{})}
+	close(g.told)
 	g.renew()
 	a.gangs[ask.Name] = g
 	if a.job.rec.Gangs == nil {
@@ -133,8 +137,14 @@ func (g *gangRun) granted(act gang.Grant) {
 	if a.job.rec.Job.State == core.Queued {
 		a.job.rec.Job.State = core.Starting
 	}
-	members := g.members
-	g.do(func(ctx context.Context) { g.start(ctx, act.Lease, members) })
+	members, told := g.members, g.told
+	g.do(func(ctx context.Context) {
+		select {
+		case <-told:
+			g.start(ctx, act.Lease, members)
+		case <-ctx.Done():
+		}
+	})
 	a.begin()
 }
 
@@ -165,11 +175,14 @@ func (g *gangRun) start(ctx context.Context, lease uint64, members []*member) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	gone := func(m *member) bool { return m.lost }
 	switch {
-	case err != nil && g.holds(lease):
-		g.failed(err, blame(err, members))
 	case errors.Is(err, journal.ErrFull):
 		g.failure = core.AsError(err) // its time to start ran out meanwhile
+	case slices.ContainsFunc(members, gone):
+		// What came of it here, such as a fence, is not why: lose tells that.
+	case err != nil && g.holds(lease):
+		g.failed(err, blame(err, members))
 	}
 }
 
@@ -429,11 +442,15 @@ func (g *gangRun) revoked(act gang.Revoke) {
 	if a.job.rec.Job.State == core.Starting {
 		a.job.rec.Job.State = core.Queued
 	}
-	a.clearing.Add(1)
+	a.clearing.Add(2)
+	h.goRun(func(context.Context) { defer a.clearing.Done(); old.tearDown() })
+	told := make(chan struct{})
+	g.told = told
+	event := g.event("revoked", fmt.Sprintf("gang %s goes back to the queue: %s", g.state.Ask.Name, act.Reason))
 	h.goRun(func(context.Context) {
 		defer a.clearing.Done()
-		old.tearDown()
-		h.persist(a.job, g.event("revoked", fmt.Sprintf("gang %s goes back to the queue: %s", g.state.Ask.Name, act.Reason)))
+		defer close(told)
+		h.persist(a.job, event)
 	})
 }
 

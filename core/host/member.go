@@ -127,6 +127,7 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 		a.job.log.add(LogLine{Time: now(), Epoch: a.epoch, Rank: m.rank, Text: line})
 	}
 	h.log.Info("executor lost", "executor", m.id, "reason", reason)
+	h.persist(a.job, a.job.event("executor-lost", text))
 
 	h.mu.Lock()
 	switch {
@@ -145,7 +146,6 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 		a.job.notify()
 	}
 	h.mu.Unlock()
-	h.persist(a.job, a.job.event("executor-lost", text))
 	h.stopExecutors([]string{m.id})
 }
 

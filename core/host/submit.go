@@ -2,8 +2,6 @@ package host
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -159,34 +157,6 @@ func (h *Host) placeable(j *job) error {
 	return nil
 }
 
-// checkPlan makes sure that everything a plan names is here.
-func (h *Host) checkPlan(p *core.Plan) error {
-	for _, g := range p.Gangs {
-		for _, path := range g.ReadOnly {
-			if within(path, h.cfg.StateDir) || within(h.cfg.StateDir, path) {
-				return core.Errorf(core.Denied, "the job would read %s, and the host keeps its keys in %s", path, h.cfg.StateDir).
-					Do("name a narrower folder, or move the host's state with --state")
-			}
-		}
-		need := []string{}
-		if g.Program != "" {
-			need = append(need, g.Program)
-		}
-		for _, f := range g.Files {
-			need = append(need, f.SHA256)
-		}
-		for _, sum := range need {
-			if b, err := hex.DecodeString(sum); err != nil || len(b) != sha256.Size {
-				return core.Errorf(core.Invalid, "the job ships a file under %q, which is no SHA-256", sum)
-			}
-			if !h.shipped.has(sum) {
-				return core.Errorf(core.Invalid, "the job ships a file that was not uploaded (sha256 %s)", sum).Do("submit with `capstan submit`, which uploads it")
-			}
-		}
-	}
-	return nil
-}
-
 // located adds to a framework's diagnostics where in doc they stand.
 func located(err error, doc []byte, source string) error {
 	var e *core.Error
@@ -198,12 +168,6 @@ func located(err error, doc []byte, source string) error {
 		}
 	}
 	return err
-}
-
-// within reports whether path is dir or lies in it.
-func within(path, dir string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
 func (h *Host) parse(doc []byte, source string) (*core.Spec, error) {
