@@ -3,6 +3,8 @@ package host
 import (
 	"context"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -71,4 +73,23 @@ func TestOpenUnderClaim(t *testing.T) {
 	}
 	s.until(id, "the end", ended)
 	s.nothingLeft()
+}
+
+// Hosts that start at once agree on one name.
+func TestInstanceOnce(t *testing.T) {
+	dir := t.TempDir()
+	names := make([]string, 20)
+	var wg sync.WaitGroup
+	for i := range names {
+		wg.Go(func() {
+			var err error
+			if names[i], err = Instance(dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if slices.Sort(names); len(slices.Compact(names)) != 1 {
+		t.Errorf("names %v", names)
+	}
 }

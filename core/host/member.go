@@ -9,6 +9,18 @@ import (
 	"github.com/capstan-run/capstan/core/gang"
 )
 
+// member is one executor of a gang.
+type member struct {
+	gang   *gangRun
+	rank   int
+	id     string
+	node   core.NodeID
+	warm   bool // came from the pool
+	joined bool
+	lost   bool
+	fresh  bool // a replacement that has not joined yet
+}
+
 // handler is the Host as its executors see it.
 type handler Host
 

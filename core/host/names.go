@@ -3,7 +3,10 @@ package host
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
@@ -67,3 +70,34 @@ func (l *logHandler) WithAttrs(as []slog.Attr) slog.Handler {
 }
 
 func (l *logHandler) WithGroup(string) slog.Handler { return l }
+
+// Instance names the host of a state directory for ever: what it starts carries
+// this name.
+func Instance(stateDir string) (string, error) {
+	path := filepath.Join(stateDir, "instance")
+	b, err := os.ReadFile(path)
+	if err == nil && len(b) > 0 {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if err := os.MkdirAll(stateDir, 0o700); err != nil {
+		return "", core.Errorf(core.Denied, "%v", err).At(stateDir).Do("choose another state directory with --state")
+	}
+	if err == nil {
+		os.Remove(path) // an empty one names nobody
+	}
+	name := randomName(10)
+	// Two hosts may start at once, before either has the journal: the first
+	// name stays.
+	tmp := path + "." + name
+	defer os.Remove(tmp)
+	if err := os.WriteFile(tmp, []byte(name+"\n"), 0o600); err != nil {
+		return "", core.Errorf(core.Denied, "%v", err).At(path)
+	}
+	if err := os.Link(tmp, path); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", core.Errorf(core.Denied, "%v", err).At(path)
+	}
+	if b, err = os.ReadFile(path); err != nil {
+		return "", core.Errorf(core.Denied, "%v", err).At(path)
+	}
+	return strings.TrimSpace(string(b)), nil
+}

@@ -89,49 +89,6 @@ func (h *Host) until(ctx context.Context, failed <-chan error) error {
 	}
 }
 
-// retire begins the end of an occasional host that had nothing to do for a
-// while. From then on no job is accepted.
-func (h *Host) retire() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !h.idle() || time.Since(h.used) <= idleAfter {
-		return false
-	}
-	if !h.ending() {
-		close(h.closing)
-	}
-	return true
-}
-
-// drain gives jobs that ended the time to be cleaned up.
-func (h *Host) drain() {
-	deadline := time.After(20 * time.Second)
-	for {
-		changed := h.unswept()
-		if changed == nil {
-			return
-		}
-		select {
-		case <-changed:
-		case <-deadline:
-			return
-		}
-	}
-}
-
-// unswept is closed when a job changes that has ended, or is told to, and is
-// not cleared away yet; nil if there is none.
-func (h *Host) unswept() <-chan struct{} {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for _, j := range h.jobs {
-		if j.attempt != nil && (j.rec.Job.State.Final() || j.cancel != nil) {
-			return j.changed
-		}
-	}
-	return nil
-}
-
 // touch remembers that somebody called. Streams that only follow a job do not
 // count as calls under way: they end with the job, or with the host.
 func (h *Host) touch(next http.Handler) http.Handler {
@@ -227,35 +184,4 @@ func loadToken(stateDir string) (string, error) {
 		return "", core.Errorf(core.Denied, "%v", err).At(path)
 	}
 	return token, os.Rename(tmp, path)
-}
-
-// Instance names the host of a state directory for ever: what it starts carries
-// this name.
-func Instance(stateDir string) (string, error) {
-	path := filepath.Join(stateDir, "instance")
-	b, err := os.ReadFile(path)
-	if err == nil && len(b) > 0 {
-		return strings.TrimSpace(string(b)), nil
-	}
-	if err := os.MkdirAll(stateDir, 0o700); err != nil {
-		return "", core.Errorf(core.Denied, "%v", err).At(stateDir).Do("choose another state directory with --state")
-	}
-	if err == nil {
-		os.Remove(path) // an empty one names nobody
-	}
-	name := randomName(10)
-	// Two hosts may start at once, before either has the journal: the first
-	// name stays.
-	tmp := path + "." + name
-	defer os.Remove(tmp)
-	if err := os.WriteFile(tmp, []byte(name+"\n"), 0o600); err != nil {
-		return "", core.Errorf(core.Denied, "%v", err).At(path)
-	}
-	if err := os.Link(tmp, path); err != nil && !errors.Is(err, os.ErrExist) {
-		return "", core.Errorf(core.Denied, "%v", err).At(path)
-	}
-	if b, err = os.ReadFile(path); err != nil {
-		return "", core.Errorf(core.Denied, "%v", err).At(path)
-	}
-	return strings.TrimSpace(string(b)), nil
 }

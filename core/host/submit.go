@@ -7,9 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
-	"strings"
-	"time"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/gang"
@@ -186,90 +183,6 @@ func (h *Host) newID(name string) core.JobID {
 
 func (h *Host) logPath(id core.JobID) string {
 	return filepath.Join(h.cfg.StateDir, "jobs", string(id), "log")
-}
-
-// find resolves an id, a prefix that names one job, or @latest. h.mu is held.
-func (h *Host) find(ref string) (*job, error) {
-	if ref == "@latest" {
-		if len(h.order) == 0 {
-			return nil, core.Errorf(core.NotFound, "no job has been submitted yet")
-		}
-		return h.jobs[h.order[len(h.order)-1]], nil
-	}
-	if j := h.jobs[core.JobID(ref)]; j != nil {
-		return j, nil
-	}
-	var hits []string
-	for id := range h.jobs {
-		if ref != "" && strings.HasPrefix(string(id), ref) {
-			hits = append(hits, string(id))
-		}
-	}
-	sort.Strings(hits)
-	switch len(hits) {
-	case 0:
-		return nil, core.Errorf(core.NotFound, "no job %q", ref).Do("`capstan list` shows the jobs there are")
-	case 1:
-		return h.jobs[core.JobID(hits[0])], nil
-	}
-	return nil, core.Errorf(core.Invalid, "%q names %d jobs: %s", ref, len(hits), strings.Join(hits[:min(5, len(hits))], ", ")).Do("give more of the id")
-}
-
-// Cancel asks a job to end. A job that ended already stays as it is.
-func (h *Host) Cancel(ref, reason string) (core.Job, error) {
-	if reason == "" {
-		reason = "cancelled by the user"
-	}
-	h.mu.Lock()
-	j, err := h.find(ref)
-	asked := false
-	if err == nil {
-		asked = h.cancelLocked(j, core.Errorf(core.Cancelled, "%s", reason))
-	}
-	h.mu.Unlock()
-	if err != nil {
-		return core.Job{}, err
-	}
-	if asked {
-		err = h.persist(j)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return j.rec.Job, err
-}
-
-// cancelLocked ends j for the given reason: at once while it waits, else by
-// asking its coordinator first. It reports whether that is news, which the
-// caller then persists. h.mu is held.
-func (h *Host) cancelLocked(j *job, why *core.Error) bool {
-	if j.rec.Job.State.Final() || j.cancel != nil {
-		return false
-	}
-	j.cancel = why
-	j.rec.Cancel = &cancelled{Kind: why.Kind, What: why.What, Remedy: why.Remedy}
-	a := j.attempt
-	switch {
-	case a == nil || a.ctx.Err() != nil:
-		// Between two attempts: the next one finds it.
-	case !a.running || j.rec.Job.State != core.Running:
-		a.end(why)
-	default:
-		a.askToEnd(why)
-	}
-	return true
-}
-
-// askToEnd lets the coordinator end by itself, for a while. h.mu is held.
-func (a *attempt) askToEnd(why *core.Error) {
-	a.side.tell(core.CancelAsked{Reason: why.What})
-	a.h.goRun(func(ctx context.Context) {
-		select {
-		case <-ctx.Done():
-		case <-a.ctx.Done():
-		case <-time.After(a.h.cfg.Grace):
-			a.cancel(why)
-		}
-	})
 }
 
 // Retry submits a finished job's spec again under a new id.

@@ -1,0 +1,167 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strings"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/api"
+	"github.com/capstan-run/capstan/core/api/apipb"
+)
+
+func (s *service) one(ref string) (*job, error) {
+	s.h.mu.Lock()
+	defer s.h.mu.Unlock()
+	return s.h.find(ref)
+}
+
+func (h *Host) doc(j *job) (*structpb.Struct, error) {
+	h.mu.Lock()
+	job := h.shown(j)
+	h.mu.Unlock()
+	return api.ToStruct(job)
+}
+
+func (s *service) answer(j *job, err error) (*connect.Response[apipb.JobResponse], error) {
+	if err != nil {
+		return nil, api.ToConnect(err)
+	}
+	doc, err := s.h.doc(j)
+	if err != nil {
+		return nil, api.ToConnect(err)
+	}
+	return connect.NewResponse(&apipb.JobResponse{Job: doc}), nil
+}
+
+func (s *service) Get(_ context.Context, r *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error) {
+	return s.answer(s.one(r.Msg.Id))
+}
+
+func (s *service) List(_ context.Context, r *connect.Request[apipb.ListRequest]) (*connect.Response[apipb.ListResponse], error) {
+	h := s.h
+	h.mu.Lock()
+	var jobs []core.Job
+	for i := len(h.order) - 1; i >= 0; i-- {
+		job := h.shown(h.jobs[h.order[i]])
+		if r.Msg.State != "" && string(job.State) != r.Msg.State {
+			continue
+		}
+		if r.Msg.Limit > 0 && len(jobs) == int(r.Msg.Limit) {
+			break
+		}
+		jobs = append(jobs, job)
+	}
+	h.mu.Unlock()
+	out := new(apipb.ListResponse)
+	for _, job := range jobs {
+		doc, err := api.ToStruct(job)
+		if err != nil {
+			return nil, api.ToConnect(err)
+		}
+		out.Jobs = append(out.Jobs, doc)
+	}
+	return connect.NewResponse(out), nil
+}
+
+func (s *service) Why(_ context.Context, r *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.WhyResponse], error) {
+	h := s.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j, err := h.find(r.Msg.Id)
+	if err != nil {
+		return nil, api.ToConnect(err)
+	}
+	out := new(apipb.WhyResponse)
+	job := h.shown(j)
+	if job.State != core.Queued || j.attempt == nil {
+		out.Text = whyNotQueued(job)
+		return connect.NewResponse(out), nil
+	}
+	var text []string
+	for _, name := range gangNames(j) {
+		if g := j.attempt.gangs[name]; g != nil && g.state.Lease == 0 {
+			e := h.sched.Why(g.id)
+			text = append(text, e.String())
+			out.Blockers = append(out.Blockers, e.Blockers...)
+			if e.Remedy != "" {
+				out.Remedy = e.Remedy
+			}
+		}
+	}
+	out.Text = strings.Join(text, "\n")
+	return connect.NewResponse(out), nil
+}
+
+func whyNotQueued(job core.Job) string {
+	if job.Outcome != nil && job.Outcome.Kind != "" {
+		return fmt.Sprintf("job %s %s: %s", job.ID, job.State, job.Outcome.Err())
+	}
+	text := fmt.Sprintf("job %s is %s", job.ID, job.State)
+	if job.Progress.Note != "" {
+		text += ": " + job.Progress.Note
+	}
+	return text
+}
+
+// Lookup answers a job as it is now, and a channel that is closed when it
+// changes.
+func (h *Host) Lookup(ref string) (core.Job, <-chan struct{}, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j, err := h.find(ref)
+	if err != nil {
+		return core.Job{}, nil, err
+	}
+	return h.shown(j), j.changed, nil
+}
+
+// Members lists the executors of a job's present or last gangs, by id.
+func (h *Host) Members(ref string) ([]string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j, err := h.find(ref)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, name := range gangNames(j) {
+		if g := j.rec.Gangs[name]; g != nil {
+			for _, m := range g.Members {
+				ids = append(ids, m.ID)
+			}
+		}
+	}
+	return ids, nil
+}
+
+// find resolves an id, a prefix that names one job, or @latest. h.mu is held.
+func (h *Host) find(ref string) (*job, error) {
+	if ref == "@latest" {
+		if len(h.order) == 0 {
+			return nil, core.Errorf(core.NotFound, "no job has been submitted yet")
+		}
+		return h.jobs[h.order[len(h.order)-1]], nil
+	}
+	if j := h.jobs[core.JobID(ref)]; j != nil {
+		return j, nil
+	}
+	var hits []string
+	for id := range h.jobs {
+		if ref != "" && strings.HasPrefix(string(id), ref) {
+			hits = append(hits, string(id))
+		}
+	}
+	sort.Strings(hits)
+	switch len(hits) {
+	case 0:
+		return nil, core.Errorf(core.NotFound, "no job %q", ref).Do("`capstan list` shows the jobs there are")
+	case 1:
+		return h.jobs[core.JobID(hits[0])], nil
+	}
+	return nil, core.Errorf(core.Invalid, "%q names %d jobs: %s", ref, len(hits), strings.Join(hits[:min(5, len(hits))], ", ")).Do("give more of the id")
+}
