@@ -131,25 +131,28 @@ func (t *tokenizer) mask(p []byte, at, skip int) (uint64, int) {
 }
 
 func (t *tokenizer) mask64(w *[64]byte, p []byte, at, skip int) (uint64, int) {
-	var in, wide uint64
-	if t.set == fields {
-		for k := 0; k < 64; k += 8 {
-			x := binary.LittleEndian.Uint64(w[k:])
-			wide |= x
-			in |= gather(spaces(x)) << uint(k)
-		}
-		in = ^in
-	} else {
-		for k := 0; k < 64; k += 8 {
-			x := binary.LittleEndian.Uint64(w[k:])
-			wide |= x
-			in |= gather(alnums(x)) << uint(k)
-		}
-	}
-	if wide&highs == 0 && skip == 0 {
+	in, wide := classify(t.set, w)
+	if wide == 0 && skip == 0 {
 		return in, 0
 	}
 	return t.wideMask(in, p, at, skip)
+}
+
+// classifyWords is classify in words of eight bytes.
+func classifyWords(set charset, w *[64]byte) (in, wide uint64) {
+	for k := 0; k < 64; k += 8 {
+		x := binary.LittleEndian.Uint64(w[k:])
+		wide |= gather(x&highs) << uint(k)
+		if set == fields {
+			in |= gather(spaces(x)) << uint(k)
+		} else {
+			in |= gather(alnums(x)) << uint(k)
+		}
+	}
+	if set == fields {
+		in = ^in
+	}
+	return in, wide
 }
 
 // wideMask corrects a mask for the characters beyond ASCII.

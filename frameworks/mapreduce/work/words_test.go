@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -69,6 +70,33 @@ func TestWordsProperty(t *testing.T) {
 func FuzzWords(f *testing.F) {
 	f.Add([]byte("the quick\u2003brown\tfox\r\n\xff\xc2 over"))
 	f.Fuzz(func(t *testing.T, p []byte) { checkWords(t, string(p)) })
+}
+
+func TestClassify(t *testing.T) {
+	check := func(t *rapid.T, w [64]byte) {
+		for _, set := range []charset{fields, letters} {
+			in, wide := classify(set, &w)
+			portable, portableWide := classifyWords(set, &w)
+			if wide != portableWide || in&^wide != portable&^wide {
+				t.Fatalf("set %d of %x: in %x, wide %x; portably %x, %x", set, w, in, wide, portable, portableWide)
+			}
+			for i, c := range w {
+				if c < utf8.RuneSelf && (in>>i&1 == 1) != set.has(rune(c)) || (wide>>i&1 == 1) != (c >= utf8.RuneSelf) {
+					t.Fatalf("set %d: byte %#x is misjudged", set, c)
+				}
+			}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var w [64]byte
+		first := rapid.Byte().Draw(t, "first")
+		for i := range w {
+			w[i] = first + byte(i) // four windows hold every byte
+		}
+		check(t, w)
+		copy(w[:], rapid.SliceOfN(rapid.Byte(), 64, 64).Draw(t, "bytes"))
+		check(t, w)
+	})
 }
 
 func TestCutLines(t *testing.T) {
