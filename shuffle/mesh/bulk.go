@@ -152,17 +152,20 @@ func (w *wire) gotOffer(t Tag, envelope []byte) (*Message, error) {
 
 // accept asks the sender of an offer for its bytes.
 func (w *wire) accept(id uint64, o *offer) {
+	buf := w.m.pool.get(o.length)
 	w.mu.Lock()
 	_, open := w.offered[id]
 	if open {
 		delete(w.offered, id)
-		o.buf = w.m.pool.get(o.length)
+		o.buf = buf
 		w.incoming[id] = &incoming{offer: o}
 	}
 	w.mu.Unlock()
-	if open {
-		w.control.post(kindAccept, 0, one(id))
+	if !open {
+		w.m.pool.put(buf)
+		return
 	}
+	w.control.post(kindAccept, 0, one(id))
 }
 
 // withdrawn ends an offer whose sender gave up. The control lane may be ahead

@@ -160,7 +160,7 @@ func expectAny(ctx context.Context, m *mesh.Mesh, tag mesh.Tag, from, seq, n int
 // testLostMidway loses a rank while large messages are on their way: each call
 // gets its message whole or an error, and none hangs.
 func testLostMidway(t *testing.T, gang Make) {
-	const n = 40 << 20
+	const n = 33 << 20
 	for _, victim := range []int{0, 1} {
 		ctx, g := Deadline(t), Join(t, gang(t, 2))
 		var group errgroup.Group

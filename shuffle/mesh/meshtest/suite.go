@@ -204,7 +204,7 @@ func testSelf(t *testing.T, gang Make) {
 // testHand moves buffers, and more of them than there is memory for.
 func testHand(t *testing.T, gang Make) {
 	ctx, g := Deadline(t), Join(t, gang(t, 2))
-	const count, n = 40, 5<<20 + 3
+	const count, n = 16, 5<<20 + 3
 	var group errgroup.Group
 	group.Go(func() error {
 		for i := range count {
