@@ -35,7 +35,7 @@ func TestChaos(t *testing.T) {
 	const crews = 8
 	operations, rate, least := 1000, 0.25, 250
 	if *long {
-		operations, rate, least = 10_000, 0.5, 10_000
+		operations, rate, least = 10_000, 0.55, 10_000
 	}
 	var staled [crews]atomic.Bool
 	chaos := &storetest.Chaos{Seed: *seed, Rate: rate, Met: func(name string, r *http.Request) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,11 +13,16 @@ import (
 // limited is a store that answers at most rate requests a second, in slots of
 // a tenth.
 type limited struct {
-	rate, slot, used int
-	ok, refused      int
+	rate int
+
+	mu          sync.Mutex
+	slot, used  int
+	ok, refused int
 }
 
 func (s *limited) request() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if now := int(time.Now().UnixMilli() / 100); now != s.slot {
 		s.slot, s.used = now, 0
 	}
@@ -26,6 +32,15 @@ func (s *limited) request() bool {
 	}
 	s.ok++
 	return true
+}
+
+// counts returns the answers since it was last called.
+func (s *limited) counts() (ok, refused int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ok, refused = s.ok, s.refused
+	s.ok, s.refused = 0, 0
+	return ok, refused
 }
 
 func TestPaceFindsTheStoresRate(t *testing.T) {
@@ -45,13 +60,14 @@ func TestPaceFindsTheStoresRate(t *testing.T) {
 			}()
 		}
 		time.Sleep(5 * time.Second)
-		s.ok, s.refused = 0, 0
+		s.counts()
 		time.Sleep(50 * time.Second)
-		if s.ok < 50*200*5/10 {
-			t.Errorf("%d requests in 50 s: less than half of the store's rate is used", s.ok)
+		ok, refused := s.counts()
+		if ok < 50*200*5/10 {
+			t.Errorf("%d requests in 50 s: less than half of the store's rate is used", ok)
 		}
-		if s.refused*5 > s.ok {
-			t.Errorf("%d refused for %d answered", s.refused, s.ok)
+		if refused*5 > ok {
+			t.Errorf("%d refused for %d answered", refused, ok)
 		}
 		time.Sleep(10 * time.Second)
 	})
