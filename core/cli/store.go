@@ -39,16 +39,21 @@ func (a *app) storeCommand() *cobra.Command {
 // onStore makes a command of do that works on the host's store.
 func (a *app) onStore(do func(context.Context, Store, []string) error) func(*cobra.Command, []string) error {
 	return a.onAnyHost(func(ctx context.Context, s *session, args []string) error {
-		var access core.StoreAccess
-		if err := api.FromStruct(s.info.Store, &access); err != nil {
-			return err
-		}
-		st, err := a.Wiring.Store(access)
+		st, err := a.storeOf(s)
 		if err != nil {
 			return err
 		}
 		return do(ctx, st, args)
 	})
+}
+
+// storeOf opens the host's store.
+func (a *app) storeOf(s *session) (Store, error) {
+	var access core.StoreAccess
+	if err := api.FromStruct(s.info.Store, &access); err != nil {
+		return nil, err
+	}
+	return a.Wiring.Store(access)
 }
 
 // object is "bucket/key" of what a user names: s3://bucket/key, or that.

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/core/api"
 )
 
 // Garbage is one thing in the store that no job will read or remove.
@@ -69,11 +68,7 @@ ones' jobs are unknown.`,
 }
 
 func (a *app) storeGC(ctx context.Context, s *session, before time.Time, uploads []string, dry bool) error {
-	var access core.StoreAccess
-	if err := api.FromStruct(s.info.Store, &access); err != nil {
-		return err
-	}
-	st, err := a.Wiring.Store(access)
+	st, err := a.storeOf(s)
 	if err != nil {
 		return err
 	}

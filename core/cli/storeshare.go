@@ -26,7 +26,14 @@ func (a *app) storeShareCommand() *cobra.Command {
 		Example: "  capstan store share s3://results/wordcount/part-00000 --for 1h",
 	}
 	c.Flags().DurationVar(&life, "for", life, "how long the link is valid, up to 168h")
-	c.RunE = a.onStore(func(ctx context.Context, s Store, args []string) error { return a.storeShare(ctx, s, args[0], life) })
+	// A host for the occasion would take its store, and the link, with it.
+	c.RunE = a.onHost(func(ctx context.Context, s *session, args []string) error {
+		st, err := a.storeOf(s)
+		if err != nil {
+			return err
+		}
+		return a.storeShare(ctx, st, args[0], life)
+	})
 	return c
 }
 
@@ -48,7 +55,7 @@ func (a *app) storeShare(ctx context.Context, s Store, name string, life time.Du
 		return err
 	}
 	if ip := net.ParseIP(u.Hostname()); ip != nil && ip.IsLoopback() {
-		a.hint("the link works on this machine only, while its host is up: the embedded store listens on loopback")
+		a.hint("the link works on this machine and until the host stops: the embedded store listens on loopback")
 	}
 	return nil
 }
