@@ -60,6 +60,17 @@ func recordDictionaries(to []arrow.ArrayData, d arrow.ArrayData) []arrow.ArrayDa
 	return to
 }
 
+// Indices returns a function that reads the dictionary index at position i of
+// d's buffers. d must be a dictionary array of a schema that passes
+// [CheckSchema].
+func Indices(d arrow.ArrayData) func(i int) uint64 {
+	l, err := LayoutOf(d.DataType())
+	if err != nil || l.Form != FormDictionary {
+		panic("block: indices of an array of " + d.DataType().String())
+	}
+	return indexReader(Bytes(d, 1), l.Width)
+}
+
 // indexReader returns a function that reads the i-th index of width bytes; a
 // negative one, or one beyond the range of int, answers as a huge number.
 func indexReader(src []byte, width int) func(i int) uint64 {

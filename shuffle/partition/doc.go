@@ -29,6 +29,7 @@
 //	                                             -0 is 0 and every NaN is 7ff8000000000000
 //	bool                                         1 byte, 0 or 1
 //	intervals                                    the bytes as they lie
+//	dictionary                                   those of the value it stands for
 //
 // A null hashes to [NullHash]. With several key columns, the hash of the next
 // column is joined to the hash so far: XXH3-64 of the 16 bytes of both,
@@ -48,6 +49,6 @@
 //
 // # Left out
 //
-// Sampling for range bounds: that is the framework's. Nested and dictionary
-// types as keys.
+// Sampling for range bounds: that is the framework's. Nested types as keys;
+// dictionaries as range keys.
 package partition

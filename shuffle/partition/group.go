@@ -30,6 +30,7 @@ type Group struct {
 	held   int64 // bytes
 	hasher block.RowHasher
 	inner  [][]int32 // scratch: numbers of list elements, by depth
+	sorted []rows    // scratch, by depth
 }
 
 // gathered is a record with the partitions of its rows.

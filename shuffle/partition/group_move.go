@@ -16,17 +16,17 @@ func (g *Group) Scatter(image []byte, plan *Plan, at []int64, hashes []uint64) {
 	for _, f := range g.fields {
 		g.aim(f, image, plan, at)
 	}
+	step := moveRowsOf(g.parts)
 	for i := range g.recs {
 		r := &g.recs[i]
-		for from := 0; from < len(r.ids); from += block.ChunkRows {
-			ids := r.ids[from:min(from+block.ChunkRows, len(r.ids))]
+		for from := 0; from < len(r.ids); from += step {
+			ids := r.ids[from:min(from+step, len(r.ids))]
 			// The hash brings the values into the cache for the move.
-			for i, h := range g.hasher.Rows(r.rec, from, len(ids)) {
-				hashes[ids[i]] += h
-			}
+			g.hash(r.rec, from, ids, hashes)
+			some := g.arrange(ids, 0)
 			for i, f := range g.roots {
 				d := r.rec.Column(i).Data()
-				g.move(image, f, r, d, d.Offset()+from, ids, 0)
+				g.move(image, f, r, d, d.Offset()+from, some, 0)
 			}
 		}
 		g.hasher.Forget()
@@ -36,6 +36,59 @@ func (g *Group) Scatter(image []byte, plan *Plan, at []int64, hashes []uint64) {
 			zeroPadding(image[at[k]:at[k]+plan.Bodies[k]], plan.Batches[k].Buffers)
 		}
 	}
+}
+
+// moveRowsOf is how many rows are arranged at a time: few enough that their
+// values stay in the cache, and with many partitions enough that each gets
+// some of them.
+func moveRowsOf(parts int) int { return min(max(4096, 4*parts), 16384) }
+
+// hash adds the hashes of rec's rows from row from on to those of their
+// partitions.
+func (g *Group) hash(rec arrow.Record, from int, ids []int32, hashes []uint64) {
+	for at := 0; at < len(ids); at += block.ChunkRows {
+		some := ids[at:min(at+block.ChunkRows, len(ids))]
+		for i, h := range g.hasher.Rows(rec, from+at, len(some)) {
+			hashes[some[i]] += h
+		}
+	}
+}
+
+// rows are elements in the order of their partitions. Moved in their own order
+// they would touch as many places of the image in turn as there are
+// partitions, and wait for the memory at each; in this one every partition
+// gets some kilobytes at a time.
+type rows struct {
+	ids   []int32 // by element
+	order []int32 // elements, by partition, then in their own order
+	ends  []int32 // by partition: where its elements end in order
+}
+
+// arrange sorts elements by their partitions. The result is valid until it is
+// called again for the same depth.
+func (g *Group) arrange(ids []int32, depth int) *rows {
+	for len(g.sorted) <= depth {
+		g.sorted = append(g.sorted, rows{ends: make([]int32, g.parts+1)})
+	}
+	r := &g.sorted[depth]
+	if cap(r.order) < len(ids) {
+		r.order = make([]int32, max(len(ids), moveRowsOf(g.parts)))
+	}
+	r.ids, r.order = ids, r.order[:len(ids)]
+	ends := r.ends[:g.parts+1]
+	clear(ends)
+	for _, id := range ids {
+		ends[id+1]++
+	}
+	for p := 1; p < len(ends); p++ {
+		ends[p] += ends[p-1]
+	}
+	for i, id := range ids { // now ends has the starts, and moves on
+		at := ends[id]
+		r.order[at] = int32(i)
+		ends[id] = at + 1
+	}
+	return r
 }
 
 // zeroPadding clears what lies between the buffers of a body.
@@ -107,38 +160,39 @@ func (f *field) offsetWidth() int {
 	return 4
 }
 
-// move moves len(ids) elements of d from element off of its buffers on.
-func (g *Group) move(image []byte, f *field, r *gathered, d arrow.ArrayData, off int, ids []int32, depth int) {
-	if len(ids) == 0 || f.layout.Form == block.FormNull {
+// move moves elements of d from element off of its buffers on.
+func (g *Group) move(image []byte, f *field, r *gathered, d arrow.ArrayData, off int, some *rows, depth int) {
+	n := len(some.ids)
+	if n == 0 || f.layout.Form == block.FormNull {
 		return
 	}
 	if f.nulls != nil {
-		moveValidity(image, f.valid, block.Bytes(d, 0), off, ids)
+		moveValidity(image, f.valid, block.Bytes(d, 0), off, some.ids)
 	}
 	switch f.layout.Form {
 	case block.FormBits:
-		moveBits(image, f.next, block.Bytes(d, 1), off, ids)
+		moveBits(image, f.next, block.Bytes(d, 1), off, some.ids)
 	case block.FormFixed:
-		moveFixed(image, f.next, block.Bytes(d, 1), off, f.layout.Width, ids)
+		moveFixed(image, f.next, block.Bytes(d, 1), off, f.layout.Width, some)
 	case block.FormDictionary:
-		moveIndices(image, f.next, block.Bytes(d, 1), off, f.layout.Width, r.remaps[f.dict], ids)
+		moveIndices(image, f.next, block.Bytes(d, 1), off, f.layout.Width, r.remaps[f.dict], some)
 	case block.FormBinary:
-		moveBinary(image, f.next, offsetsOf[int32](d, off, len(ids)), block.Bytes(d, 2), ids)
+		moveBinary(image, f.next, offsetsOf[int32](d, off, n), block.Bytes(d, 2), some)
 	case block.FormLarge:
-		moveBinary(image, f.next, offsetsOf[int64](d, off, len(ids)), block.Bytes(d, 2), ids)
+		moveBinary(image, f.next, offsetsOf[int64](d, off, n), block.Bytes(d, 2), some)
 	case block.FormList:
-		offs := offsetsOf[int32](d, off, len(ids))
-		moveOffsets(image, f.next, offs, ids)
-		g.moveList(image, f, r, d.Children()[0], widen(offs), ids, depth)
+		offs := offsetsOf[int32](d, off, n)
+		moveOffsets(image, f.next, offs, some)
+		g.moveList(image, f, r, d.Children()[0], widen(offs), some.ids, depth)
 	case block.FormLargeList:
-		offs := offsetsOf[int64](d, off, len(ids))
-		moveOffsets(image, f.next, offs, ids)
-		g.moveList(image, f, r, d.Children()[0], offs, ids, depth)
+		offs := offsetsOf[int64](d, off, n)
+		moveOffsets(image, f.next, offs, some)
+		g.moveList(image, f, r, d.Children()[0], offs, some.ids, depth)
 	case block.FormFixedList:
-		g.moveList(image, f, r, d.Children()[0], steps(off, f.layout.Width, len(ids)), ids, depth)
+		g.moveList(image, f, r, d.Children()[0], steps(off, f.layout.Width, n), some.ids, depth)
 	case block.FormStruct:
 		for i, c := range d.Children() {
-			g.move(image, f.children[i], r, c, c.Offset()+off, ids, depth)
+			g.move(image, f.children[i], r, c, c.Offset()+off, some, depth)
 		}
 	}
 }
@@ -146,7 +200,7 @@ func (g *Group) move(image []byte, f *field, r *gathered, d arrow.ArrayData, off
 // moveList moves the elements of lists between offsets.
 func (g *Group) moveList(image []byte, f *field, r *gathered, child arrow.ArrayData, offs []int64, ids []int32, depth int) {
 	inner := g.spread(offs, ids, depth)
-	g.move(image, f.children[0], r, child, child.Offset()+int(offs[0]), inner, depth+1)
+	g.move(image, f.children[0], r, child, child.Offset()+int(offs[0]), g.arrange(inner, depth+1), depth+1)
 }
 
 // moveValidity moves validity bits; all are set where valid is empty.
@@ -175,105 +229,145 @@ func moveBits(image []byte, next []cursor, src []byte, off int, ids []int32) {
 	}
 }
 
-func moveFixed(image []byte, next []cursor, src []byte, off, width int, ids []int32) {
+func moveFixed(image []byte, next []cursor, src []byte, off, width int, some *rows) {
 	switch width {
 	case 0:
 		return
 	case 1:
-		moveWords[uint8](image, next, src[off:], ids)
+		moveWords[uint8](image, next, src[off:], some)
 	case 2:
-		moveWords[uint16](image, next, src[2*off:], ids)
+		moveWords[uint16](image, next, src[2*off:], some)
 	case 4:
-		moveWords[uint32](image, next, src[4*off:], ids)
+		moveWords[uint32](image, next, src[4*off:], some)
 	case 8:
-		moveWords[uint64](image, next, src[8*off:], ids)
+		moveWords[uint64](image, next, src[8*off:], some)
 	default:
-		src = src[off*width:]
-		for i, id := range ids {
-			c := &next[id]
-			moveBytes(image, c.slot, src, i*width, (i+1)*width)
-			c.slot += width
-		}
+		moveWide(image, next, src[off*width:], width, some)
 	}
 }
 
 // moveWords moves values of the size of T. Buffers lie on boundaries of 64
 // bytes, so the places are aligned.
-func moveWords[T uint8 | uint16 | uint32 | uint64](image []byte, next []cursor, src []byte, ids []int32) {
+func moveWords[T uint8 | uint16 | uint32 | uint64](image []byte, next []cursor, src []byte, some *rows) {
 	var t T
-	for i, v := range block.Cast[T](src)[:len(ids)] {
-		c := &next[ids[i]]
-		at := image[c.slot:][:unsafe.Sizeof(t)]
-		*(*T)(unsafe.Pointer(unsafe.SliceData(at))) = v
-		c.slot += int(unsafe.Sizeof(t))
+	values, from := block.Cast[T](src)[:len(some.ids)], int32(0)
+	for p := range next {
+		to := some.ends[p]
+		if from == to {
+			continue
+		}
+		c := &next[p]
+		n := int(to - from)
+		dst := block.Cast[T](image[c.slot:][:n*int(unsafe.Sizeof(t))])[:n]
+		for k, i := range some.order[from:to] {
+			dst[k] = values[i]
+		}
+		c.slot += n * int(unsafe.Sizeof(t))
+		from = to
+	}
+}
+
+// moveWide moves values of any width.
+func moveWide(image []byte, next []cursor, src []byte, width int, some *rows) {
+	from := int32(0)
+	for p := range next {
+		to := some.ends[p]
+		at := next[p].slot
+		for _, i := range some.order[from:to] {
+			moveBytes(image, at, src, int(i)*width, int(i+1)*width)
+			at += width
+		}
+		next[p].slot, from = at, to
 	}
 }
 
 // moveIndices moves dictionary indices, each through remap unless that is nil.
 // What lies below a null becomes 0 where it names no entry.
-func moveIndices(image []byte, next []cursor, src []byte, off, width int, remap []int32, ids []int32) {
+func moveIndices(image []byte, next []cursor, src []byte, off, width int, remap []int32, some *rows) {
 	if remap == nil {
-		moveFixed(image, next, src, off, width, ids)
+		moveFixed(image, next, src, off, width, some)
 		return
 	}
 	switch width {
 	case 1:
-		moveRemapped[uint8](image, next, src[off:], remap, ids)
+		moveRemapped[uint8](image, next, src[off:], remap, some.ids)
 	case 2:
-		moveRemapped[uint16](image, next, src[2*off:], remap, ids)
+		moveRemapped[uint16](image, next, src[2*off:], remap, some.ids)
 	case 4:
-		moveRemapped[uint32](image, next, src[4*off:], remap, ids)
+		moveRemapped[uint32](image, next, src[4*off:], remap, some.ids)
 	case 8:
-		moveRemapped[uint64](image, next, src[8*off:], remap, ids)
+		moveRemapped[uint64](image, next, src[8*off:], remap, some.ids)
 	}
 }
 
 func moveRemapped[T uint8 | uint16 | uint32 | uint64](image []byte, next []cursor, src []byte, remap, ids []int32) {
-	var t T
 	for i, v := range block.Cast[T](src)[:len(ids)] {
-		c := &next[ids[i]]
 		to := T(0)
 		if uint64(v) < uint64(len(remap)) {
 			to = T(remap[v])
 		}
-		at := image[c.slot:][:unsafe.Sizeof(t)]
-		*(*T)(unsafe.Pointer(unsafe.SliceData(at))) = to
-		c.slot += int(unsafe.Sizeof(t))
+		put(image, &next[ids[i]], to)
 	}
 }
 
-// moveBinary moves strings: each one's end as an offset, and its bytes.
-func moveBinary[T int32 | int64](image []byte, next []cursor, offs []T, data []byte, ids []int32) {
-	offs = offs[:len(ids)+1]
-	lo := int(offs[0])
-	for i, id := range ids {
-		hi := int(offs[i+1])
-		c := &next[id]
-		c.end += hi - lo
-		putOffset(image, c, T(c.end))
-		moveBytes(image, c.data, data, lo, hi)
-		c.data += hi - lo
-		lo = hi
-	}
-}
-
-// moveOffsets moves the lengths between offsets, as offsets.
-func moveOffsets[T int32 | int64](image []byte, next []cursor, offs []T, ids []int32) {
-	for i, id := range ids {
-		c := &next[id]
-		c.end += int(offs[i+1] - offs[i])
-		putOffset(image, c, T(c.end))
-	}
-}
-
-func putOffset[T int32 | int64](image []byte, c *cursor, v T) {
+// put writes v into c's slot.
+func put[T uint8 | uint16 | uint32 | uint64 | int32 | int64](image []byte, c *cursor, v T) {
 	at := image[c.slot:][:unsafe.Sizeof(v)]
 	*(*T)(unsafe.Pointer(unsafe.SliceData(at))) = v
 	c.slot += len(at)
 }
 
-// moveBytes copies src[lo:hi] to image[at:], in steps of 16 bytes where both
-// have the room: a call of copy takes longer than such a step.
+// moveBinary moves strings: each one's end as an offset, and its bytes.
+func moveBinary[T int32 | int64](image []byte, next []cursor, offs []T, data []byte, some *rows) {
+	offs = offs[:len(some.ids)+1]
+	from := int32(0)
+	for p := range next {
+		to := some.ends[p]
+		if from == to {
+			continue
+		}
+		c := &next[p]
+		at, end := c.data, c.end
+		slots := slotsOf[T](image, c, int(to-from))
+		for k, i := range some.order[from:to] {
+			lo, hi := int(offs[i]), int(offs[i+1])
+			end += hi - lo
+			slots[k] = T(end)
+			moveBytes(image, at, data, lo, hi)
+			at += hi - lo
+		}
+		c.data, c.end, from = at, end, to
+	}
+}
+
+// moveOffsets moves the lengths between offsets, as offsets.
+func moveOffsets[T int32 | int64](image []byte, next []cursor, offs []T, some *rows) {
+	from := int32(0)
+	for p := range next {
+		to := some.ends[p]
+		if from == to {
+			continue
+		}
+		c := &next[p]
+		slots := slotsOf[T](image, c, int(to-from))
+		for k, i := range some.order[from:to] {
+			c.end += int(offs[i+1] - offs[i])
+			slots[k] = T(c.end)
+		}
+		from = to
+	}
+}
+
+// slotsOf returns the next n slots of c, and moves it behind them.
+func slotsOf[T int32 | int64](image []byte, c *cursor, n int) []T {
+	width := int(unsafe.Sizeof(T(0)))
+	s := block.Cast[T](image[c.slot:][:n*width])[:n]
+	c.slot += n * width
+	return s
+}
+
+// moveBytes copies src[lo:hi] to image[at:], in one step of 16 bytes where both
+// have the room: a call of copy takes longer.
 func moveBytes(image []byte, at int, src []byte, lo, hi int) {
 	n := hi - lo
 	if n == 0 {

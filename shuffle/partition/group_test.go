@@ -1,11 +1,14 @@
 package partition_test
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 	"pgregory.net/rapid"
 
@@ -220,5 +223,76 @@ func BenchmarkGroup(b *testing.B) {
 			}
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 		})
+	}
+}
+
+// TestDictionaryKeysMeetPlainOnes: the same word goes to the same partition,
+// packed or not (law P1).
+func TestDictionaryKeysMeetPlainOnes(t *testing.T) {
+	dt := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
+	packed := blocktest.Record(memory.DefaultAllocator, blocktest.SchemaOf(dt), 500, 0.2, 3).NewSlice(7, 500)
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	col := packed.Column(0).(*array.Dictionary)
+	for i := range col.Len() {
+		if col.IsNull(i) {
+			b.AppendNull()
+		} else {
+			b.Append(col.Dictionary().(*array.String).Value(col.GetValueIndex(i)))
+		}
+	}
+	plain := array.NewRecord(blocktest.SchemaOf(arrow.BinaryTypes.String), []arrow.Array{b.NewArray()}, int64(col.Len()))
+	by := partition.Hash{Columns: []int{0}, Partitions: 50}
+	x, y := make([]int32, col.Len()), make([]int32, col.Len())
+	if err := by.Partition(packed, x); err != nil {
+		t.Fatal(err)
+	}
+	if err := by.Partition(plain, y); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(x, y) {
+		t.Fatalf("packed %v\nplain  %v", x, y)
+	}
+}
+
+// TestGroupBytesDependOnTheRowsAlone: one large record, and the same rows in
+// many small ones, make the same image.
+func TestGroupBytesDependOnTheRowsAlone(t *testing.T) {
+	const n, p = 10_000, 13 // more rows than are arranged at a time
+	schema := blocktest.SchemaOf(blocktest.Types()...)
+	rec := blocktest.Record(memory.DefaultAllocator, schema, n, 0.1, 5)
+	ids := make([]int32, n)
+	rnd := rand.New(rand.NewPCG(5, 0))
+	for i := range ids {
+		ids[i] = int32(rnd.IntN(p))
+	}
+	scatter := func(step int) ([]byte, []uint64) {
+		g, err := partition.NewGroup(schema, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		for at := 0; at < n; at += step {
+			end := min(at+step, n)
+			if err := g.Add(rec.NewSlice(int64(at), int64(end)), ids[at:end]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		plan := g.Plan()
+		image, at := imageFor(plan)
+		hashes := make([]uint64, p)
+		g.Scatter(image, plan, at, hashes)
+		return image, hashes
+	}
+	whole, hashes := scatter(n)
+	pieces, same := scatter(97)
+	if !bytes.Equal(whole, pieces) || !slices.Equal(hashes, same) {
+		t.Fatal("the image depends on how the rows came")
+	}
+	sum := uint64(0)
+	for _, h := range hashes {
+		sum += h
+	}
+	if sum != block.RowHash(rec) {
+		t.Fatal("the row hashes do not add up")
 	}
 }

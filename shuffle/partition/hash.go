@@ -91,10 +91,34 @@ func hashColumn(d arrow.ArrayData, out []uint64) error {
 		hashBinary(out, block.Cast[int64](block.Bytes(d, 1))[off:], block.Bytes(d, 2))
 	case block.FormFixed:
 		hashFixed(out, dt, block.Bytes(d, 1)[off*l.Width:][:n*l.Width], l.Width)
+	case block.FormDictionary:
+		if err := hashEntries(out, d, off); err != nil {
+			return err
+		}
 	default:
 		return fmt.Errorf("type %s cannot be a key", dt)
 	}
 	maskNulls(out, block.Bytes(d, 0), off)
+	return nil
+}
+
+// hashEntries gives every element the hash of the entry that it names: a
+// dictionary's values meet plain ones.
+func hashEntries(out []uint64, d arrow.ArrayData, off int) error {
+	dict := d.Dictionary()
+	entries := make([]uint64, dict.Len())
+	if err := hashColumn(dict, entries); err != nil {
+		return err
+	}
+	valid := block.Bytes(d, 0)
+	index := block.Indices(d)
+	for i := range out {
+		k := off + i
+		if len(valid) > 0 && valid[k>>3]>>(k&7)&1 == 0 {
+			continue
+		}
+		out[i] = entries[index(k)]
+	}
 	return nil
 }
 
