@@ -130,17 +130,12 @@ func (c *Collector) countLines(lines []byte) error {
 	return nil
 }
 
-// relieve makes room in a tally that holds too much: by folding, and if that
-// frees less than half of it, by spilling.
+// relieve empties a tally that holds too much.
 func (c *Collector) relieve() error {
-	if !c.tally.tight(c.budget) {
+	if !c.tally.tight() {
 		return nil
 	}
-	c.tally.compact()
-	if c.tally.tight(c.budget / 2) {
-		return c.spill()
-	}
-	return nil
+	return c.spill()
 }
 
 func (c *Collector) num(key []byte, bits uint64) error {

@@ -63,7 +63,7 @@ func (t *try) newCollector() (*Collector, error) {
 		count:  p.count,
 	}
 	if p.fold != 0 {
-		c.tally, c.loose = t.pool.tally(p.fold, c.part), p.refolds
+		c.tally, c.loose = t.pool.tally(p.fold, c.part, c.budget), p.refolds
 		return c, nil
 	}
 	if err := t.combineWith(c); err != nil {

@@ -13,16 +13,17 @@ type pool struct {
 
 // tally answers with an empty tally of the partitions of part. All tallies of
 // a worker fold by one fold.
-func (p *pool) tally(f Fold, part *Partitioner) *tallyStore {
+func (p *pool) tally(f Fold, part *Partitioner, budget int) *tallyStore {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.tallies); n > 0 {
 		t := p.tallies[n-1]
 		p.tallies = p.tallies[:n-1]
 		t.partition(part)
+		t.budget = budget
 		return t
 	}
-	return &tallyStore{Tally: NewTally(f, part)}
+	return &tallyStore{Tally: NewTally(f, part, budget)}
 }
 
 func (p *pool) store(value Kind) *recordStore {

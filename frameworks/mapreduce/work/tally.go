@@ -51,8 +51,10 @@ type Tally struct {
 	staged []uint8
 	sub    uint // partition p has the buckets from p<<sub on
 	held   int  // bytes of the buckets' memory
-	full   bool // a bucket's text is full
+	budget int  // of held
+	over   bool // held has been more since the last Reset
 	slots  []uint32
+	spare  []byte
 	// overflow is the sticky sign of a sum that left int64.
 	overflow bool
 }
@@ -72,11 +74,11 @@ const (
 	stageRoom    = 16
 )
 
-// NewTally makes an empty tally whose keys belong to the partitions of part. Its
-// hash is seeded afresh, so that no input can be made to collide.
-func NewTally(fold Fold, part *Partitioner) *Tally {
+// NewTally makes an empty tally whose keys belong to the partitions of part, and
+// which is tight when it holds more than budget bytes.
+func NewTally(fold Fold, part *Partitioner, budget int) *Tally {
 	t := &Tally{
-		fold: fold, seed: newSeed(),
+		fold: fold, seed: newSeed(), budget: budget,
 		front:  make([]entry, 1<<frontBits),
 		credit: make([]uint8, 1<<frontBits),
 		home:   make([]uint32, 1<<frontBits),
@@ -143,6 +145,10 @@ func (t *Tally) hit(e *entry, at uint64, v int64) {
 func (t *Tally) miss(lo, hi, h uint64, key []byte, v int64) {
 	at := h >> (64 - frontBits)
 	b := t.bucketOf(h, key)
+	ref := uint32(0)
+	if len(key) > inlineKey {
+		ref = t.keep(b, key)
+	}
 	var e *entry
 	if t.credit[at] > 0 {
 		t.credit[at]--
@@ -156,10 +162,7 @@ func (t *Tally) miss(lo, hi, h uint64, key []byte, v int64) {
 	}
 	// Field by field: a copy would wait for the stores to its source.
 	e.lo, e.hi, e.acc = lo, hi, v
-	e.size = uint32(len(key)) + 1
-	if len(key) > inlineKey {
-		e.ref = t.keep(b, key)
-	}
+	e.size, e.ref = uint32(len(key))+1, ref
 }
 
 // put takes a pair past the front: of a source where keys do not repeat.
@@ -173,12 +176,13 @@ func (t *Tally) put(key []byte, v int64) {
 		h = keyHash.short(lo, hi, len(key))
 	}
 	b := t.bucketOf(h, key)
+	ref := uint32(0)
+	if len(key) > inlineKey {
+		ref = t.keep(b, key)
+	}
 	e := t.push(b)
 	e.lo, e.hi, e.acc = lo, hi, v
-	e.size = uint32(len(key)) + 1
-	if len(key) > inlineKey {
-		e.ref = t.keep(b, key)
-	}
+	e.size, e.ref = uint32(len(key))+1, ref
 }
 
 // bucketOf is the bucket of a key with hash h: of its partition, and within
@@ -211,35 +215,98 @@ func (t *Tally) unstage(b uint32) {
 	k := &t.buckets[b]
 	from := t.stage[int(b)*stageRoom:][:t.staged[b]]
 	if len(k.pending)+len(from) > cap(k.pending) {
-		t.grow(k)
+		t.widen(k, len(from))
 	}
 	k.pending = append(k.pending, from...)
 	t.staged[b] = 0
 }
 
-func (t *Tally) grow(k *bucket) {
+// widen makes room for more entries in a bucket: by folding it, if that frees
+// half of it, else with twice the memory.
+func (t *Tally) widen(k *bucket, more int) {
+	if t.dear(cap(k.pending) * entryBytes) {
+		if t.foldBucket(k); len(k.pending)+more <= cap(k.pending)/2 {
+			return
+		}
+	}
 	next := make([]entry, len(k.pending), max(2*cap(k.pending), firstPending))
 	copy(next, k.pending)
-	t.held += (cap(next) - cap(k.pending)) * entryBytes
+	t.hold((cap(next) - cap(k.pending)) * entryBytes)
 	k.pending = next
 }
 
-// firstPending is the room of a bucket that is used at all.
-const firstPending = 32
+const (
+	// firstPending is the room of a bucket that is used at all.
+	firstPending = 32
+	// foldFrom is the memory of a bucket, in bytes, from which on it is folded
+	// before it grows.
+	foldFrom = 256 << 10
+	// maxText is more than the text of a bucket: all of it has an address.
+	maxText = 1<<32 - 1
+)
 
-// keep stores a long key in the text of its bucket.
+// dear reports whether to fold before doubling what has so many bytes.
+func (t *Tally) dear(bytes int) bool { return bytes >= foldFrom || t.held+bytes > t.budget }
+
+// hold counts memory.
+func (t *Tally) hold(bytes int) {
+	t.held += bytes
+	t.over = t.over || t.held > t.budget
+}
+
+// keep stores a long key in the text of bucket b.
 func (t *Tally) keep(b uint32, key []byte) uint32 {
 	k := &t.buckets[b]
-	ref, before := len(k.text), cap(k.text)
+	if len(k.text)+len(key) > cap(k.text) {
+		t.widenText(b, len(key))
+	}
+	ref := len(k.text)
 	k.text = append(k.text, key...)
-	t.held += cap(k.text) - before
-	t.full = t.full || len(k.text) > maxText
 	return uint32(ref)
 }
 
-// maxText is where the text of a bucket is full. What one block of input adds
-// to it still has an address.
-const maxText = 1 << 31
+// widenText makes room for more text in bucket b, as widen does for entries.
+func (t *Tally) widenText(b uint32, more int) {
+	k := &t.buckets[b]
+	text := k.text
+	if t.dear(cap(k.text)) {
+		t.foldBucket(k)
+		t.spare = t.live(b, t.spare[:0])
+		if text = t.spare; len(text)+more <= cap(k.text)/2 {
+			k.text = append(k.text[:0], text...)
+			return
+		}
+	}
+	next := make([]byte, 0, max(2*cap(k.text), entryBytes*firstPending, len(text)+more))
+	t.hold(cap(next) - cap(k.text))
+	t.over = t.over || cap(next) > maxText/2
+	k.text = append(next, text...)
+}
+
+// live appends the text of bucket b that is in use to dst, and has its entries,
+// wherever they are, point there.
+func (t *Tally) live(b uint32, dst []byte) []byte {
+	k := &t.buckets[b]
+	move := func(e *entry) {
+		if e.size > inlineKey+1 {
+			ref := len(dst)
+			dst = append(dst, k.long(e)...)
+			e.ref = uint32(ref)
+		}
+	}
+	for i := range k.pending {
+		move(&k.pending[i])
+	}
+	for i := range t.staged[b] {
+		move(&t.stage[int(b)*stageRoom+int(i)])
+	}
+	for at, home := range t.home {
+		if home == b && t.front[at].size != 0 {
+			move(&t.front[at])
+		}
+	}
+	return dst
+}
 
 func (k *bucket) long(e *entry) []byte {
 	n := e.size - 1
@@ -272,40 +339,29 @@ func (t *Tally) empty() bool {
 	return true
 }
 
-// tight reports whether the tally holds more than budget bytes.
-func (t *Tally) tight(budget int) bool { return t.held > budget || t.full }
+// tight reports whether the tally holds more than its budget, even folded.
+func (t *Tally) tight() bool { return t.over }
 
-// compact frees what pairs of equal keys hold twice.
-func (t *Tally) compact() {
-	t.Fold()
-	t.held, t.full = 0, false
-	for b := range t.buckets {
-		k := &t.buckets[b]
-		k.pending = slices.Clip(append([]entry(nil), k.pending...))
-		text := make([]byte, 0, len(k.text)/2)
-		for i := range k.pending {
-			if e := &k.pending[i]; e.size > inlineKey+1 {
-				ref := len(text)
-				text = append(text, k.long(e)...)
-				e.ref = uint32(ref)
-			}
-		}
-		k.text = text
-		t.held += cap(k.pending)*entryBytes + cap(k.text)
-	}
-}
-
-// Reset empties the tally and keeps its memory for the next use.
+// Reset empties the tally and keeps its memory for the next use, unless it is
+// more than the budget.
 func (t *Tally) Reset() {
 	for at := range t.front {
 		t.front[at].size, t.credit[at] = 0, 0
 	}
 	clear(t.staged)
+	free := t.held > t.budget
 	for b := range t.buckets {
 		k := &t.buckets[b]
+		if free {
+			*k = bucket{}
+			continue
+		}
 		k.pending, k.text = k.pending[:0], k.text[:0]
 	}
-	t.overflow, t.full = false, false
+	if free {
+		t.held = 0
+	}
+	t.overflow, t.over = false, false
 }
 
 // Fold leaves each key in its bucket once, and nothing in the front.

@@ -38,7 +38,8 @@ func TestTallyIsAMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		parts := rapid.SampledFrom([]int{1, 3, 4, 256, 300}).Draw(t, "parts")
 		fold := rapid.SampledFrom([]Fold{FoldSum, FoldMin, FoldMax}).Draw(t, "fold")
-		y := NewTally(fold, &Partitioner{parts: parts})
+		budget := rapid.SampledFrom([]int{1 << 10, 1 << 30}).Draw(t, "budget")
+		y := NewTally(fold, &Partitioner{parts: parts}, budget)
 		want := map[string]int64{}
 		add := func(key string, v int64) {
 			old, ok := want[key]
@@ -58,7 +59,10 @@ func TestTallyIsAMap(t *testing.T) {
 			case 0:
 				y.Fold()
 			case 1:
-				y.compact()
+				for b := range y.buckets {
+					k := &y.buckets[b]
+					k.text = y.live(uint32(b), nil)
+				}
 			case 2:
 				y.Reset()
 				clear(want)
@@ -99,18 +103,15 @@ func TestTallyIsAMap(t *testing.T) {
 // TestTallyOfManyKeys has buckets grow and slots double.
 func TestTallyOfManyKeys(t *testing.T) {
 	const n = 60000
-	y := NewTally(FoldSum, &Partitioner{parts: 1, first: true})
+	y := NewTally(FoldSum, &Partitioner{parts: 1, first: true}, 1<<30)
 	y.sub, y.buckets = 0, make([]bucket, 1) // all in one bucket
-	for round := range 3 {
+	for round := range 12 {
 		for i := range n {
 			y.Add(fmt.Appendf(nil, "%dkey", i), int64(i))
 			y.Add(fmt.Appendf(nil, "a long key of number %d", i), 1)
 		}
-		if round == 1 {
-			held := y.held
-			if y.compact(); y.held >= held {
-				t.Fatalf("compacting left %d of %d bytes", y.held, held)
-			}
+		if most := 2 * n * (4*entryBytes + 2*30); y.held > most {
+			t.Fatalf("after round %d %d keys hold %d bytes, more than %d", round, 2*n, y.held, most)
 		}
 	}
 	y.Fold()
@@ -119,14 +120,14 @@ func TestTallyOfManyKeys(t *testing.T) {
 		t.Fatalf("%d keys, want %d", len(got), 2*n)
 	}
 	for i := range n {
-		if got[fmt.Sprintf("%dkey", i)] != int64(3*i) || got[fmt.Sprintf("a long key of number %d", i)] != 3 {
+		if got[fmt.Sprintf("%dkey", i)] != int64(12*i) || got[fmt.Sprintf("a long key of number %d", i)] != 12 {
 			t.Fatalf("key %d has a wrong sum", i)
 		}
 	}
 }
 
 func TestTallyOverflow(t *testing.T) {
-	y := NewTally(FoldSum, &Partitioner{parts: 1})
+	y := NewTally(FoldSum, &Partitioner{parts: 1}, 1<<30)
 	y.Add([]byte("k"), math.MaxInt64)
 	if y.Fold(); y.Overflow() {
 		t.Fatal("overflow of one value")

@@ -168,7 +168,7 @@ func BenchmarkWords(b *testing.B) {
 	})
 	b.Run("tally", func(b *testing.B) {
 		b.SetBytes(int64(len(text)))
-		tok, tally := &tokenizer{}, NewTally(FoldSum, &Partitioner{parts: 4})
+		tok, tally := &tokenizer{}, NewTally(FoldSum, &Partitioner{parts: 4}, 1<<30)
 		for b.Loop() {
 			tally.Reset()
 			for at := 0; at < len(text); {
