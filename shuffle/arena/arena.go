@@ -22,7 +22,6 @@ type Arena struct {
 	named map[string]*Segment
 	idle  []*Segment
 	kept  int64
-	seq   int
 }
 
 // Open returns an arena in dir, which must exist. maxIdle bounds the bytes of
@@ -44,12 +43,13 @@ func Open(dir string, maxIdle int64) (*Arena, error) {
 // Segment is a file of the arena, mapped. It is used by one goroutine until it
 // is published, and by none afterwards.
 type Segment struct {
-	arena *Arena
-	file  *os.File
-	mem   []byte // the whole mapping
-	n     int
-	size  int64  // of the file
-	path  string // "" once it has none
+	arena  *Arena
+	file   *os.File
+	mem    []byte // the whole mapping
+	n      int
+	size   int64  // of the file
+	hidden string // its path while it is not published
+	path   string
 }
 
 // Get returns a segment of n > 0 bytes, whose content is undefined. The caller
@@ -98,18 +98,19 @@ func closer(x, y, n int) bool {
 }
 
 func (a *Arena) create() (*Segment, error) {
-	a.mu.Lock()
-	a.seq++
-	path := filepath.Join(a.dir, fmt.Sprintf(".segment-%d-%d", os.Getpid(), a.seq))
-	a.mu.Unlock()
-	// A file of that name is left of a process that had our number before us.
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o640)
+	// A random name: executors share the directory, and in containers of their
+	// own they may all have the same process number.
+	file, err := os.CreateTemp(a.dir, ".segment-*")
 	if err != nil {
 		return nil, fmt.Errorf("create arena segment: %w", err)
 	}
-	s := &Segment{arena: a, file: file, path: path}
-	if err := lock(int(file.Fd()), unix.F_WRLCK); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock arena segment: %w", err), s.destroy())
+	s := &Segment{arena: a, file: file, hidden: file.Name(), path: file.Name()}
+	err = file.Chmod(0o640)
+	if err == nil {
+		err = lock(int(file.Fd()), unix.F_WRLCK)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("create arena segment: %w", err), s.destroy())
 	}
 	return s, nil
 }
@@ -213,14 +214,10 @@ func (a *Arena) Recycle(name string) error {
 	if lock(int(s.file.Fd()), unix.F_WRLCK) != nil {
 		return s.destroy() // somebody reads it
 	}
-	a.mu.Lock()
-	a.seq++
-	path := filepath.Join(a.dir, fmt.Sprintf(".segment-%d-%d", os.Getpid(), a.seq))
-	a.mu.Unlock()
-	if err := os.Rename(s.path, path); err != nil {
+	if err := os.Rename(s.path, s.hidden); err != nil {
 		return errors.Join(fmt.Errorf("recycle arena segment %s: %w", name, err), s.destroy())
 	}
-	s.path = path
+	s.path = s.hidden
 	return s.Discard()
 }
 

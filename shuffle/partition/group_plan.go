@@ -1,8 +1,6 @@
 package partition
 
 import (
-	"math"
-
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
 
@@ -112,22 +110,6 @@ func (f *field) offsetBytes(n int64) int64 {
 	return 4 * (n + 1)
 }
 
-// Largest returns the most bytes of strings and the most elements that one
-// array of one partition would have: beyond [block.MaxRows] the group must be
-// scattered before more is added.
-func (g *Group) Largest() int64 {
-	most := int64(0)
-	for _, f := range g.fields {
-		for k := range f.counts {
-			most = max(most, f.counts[k])
-			if f.layout.Form == block.FormBinary {
-				most = max(most, f.ends[k])
-			}
-		}
-	}
-	return most
-}
-
 // RecordSize returns how many bytes rec's rows take, without what its buffers
 // hold beyond them, and without dictionaries.
 func RecordSize(rec arrow.Record) int64 {
@@ -178,6 +160,3 @@ func arraySize(d arrow.ArrayData, off, n int) int64 {
 	}
 	return size
 }
-
-// MaxGroup is the most bytes of records a group should hold.
-const MaxGroup = math.MaxInt32 / 2
