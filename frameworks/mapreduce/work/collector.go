@@ -109,11 +109,11 @@ func (c *Collector) fold(key []byte, v int64) error {
 	return c.relieve()
 }
 
-// addSpans takes words of a block, each with the value v. Only for collectors
+// countSpans takes words of a block, each with the value 1. Only for collectors
 // that fold.
-func (c *Collector) addSpans(p []byte, words []span, v int64) error {
+func (c *Collector) countSpans(p []byte, words []span) error {
 	c.emitted += int64(len(words))
-	c.tally.addSpans(p, words, v)
+	c.tally.countSpans(p, words)
 	return c.relieve()
 }
 
@@ -123,7 +123,7 @@ func (c *Collector) countLines(lines []byte) error {
 	for at := 0; at < len(lines); {
 		var n int
 		n, at = cutLines(lines, at, spans[:])
-		if err := c.addSpans(lines, spans[:n], 1); err != nil {
+		if err := c.countSpans(lines, spans[:n]); err != nil {
 			return err
 		}
 	}

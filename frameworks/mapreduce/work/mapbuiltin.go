@@ -75,7 +75,7 @@ func (m *wordMapper) Block(_ context.Context, b input.Block, out Emitter) error 
 		var words []span
 		words, at = m.next(p, at)
 		if folding {
-			if err := c.addSpans(p, words, 1); err != nil {
+			if err := c.countSpans(p, words); err != nil {
 				return err
 			}
 			continue

@@ -2,6 +2,7 @@ package work
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"slices"
 
@@ -40,9 +41,9 @@ type Tally struct {
 	whole bool // part goes by keyHash of the whole key
 	seed  seed // of slots: a bucket may be filled with keys whose keyHash collides
 
-	front  []entry
-	credit []uint8  // of a front entry: how many misses it outlives
-	home   []uint32 // of a front entry: its bucket
+	front  *[1 << frontBits]entry
+	credit *[1 << frontBits]uint8  // of a front entry: how many misses it outlives
+	home   *[1 << frontBits]uint32 // of a front entry: its bucket
 
 	buckets []bucket
 	// A bucket's entries are staged in cache and moved by stageRoom at a time:
@@ -79,9 +80,7 @@ const (
 func NewTally(fold Fold, part *Partitioner, budget int) *Tally {
 	t := &Tally{
 		fold: fold, seed: newSeed(), budget: budget,
-		front:  make([]entry, 1<<frontBits),
-		credit: make([]uint8, 1<<frontBits),
-		home:   make([]uint32, 1<<frontBits),
+		front: new([1 << frontBits]entry), credit: new([1 << frontBits]uint8), home: new([1 << frontBits]uint32),
 	}
 	t.partition(part)
 	return t
@@ -475,16 +474,19 @@ func (t *Tally) join(e *entry, v int64) {
 // Overflow reports whether a sum left the range of int64 since the last Reset.
 func (t *Tally) Overflow() bool { return t.overflow }
 
-// addSpans folds v into the accumulator of every word of p.
-func (t *Tally) addSpans(p []byte, words []span, v int64) {
+// countSpans folds 1 into the accumulator of every word of p.
+func (t *Tally) countSpans(p []byte, words []span) {
 	last := uint32(0)
 	if len(p) >= inlineKey {
 		last = uint32(len(p) - inlineKey)
 	}
+	if t.fold != FoldSum {
+		last = 0 // by Add, word for word
+	}
 	for _, s := range words {
 		n := s.end - s.start
 		if n > inlineKey || s.start >= last {
-			t.Add(p[s.start:s.end], v)
+			t.Add(p[s.start:s.end], 1)
 			continue
 		}
 		b := p[s.start : s.start+inlineKey : s.start+inlineKey]
@@ -493,10 +495,13 @@ func (t *Tally) addSpans(p []byte, words []span, v int64) {
 		h := keyHash.short(lo, hi, int(n))
 		at := h >> (64 - frontBits)
 		e := &t.front[at]
-		if e.lo == lo && e.hi == hi && e.size == n+1 {
-			t.hit(e, at, v)
+		if e.lo == lo && e.hi == hi && e.size == n+1 && e.acc < math.MaxInt64 {
+			e.acc++
+			if t.credit[at] < maxCredit {
+				t.credit[at]++
+			}
 			continue
 		}
-		t.miss(lo, hi, h, b[:n], v)
+		t.miss(lo, hi, h, b[:n], 1)
 	}
 }
