@@ -306,6 +306,9 @@ func (s *objectStore) tell(text string) {
 
 func (s *objectStore) Admin() core.StoreAccess { return s.admin }
 
+// grantLife is how long an attempt's grants outlive it, should nobody fence them.
+const grantLife = time.Hour
+
 func (s *objectStore) Door(ctx context.Context, prefix string, grants []core.StoreGrant) (host.Door, error) {
 	for _, g := range grants {
 		if !g.Write {
@@ -320,6 +323,7 @@ func (s *objectStore) Door(ctx context.Context, prefix string, grants []core.Sto
 	if err != nil {
 		return nil, err
 	}
+	go g.Vouch(ctx, grantLife)
 	return door{g}, nil
 }
 

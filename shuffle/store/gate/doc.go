@@ -27,7 +27,7 @@
 //	G5  An attempt never learns the real keys, the upstream's address, or the
 //	    name of an object outside its grants.
 //	G6  Grants end by themselves at Options.Expires, unless somebody extends
-//	    them: keys that were left behind are worth nothing. A request that comes
+//	    them (Extend, Vouch): keys that were left behind are worth nothing. A request that comes
 //	    later gets 403 ExpiredToken; one under way goes on, as with S3's own
 //	    temporary credentials. Only the fence cuts.
 //

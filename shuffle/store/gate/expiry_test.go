@@ -1,11 +1,15 @@
 package gate_test
 
 import (
+	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -66,4 +70,56 @@ func TestGrantsExpire(t *testing.T) {
 			t.Errorf("extended after the fence: %v", err)
 		}
 	}
+}
+
+// Vouched for, grants last as long as the one who vouches, and one life more.
+func TestVouch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, err := gate.New(gate.Options{Upstream: core.StoreAccess{Endpoint: "http://127.0.0.1:1"}, Prefix: "test/job/", Trust: true, Expires: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// What lies outside the grants is refused for that only while they last.
+		lasts := func() bool {
+			w := httptest.NewRecorder()
+			g.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://gate/test/elsewhere", http.NoBody))
+			switch body := w.Body.String(); {
+			case strings.Contains(body, store.CodeExpired):
+				return false
+			case strings.Contains(body, "AccessDenied"):
+				return true
+			default:
+				t.Fatalf("%d %s", w.Code, body)
+				return false
+			}
+		}
+		if lasts() {
+			t.Error("expired from the start")
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			g.Vouch(ctx, time.Minute)
+			close(done)
+		}()
+		for range 500 {
+			synctest.Wait()
+			if !lasts() {
+				t.Fatal("expired while vouched for")
+			}
+			time.Sleep(7 * time.Second)
+		}
+		stop()
+		<-done
+		if !lasts() {
+			t.Error("requests of the last moment are refused")
+		}
+		time.Sleep(time.Minute)
+		if lasts() {
+			t.Error("nobody vouches, and the grants last")
+		}
+		if err := g.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }

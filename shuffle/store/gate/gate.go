@@ -56,7 +56,7 @@ type Gate struct {
 	root      *os.Root // nil without local reads
 	fence     fence
 	now       func() time.Time
-	expires   atomic.Int64 // Unix nanoseconds; 0: never
+	expires   atomic.Pointer[time.Time] // zero: never
 
 	requests, denied, in, out atomic.Int64
 
@@ -126,17 +126,30 @@ func (g *Gate) Access(endpoint string) core.StoreAccess {
 // Extend sets anew when the grants end: a host that vouches for a long attempt
 // moves it on from time to time. Zero: never. An expired gate can be extended; a
 // fenced one stays fenced.
-func (g *Gate) Extend(until time.Time) {
-	if until.IsZero() {
-		g.expires.Store(0)
-		return
-	}
-	g.expires.Store(until.UnixNano())
+func (g *Gate) Extend(until time.Time) { g.expires.Store(&until) }
+
+// expiry returns when the grants ended, if they have. A time that came from
+// time.Now is held against the monotonic clock: a machine that slept has not
+// aged its grants.
+func (g *Gate) expiry(now time.Time) (time.Time, bool) {
+	until := *g.expires.Load()
+	return until, !until.IsZero() && !now.Before(until)
 }
 
-func (g *Gate) expired(now time.Time) bool {
-	until := g.expires.Load()
-	return until != 0 && now.UnixNano() >= until
+// Vouch extends the grants again and again until ctx ends, so that they outlive
+// ctx by life at most, whatever became of whom should have fenced. It returns
+// when ctx has ended.
+func (g *Gate) Vouch(ctx context.Context, life time.Duration) {
+	tick := time.NewTicker(life / 3)
+	defer tick.Stop()
+	for {
+		g.Extend(g.now().Add(life))
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Stats returns the counts so far.
@@ -230,8 +243,8 @@ func (g *Gate) check(r *http.Request) *refusal {
 			return no
 		}
 	}
-	if g.expired(now) {
-		return expired(time.Unix(0, g.expires.Load()))
+	if at, over := g.expiry(now); over {
+		return expired(at)
 	}
 	return g.rules.allow(r)
 }
