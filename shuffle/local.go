@@ -14,8 +14,9 @@ import (
 )
 
 // mapFrom is the length from which a partition is mapped: below, the page
-// faults and the two system calls of a mapping cost more than a copy.
-const mapFrom = 256 << 10
+// faults and the system calls of a mapping cost more than a copy into memory
+// that was used before (measured: 32 against 22 ns per 100 bytes at 350 KB).
+const mapFrom = 1 << 20
 
 // openLocal returns part's bytes from the file idx.Name in dir.
 func (s *Source) openLocal(dir string, idx *Index, part *Partition) (*memory.Buffer, error) {

@@ -464,7 +464,7 @@ func TestArenaRung(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	rec := blocktest.Record(memory.DefaultAllocator, pairSchema, 30000, 0, 1) // mapped, not copied
+	rec := blocktest.Record(memory.DefaultAllocator, pairSchema, 80000, 0, 1) // mapped, not copied
 	write := func() *shuffle.Index {
 		return commit(t, filepath.Join(dir, "object"), pairSchema, partition.First{}, 1,
 			shuffle.PartitionedOptions{Durability: shuffle.DurableMemory, Arena: a}, rec)

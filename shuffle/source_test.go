@@ -66,7 +66,7 @@ func overwrite(t *testing.T, path string, b []byte) {
 }
 
 func TestLadder(t *testing.T) {
-	big := blocktest.Record(memory.DefaultAllocator, pairSchema, 20000, 0, 1) // beyond what is read and not mapped
+	big := blocktest.Record(memory.DefaultAllocator, pairSchema, 80000, 0, 1) // beyond what is read and not mapped
 	for _, rec := range []arrow.Record{pairs("call", "me", "ishmael"), big} {
 		want := []string{text(rec)}
 		first, second, remote := t.TempDir(), t.TempDir(), t.TempDir()
@@ -192,7 +192,7 @@ func TestNamesStayInTheDirectory(t *testing.T) {
 
 func TestRetainedRecordOutlivesTheReader(t *testing.T) {
 	dir := t.TempDir()
-	rec := blocktest.Record(memory.DefaultAllocator, pairSchema, 20000, 0.1, 1)
+	rec := blocktest.Record(memory.DefaultAllocator, pairSchema, 80000, 0.1, 1)
 	idx := write(t, filepath.Join(dir, "object"), pairSchema, 1, batch{0, rec}, batch{0, rec})
 	before := mappings(t, dir)
 	r, err := (&shuffle.Source{Local: []string{dir}}).Open(context.Background(), idx, 0)
