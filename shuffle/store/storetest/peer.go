@@ -73,9 +73,12 @@ func StartPeer(t testing.TB) core.StoreAccess {
 	return access
 }
 
+// peerPatience is for a machine that is busy: it starts within seconds.
+const peerPatience = 4 * time.Minute
+
 // answers returns when the server at endpoint does.
 func answers(ctx context.Context, endpoint string, ended <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, peerPatience)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	tick := time.NewTicker(50 * time.Millisecond)
