@@ -227,6 +227,55 @@ func TestSpillIsBoundedAndJoined(t *testing.T) {
 	}
 }
 
+// TestASpoiltSpillFileIsFound before its bytes get a checksum of their own.
+func TestASpoiltSpillFileIsFound(t *testing.T) {
+	dir := t.TempDir()
+	w, err := shuffle.NewPartitionedWriter(filepath.Join(dir, "object"), pairSchema, partition.First{}, 1, shuffle.PartitionedOptions{Budget: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	for range 2 {
+		if err := w.Write(pairs("call", "me", "ishmael")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spoil(t, dir)
+	if _, err := w.Commit(t.Context()); !errors.Is(err, shuffle.ErrCorrupt) {
+		t.Fatalf("Commit: %v", err)
+	}
+	if got := names(t, dir); len(got) != 0 {
+		t.Fatalf("left behind: %v", got)
+	}
+}
+
+// spoil changes a byte of the spill file under dir, which has no name any more.
+func spoil(t *testing.T, dir string) {
+	t.Helper()
+	links, err := filepath.Glob("/proc/self/fd/*")
+	if err != nil || len(links) == 0 {
+		t.Skip("no /proc/self/fd on this system: a spill file cannot be spoilt")
+	}
+	for _, link := range links {
+		if to, err := os.Readlink(link); err == nil && strings.HasPrefix(to, filepath.Join(dir, ".spill-")) {
+			f, err := os.OpenFile(link, os.O_RDWR, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			b := make([]byte, 1)
+			if _, err := f.ReadAt(b, 70); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.WriteAt([]byte{b[0] ^ 4}, 70); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatal("no spill file is open")
+}
+
 func TestBroadcastIsWrittenOnce(t *testing.T) {
 	dir := t.TempDir()
 	one := commit(t, filepath.Join(dir, "one"), pairSchema, partition.Everywhere{}, 1, shuffle.PartitionedOptions{}, pairs("a", "b"))
