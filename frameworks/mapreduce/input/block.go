@@ -33,6 +33,9 @@ func (b Block) Lines() iter.Seq2[int64, []byte] {
 	}
 }
 
+// byteOrderMark is what some programs put before UTF-8. It is no text.
+var byteOrderMark = []byte("\ufeff")
+
 func trimCR(line []byte) []byte {
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		return line[:n-1]

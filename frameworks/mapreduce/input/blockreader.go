@@ -150,6 +150,9 @@ func (r *BlockReader) take(n int) Block {
 	if r.lo == r.cut {
 		r.checked = false
 	}
+	if b.Offset == 0 && r.o.Format == "text" && !r.o.Binary && bytes.HasPrefix(b.Data, byteOrderMark) {
+		b.Data, b.Offset = b.Data[len(byteOrderMark):], int64(len(byteOrderMark))
+	}
 	return b
 }
 
@@ -288,6 +291,9 @@ func (r *BlockReader) fill(ctx context.Context) error {
 	r.pos += int64(n)
 	if err == io.EOF {
 		r.eof, err = true, nil
+		if !r.zip && r.pos < r.end {
+			return shrunk(r.cur, r.pos)
+		}
 	}
 	if err == nil && first && !r.zip {
 		return r.sniff(ctx)
@@ -384,7 +390,10 @@ func (r *BlockReader) pass() (bool, error) {
 	}
 	if n < 0 {
 		r.drop(r.hi)
-		if !r.eof {
+		// A record that begins before the range and ends behind it leaves the
+		// range none: its rest is another range's to read.
+		none := why == skipHead && r.base >= r.end-1
+		if !r.eof && !none {
 			return false, nil
 		}
 		r.last = true

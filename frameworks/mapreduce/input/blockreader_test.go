@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -39,8 +40,11 @@ func linesOf(content []byte, o Options) (good, bad []line) {
 		}
 		text := bytes.TrimSuffix(content[off:off+n], []byte("\r"))
 		l := line{int64(off), string(text)}
+		if off == 0 && !o.Binary && bytes.HasPrefix(text, byteOrderMark) {
+			l = line{3, string(text[3:])}
+		}
 		if int64(len(text)) > o.MaxRecord || (!o.Binary && !utf8.Valid(text)) {
-			bad = append(bad, line{off: l.off})
+			bad = append(bad, line{off: int64(off)})
 		} else {
 			good = append(good, l)
 		}
@@ -121,7 +125,7 @@ func contents() *rapid.Generator[[]byte] {
 		text := rapid.OneOf(
 			rapid.StringMatching(`[a-c é]{0,12}`),
 			rapid.StringN(0, 8, -1),
-			rapid.SampledFrom([]string{"\xff", "ab\xc3", "\r", strings.Repeat("long ", 20)}),
+			rapid.SampledFrom([]string{"\ufeff", "\xff", "ab\xc3", "\r", strings.Repeat("long ", 20)}),
 		)
 		var b []byte
 		for range rapid.IntRange(0, 12).Draw(t, "lines") {
@@ -291,6 +295,87 @@ func TestLongLineInBoundedMemory(t *testing.T) {
 	}
 	if len(bad) != 1 || bad[0].Offset != 6 || bad[0].Length != 3<<20 || len(bad[0].Sample) != SampleSize || bad[0].Reason != "longer than 64Ki" {
 		t.Fatalf("reports %+v", bad)
+	}
+}
+
+// A range within a long record reads itself and no further: a record of n
+// ranges would else be read n times over.
+func TestRangeInsideALongRecord(t *testing.T) {
+	const size, step = 4 << 20, 64 << 10
+	f := writeFile(t, t.TempDir(), "f", append(bytes.Repeat([]byte("x"), size), "\nlast\n"...))
+	read := int64(0)
+	var got []byte
+	for at := int64(0); at < f.Size; at += step {
+		r := NewBlockReader(Split{Ranges: []Range{{File: f, Offset: at, Length: min(step, f.Size-at)}}}, Options{Buffer: 32 << 10})
+		for {
+			b, err := r.Next(context.Background())
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, b.Data...)
+		}
+		read += r.pos - at
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(got) != int(f.Size) || !bytes.HasSuffix(got, []byte("x\nlast\n")) {
+		t.Errorf("%d bytes of %d came", len(got), f.Size)
+	}
+	// The record itself once, its ranges once.
+	if read > 3*size {
+		t.Errorf("%d bytes were read of a file of %d", read, f.Size)
+	}
+}
+
+// A file cut short since the job was planned has lost records: that is told.
+func TestFileThatShrank(t *testing.T) {
+	f := writeFile(t, t.TempDir(), "f", []byte("a\nb\nc\n"))
+	if err := os.Truncate(strings.TrimPrefix(f.URL, "file://"), 4); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Range{{File: f, Length: 6}, {File: f, Offset: 3, Length: 3}, {File: f, Offset: 5, Length: 1}} {
+		r := NewBlockReader(Split{Ranges: []Range{s}}, Options{Bad: func(Bad) error { return nil }})
+		var err error
+		for err == nil {
+			_, err = r.Next(context.Background())
+		}
+		if e := core.AsError(err); e.Kind != core.Failed || e.Where != f.URL || !strings.Contains(e.What, "had 6 when") {
+			t.Errorf("from %d: %v", s.Offset, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestByteOrderMarkIsNoText(t *testing.T) {
+	f := writeFile(t, t.TempDir(), "f", []byte("\ufeffa\n\ufeffb\n"))
+	s := Split{Ranges: []Range{{File: f, Length: f.Size}}}
+	for _, c := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{}, `[3:"a" 5:"\ufeffb"]`},
+		{Options{Binary: true}, `[0:"\ufeffa" 5:"\ufeffb"]`},
+	} {
+		if good, _ := readSplit(t, s, c.o); fmt.Sprint(good) != c.want {
+			t.Errorf("got %v, want %s", good, c.want)
+		}
+	}
+}
+
+// pzstd puts a frame of its own before each of its frames.
+func TestFramesOfPzstd(t *testing.T) {
+	own := []byte("\x50\x2a\x4d\x18\x04\x00\x00\x00\x01\x02\x03\x04")
+	content := slices.Concat(own, zstded(t, []byte("a\nb")), own, zstded(t, []byte("c\n")))
+	f := writeFile(t, t.TempDir(), "f.zst", content)
+	good, bad := readSplit(t, planned(t, Options{}, 0, f)[0], Options{})
+	if fmt.Sprint(good) != `[0:"a" 2:"bc"]` || len(bad) > 0 {
+		t.Errorf("got %v, %v", good, bad)
 	}
 }
 

@@ -42,6 +42,13 @@ func codecByMagic(head []byte) string {
 	return ""
 }
 
+// skippable reports whether head begins a frame of the user's own (RFC 8878,
+// section 3.1.2), with which pzstd begins its files. It may be text as well,
+// so that by itself it is no sign of zstd.
+func skippable(head []byte) bool {
+	return len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18})
+}
+
 // content is the decompressed content of a source, read once from the front.
 type content struct {
 	ctx   context.Context // of the call in progress: io.Reader carries none
@@ -77,7 +84,11 @@ func (c *content) open(ctx context.Context, src source, codec string) error {
 	if c.err != nil {
 		return c.err
 	}
-	if got := codecByMagic(head); got != codec {
+	got := codecByMagic(head)
+	if codec == "zstd" && skippable(head) {
+		got = "zstd"
+	}
+	if got != codec {
 		if len(head) == 0 {
 			return fmt.Errorf("%s: the file is empty", codec)
 		}

@@ -30,7 +30,8 @@
 // # Decisions
 //
 // A line ends at "\n"; a "\r" before it stays in the block and is dropped by
-// [Block.Lines], as Hadoop does. A lone "\r" ends no line.
+// [Block.Lines], as Hadoop does. A lone "\r" ends no line. A byte order mark at
+// the front of a file is no part of its first record, but for encoding: bytes.
 //
 // Compression is known by name (.gz, .zst) and by magic. Neither magic is valid
 // UTF-8, so text is never taken for compressed. A name that promises

@@ -138,10 +138,10 @@ func (l *lineRecords) close() error {
 	return l.blocks.Close()
 }
 
-// trimBOM drops the byte order mark that some programs put before UTF-8.
+// trimBOM drops the byte order mark at the front of a file.
 func trimBOM(off int64, line []byte) []byte {
 	if off == 0 {
-		return bytes.TrimPrefix(line, []byte("\ufeff"))
+		return bytes.TrimPrefix(line, byteOrderMark)
 	}
 	return line
 }

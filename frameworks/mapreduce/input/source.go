@@ -82,6 +82,13 @@ func readError(where string, off int64, err error) error {
 		Remedy: "check the disk or the store that holds it"}
 }
 
+// shrunk is the error of a file that ends before the end it had when it was
+// listed: what is gone were records.
+func shrunk(r Range, size int64) error {
+	return core.Errorf(core.Failed, "the file has %d bytes and had %d when the job was planned", size, r.Size).At(r.URL).
+		Do("let no other program write to the input while a job reads it, and submit again")
+}
+
 // localFile reads with bare system calls: os.File would add a poller
 // registration and a finalizer to each of ten thousand small files.
 type localFile struct{ fd int }
