@@ -21,7 +21,8 @@ type csvParser struct {
 }
 
 func (c *csvParser) parse(b *array.RecordBuilder, file string, off int64, line []byte) (bool, error) {
-	if len(line) == 0 {
+	header := off == 0 && !c.o.NoHeader
+	if len(line) == 0 && !header {
 		return false, nil
 	}
 	var err error
@@ -29,7 +30,7 @@ func (c *csvParser) parse(b *array.RecordBuilder, file string, off int64, line [
 	if err != nil {
 		return false, err
 	}
-	if off == 0 && !c.o.NoHeader {
+	if header {
 		return false, c.header(file)
 	}
 	if len(c.fields) != len(c.cols) {
@@ -50,6 +51,22 @@ func (c *csvParser) header(file string) error {
 	}
 	return core.Errorf(core.Failed, "the header is %q, not %q as in the first file", c.fields, names(c.cols)).At(file).
 		Do("read files with other columns in a job of their own, or set spec.input.header: false")
+}
+
+// guardHeader makes a header that is a bad record end the job, whatever bad
+// tolerates: the file's rows would go unnamed, or be named by its first row.
+func guardHeader(bad func(Bad) error) func(Bad) error {
+	return func(b Bad) error {
+		if b.Offset == 0 && b.Length >= 0 {
+			return badHeader(b.File, b.Reason)
+		}
+		return bad(b)
+	}
+}
+
+func badHeader(file, reason string) error {
+	return core.Errorf(core.Failed, "the header cannot be read: %s", reason).At(file).
+		Do("repair the first line, or set spec.input.header: false if it is a record")
 }
 
 func names(cols []Column) []string {

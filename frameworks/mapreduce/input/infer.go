@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -64,6 +65,9 @@ func inferCSV(ctx context.Context, files []File, o Options) ([]Column, error) {
 	var cols []Column
 	for _, f := range files {
 		err := firstLines(ctx, f, o, func(off int64, line []byte) error {
+			if off > 0 && !o.NoHeader {
+				return badHeader(f.URL, fmt.Sprintf("it is longer than %s or not UTF-8", sizeText(o.MaxRecord)))
+			}
 			line = trimBOM(off, line)
 			if len(line) == 0 && o.NoHeader {
 				return nil

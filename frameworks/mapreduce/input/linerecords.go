@@ -36,6 +36,9 @@ type lineParser interface {
 }
 
 func newLineRecords(s Split, o Options) *lineRecords {
+	if o.Format == "csv" && !o.NoHeader && o.Bad != nil {
+		o.Bad = guardHeader(o.Bad)
+	}
 	return &lineRecords{o: o, split: s, blocks: NewBlockReader(s, o)}
 }
 

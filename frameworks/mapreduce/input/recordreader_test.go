@@ -128,6 +128,24 @@ func TestCSVFaults(t *testing.T) {
 	}
 }
 
+// Columns are named by headers, and by nothing else: a header that cannot be
+// read ends the job, also one that sets bad records aside.
+func TestCSVBadHeaders(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Format: "csv"}
+	good := writeFile(t, dir, "a.csv", []byte("a,b\n1,2\n"))
+	for name, content := range map[string]string{"latin1": "a,\xe9\n3,4\n", "blank": "\na,b\n3,4\n", "quote": "a,\"b\n3,4\n"} {
+		f := writeFile(t, dir, name+".csv", []byte(content))
+		if _, err := Plan(context.Background(), []File{f}, PlanOptions{Read: o}); err == nil || core.AsError(err).Where != f.URL {
+			t.Errorf("%s first: %v", name, err)
+		}
+		got, _, err := readRows(planned(t, o, 0, good, f), o)
+		if e := core.AsError(err); e == nil || e.Where != f.URL || !strings.Contains(e.What, "header") {
+			t.Errorf("%s second: rows %v, error %v", name, got, err)
+		}
+	}
+}
+
 func TestCSVWithoutHeader(t *testing.T) {
 	o := Options{Format: "csv", NoHeader: true, Delimiter: ';'}
 	f := writeFile(t, t.TempDir(), "f.csv", []byte("1;2\n3;4,5\n"))
