@@ -21,6 +21,7 @@
 //	    Without Options.Bad it ends the reader with an error.
 //	I3  Memory is bounded by the buffer, or by MaxRecord while one record is
 //	    longer than the buffer. A longer record is skipped in constant memory.
+//	    A batch of CSV or JSON lines ends at 8 MiB of them.
 //	I4  A block ends with a newline. One is added to a file's last line that
 //	    lacks it, so that blocks may be piped one after the other.
 //	I5  The listing is ordered by URL, so the same files give the same splits.

@@ -21,12 +21,17 @@ type lineRecords struct {
 	parse  lineParser
 	build  *array.RecordBuilder
 	rows   int
+	bytes  int // of the batch's lines
 	first  Pos // of the batch
 	block  Block
 	off    int64  // in the file, of rest
 	rest   []byte // of the block
 	done   bool
 }
+
+// batchBytes is how many bytes of lines end a batch, whatever its rows: a batch
+// of long ones must fit in memory, too (law I3).
+const batchBytes = 8 << 20
 
 // lineParser takes one line apart and appends it to a builder.
 type lineParser interface {
@@ -87,7 +92,7 @@ func (l *lineRecords) next(ctx context.Context) (arrow.Record, Pos, error) {
 			return nil, Pos{}, err
 		}
 	}
-	for l.rows < l.o.BatchRows && !l.done {
+	for l.rows < l.o.BatchRows && l.bytes < batchBytes && !l.done {
 		if len(l.rest) > 0 {
 			if err := l.line(); err != nil {
 				return nil, Pos{}, err
@@ -105,7 +110,7 @@ func (l *lineRecords) next(ctx context.Context) (arrow.Record, Pos, error) {
 	if l.rows == 0 {
 		return nil, Pos{}, io.EOF
 	}
-	l.rows = 0
+	l.rows, l.bytes = 0, 0
 	return l.build.NewRecord(), l.first, nil
 }
 
@@ -128,6 +133,7 @@ func (l *lineRecords) line() error {
 			l.first = Pos{File: l.block.File, Offset: off, Row: -1}
 		}
 		l.rows++
+		l.bytes += len(line)
 	}
 	return nil
 }
