@@ -1,6 +1,7 @@
 package input
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,7 +21,8 @@ const (
 // first file's header, all utf8, since a field is text and "007" is no number;
 // of JSON the fields of the first 1,000 records and of some from further files,
 // in order of first appearance. JSON numbers are int64 if all of them are, else
-// float64; fields of mixed or nested type are utf8 with their JSON text.
+// float64; integers beyond int64, which float64 would round, and fields of mixed
+// or nested type are utf8 with their JSON text.
 //
 // Other formats have no columns here: Infer returns nil.
 func Infer(ctx context.Context, files []File, o Options) ([]Column, error) {
@@ -161,6 +163,9 @@ func typeOf(v json.RawMessage) string {
 	}
 	if _, err := strconv.ParseInt(string(v), 10, 64); err == nil {
 		return "int64"
+	}
+	if !bytes.ContainsAny(v, ".eE") {
+		return "utf8"
 	}
 	return "float64"
 }
