@@ -34,6 +34,9 @@ func openParquet(ctx context.Context, src source, r Range, o Options) (recordFil
 		if err != nil {
 			return nil, err
 		}
+		// An offset that is no place in the file is that of no range, and the
+		// group's rows would be gone: let the last range find out.
+		at = min(max(at, 0), r.Size-1)
 		if at >= r.Offset && at < r.Offset+r.Length {
 			groups = append(groups, i)
 		}
