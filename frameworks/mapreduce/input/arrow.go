@@ -21,6 +21,7 @@ var arrowMagic = []byte("ARROW1")
 // between its magic and its footer: the library's stream reader trusts less.
 type arrowFile struct {
 	src    source
+	rest   io.Reader // what may follow the stream's end; nil within a file
 	dec    *content
 	stream *ipc.Reader
 	mem    bounded
@@ -48,6 +49,7 @@ func openArrow(ctx context.Context, src source, r Range, o Options) (recordFile,
 	case bytes.HasPrefix(head[:n], arrowMagic):
 		err = a.openFile(whole)
 	default:
+		a.rest = whole
 		err = a.openStream(whole, r.Size)
 	}
 	if err != nil {
@@ -74,6 +76,7 @@ func (a *arrowFile) openCompressed(ctx context.Context, src source, codec string
 	if bytes.HasPrefix(head[:n], arrowMagic) {
 		return errors.New("an Arrow file cannot be read through compression, only an Arrow stream can")
 	}
+	a.rest = plain
 	return a.openStream(io.MultiReader(bytes.NewReader(head[:n]), plain), math.MaxInt64)
 }
 
@@ -135,6 +138,9 @@ func (a *arrowFile) project() error {
 func (a *arrowFile) next(context.Context) (arrow.Record, error) {
 	a.mem.left = maxBatch
 	rec, err := a.stream.Read()
+	if err == io.EOF {
+		return nil, a.ended()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +156,19 @@ func (a *arrowFile) next(context.Context) (arrow.Record, error) {
 		cols[i] = rec.Column(at)
 	}
 	return array.NewRecord(a.schema, cols, rec.NumRows()), nil
+}
+
+// ended is io.EOF, or an error if more follows a stream's end: streams that
+// were joined like files of text are not one stream.
+func (a *arrowFile) ended() error {
+	if a.rest == nil {
+		return io.EOF
+	}
+	n, err := io.ReadFull(a.rest, make([]byte, 1))
+	if n == 0 {
+		return err
+	}
+	return errors.New("something follows the end of the Arrow stream; streams joined into one file cannot be read")
 }
 
 func (a *arrowFile) release() {

@@ -187,6 +187,43 @@ func TestJSONLines(t *testing.T) {
 	}
 }
 
+// Long lines make batches of few rows: 16,384 of them would not fit in memory.
+func TestBatchesAreBounded(t *testing.T) {
+	const rows, size = 40, 1 << 20
+	f := writeFile(t, t.TempDir(), "f.csv", bytes.Repeat(append(bytes.Repeat([]byte("x"), size), ",1\n"...), rows))
+	r := NewRecordReader(planned(t, Options{Format: "csv", NoHeader: true}, 1<<30, f)[0], Options{Format: "csv", NoHeader: true})
+	defer r.Close()
+	got := int64(0)
+	for {
+		rec, _, err := r.Next(context.Background())
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got += rec.NumRows(); rec.NumRows() > batchBytes/size+1 {
+			t.Errorf("a batch of %d rows of 1 MiB", rec.NumRows())
+		}
+		rec.Release()
+	}
+	if got != rows {
+		t.Errorf("%d rows, want %d", got, rows)
+	}
+}
+
+// An integer beyond int64 is kept as it is: as a float64 it would be another.
+func TestJSONLargeIntegers(t *testing.T) {
+	o := Options{Format: "json"}
+	f := writeFile(t, t.TempDir(), "f.jsonl", []byte(`{"id":18446744073709551615,"x":1e3}
+{"id":7,"x":2}
+`))
+	rows, bad, err := readRows(planned(t, o, 0, f), o)
+	if diff := cmp.Diff([]string{`id="18446744073709551615" x="1000"`, `id="7" x="2"`}, rows); diff != "" || err != nil || len(bad) > 0 {
+		t.Error(diff, bad, err)
+	}
+}
+
 func TestJSONFaults(t *testing.T) {
 	o := Options{Format: "json"}
 	var content strings.Builder
@@ -372,6 +409,20 @@ func TestColumnarFormats(t *testing.T) {
 		_, _, err := readRows(planned(t, o, 0, f), o)
 		if e := core.AsError(err); e == nil || e.Kind != core.Invalid || e.Where != "spec.input.columns" || !strings.Contains(e.Remedy, "id, name") {
 			t.Errorf("%s: unknown column: %v", name, err)
+		}
+	}
+}
+
+// Arrow streams joined into one file are not one stream: the rows behind the
+// first one's end are not passed over in silence.
+func TestJoinedArrowStreams(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{Format: "arrow"}
+	two := append(arrowBytes(t, false), arrowBytes(t, false)...)
+	for name, content := range map[string][]byte{"a.arrows": two, "a.arrows.gz": gzipped(t, two)} {
+		rows, bad, err := readRows(planned(t, o, 0, writeFile(t, dir, name, content)), o)
+		if err != nil || len(rows) != 300 || len(bad) != 1 || !strings.Contains(bad[0].Reason, "follows the end") {
+			t.Errorf("%s: %d rows, %v, %v", name, len(rows), bad, err)
 		}
 	}
 }
