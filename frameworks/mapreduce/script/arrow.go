@@ -76,7 +76,7 @@ func ReadRecords(r io.Reader, most int64, f func(key, value arrow.Array) error) 
 		rec, err := reader.Read()
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil
+			return ended(r)
 		case err != nil:
 			return corrupt(err)
 		}
@@ -84,6 +84,19 @@ func ReadRecords(r io.Reader, most int64, f func(key, value arrow.Array) error) 
 			return err
 		}
 	}
+}
+
+// ended is an error if r goes on behind the stream's end: a command that writes
+// several streams would else lose the rows of all but the first.
+func ended(r io.Reader) error {
+	n, err := io.ReadFull(r, make([]byte, 1))
+	switch {
+	case n > 0:
+		return corrupt(errors.New("something follows its end"))
+	case errors.Is(err, io.EOF):
+		return nil
+	}
+	return err
 }
 
 // bounded is an allocator that panics rather than believe a length beyond most

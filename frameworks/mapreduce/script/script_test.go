@@ -271,6 +271,7 @@ func TestBrokenStreams(t *testing.T) {
 	good := stream(t, []string{"a", "bb"})
 	for name, in := range map[string][]byte{
 		"text": []byte("hello, this is no stream\n"), "cut": good[:len(good)/2], "header": good[:3],
+		"joined": append(bytes.Clone(good), good...), "chatty": append(bytes.Clone(good), "done\n"...),
 		"huge": {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
 	} {
 		err := ReadRecords(bytes.NewReader(in), 1<<20, func(k, v arrow.Array) error { return nil })
