@@ -10,8 +10,12 @@ import (
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
 )
 
-// rowGroup is how many rows a Parquet row group holds.
-const rowGroup = 1 << 20
+// A Parquet row group is in memory until it is whole: it has at most rowGroup
+// rows, and ends once groupBytes of pages are encoded.
+const (
+	rowGroup   = 1 << 20
+	groupBytes = 32 << 20
+)
 
 // parquetFile writes Parquet with the Arrow schema stored, so that types come
 // back as they were.
@@ -29,8 +33,7 @@ func newParquet(w io.Writer, o Options) (*parquetFile, error) {
 		return nil, noCompression(o.Compression)
 	}
 	props := parquet.NewWriterProperties(parquet.WithCompression(codec), parquet.WithMaxRowGroupLength(rowGroup))
-	// The library closes a sink that can be closed; ours stays open.
-	fw, err := pqarrow.NewFileWriter(o.Schema, struct{ io.Writer }{w}, props,
+	fw, err := pqarrow.NewFileWriter(o.Schema, &sink{w: w}, props,
 		pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
 	if err != nil {
 		return nil, err
@@ -40,8 +43,30 @@ func newParquet(w io.Writer, o Options) (*parquetFile, error) {
 
 // Write goes into the row group at hand, so that small batches make no small
 // row groups.
-func (p *parquetFile) Write(rec arrow.Record) error { return p.w.WriteBuffered(rec) }
-func (p *parquetFile) Close() error                 { return p.w.Close() }
+func (p *parquetFile) Write(rec arrow.Record) error {
+	// The second also counts the pages of columns that gave up a dictionary.
+	if max(p.w.RowGroupTotalCompressedBytes(), p.w.RowGroupTotalBytesWritten()) >= groupBytes {
+		p.w.NewBufferedRowGroup()
+	}
+	return p.w.WriteBuffered(rec)
+}
+
+func (p *parquetFile) Close() error { return p.w.Close() }
+
+// sink is what the library writes to. It has no Close, which the library would
+// call. After an error it takes nothing more: the library forgets the error of
+// a row group that it ends to begin the next, and would write on behind a hole.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(b []byte) (n int, err error) {
+	if s.err == nil {
+		n, s.err = s.w.Write(b)
+	}
+	return n, s.err
+}
 
 // arrowFile writes the Arrow IPC file format.
 type arrowFile struct{ w *ipc.FileWriter }
