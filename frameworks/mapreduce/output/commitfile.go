@@ -52,6 +52,8 @@ func diskError(where string, err error) error {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
 		e.Remedy = "free space on the disk of the output folder and run: capstan retry"
+	case errors.Is(err, unix.EBUSY):
+		e.Remedy = "a mount point cannot be replaced in one step: choose a folder below it"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, unix.EROFS):
 		e.Remedy = "let the host's user write there, or choose another output folder"
 	}
@@ -62,6 +64,14 @@ func diskError(where string, err error) error {
 // "tmp" while it is filled, "old" for a result renamed away.
 func (d dest) hiddenName(job core.JobID, epoch core.Epoch, end string) string {
 	return filepath.Join(filepath.Dir(d.dir), fmt.Sprintf(".%s.%s.%d.%s.%s", filepath.Base(d.dir), job, epoch, rand.Text()[:8], end))
+}
+
+// hides reports whether name is a hiddenName of job: all of it is looked at,
+// since the folder beside ours may be called ours and a dot and more.
+func (d dest) hides(name string, job core.JobID) bool {
+	rest, ok := strings.CutPrefix(name, fmt.Sprintf(".%s.%s.", filepath.Base(d.dir), job))
+	parts := strings.Split(rest, ".")
+	return ok && len(parts) == 3 && (parts[2] == "tmp" || parts[2] == "old")
 }
 
 func (d dest) commitFiles(ctx context.Context, st Store, out spec.Output, parts []Part, m Manifest) (Manifest, error) {
@@ -264,7 +274,7 @@ func (d dest) sweep(job core.JobID) error {
 		return diskError(parent, err)
 	}
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), fmt.Sprintf(".%s.%s.", filepath.Base(d.dir), job)) {
+		if !d.hides(e.Name(), job) {
 			continue
 		}
 		name := filepath.Join(parent, e.Name())

@@ -18,8 +18,10 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
@@ -514,7 +516,7 @@ func TestChangedPart(t *testing.T) {
 // A half-replaced folder, where folders cannot be exchanged, comes back.
 func TestSweepBringsBack(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{".out.a.1.ABCDEFGH.old", ".out.a.1.IJKLMNOP.tmp", ".out.b.1.IJKLMNOP.tmp"} {
+	for _, name := range []string{".out.a.1.ABCDEFGH.old", ".out.a.1.IJKLMNOP.tmp", ".out.b.1.IJKLMNOP.tmp", ".out.a.b.1.IJKLMNOP.tmp"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -523,8 +525,64 @@ func TestSweepBringsBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 2 || left[0].Name() != ".out.b.1.IJKLMNOP.tmp" || left[1].Name() != "out" {
-		t.Error(left, err)
+	var names []string
+	for _, e := range left {
+		names = append(names, e.Name())
+	}
+	// The second is of job b, which writes to out.a.
+	if diff := cmp.Diff([]string{".out.a.b.1.IJKLMNOP.tmp", ".out.b.1.IJKLMNOP.tmp", "out"}, names); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
+// failsOnce is a disk that is full for one write.
+type failsOnce struct {
+	bytes.Buffer
+	at, n int
+}
+
+func (f *failsOnce) Write(b []byte) (int, error) {
+	if f.n++; f.n == f.at {
+		return 0, unix.ENOSPC
+	}
+	return f.Buffer.Write(b)
+}
+
+// Row groups end by their bytes as well, and a row group that could not be
+// written is an error, though others could.
+func TestParquetRowGroups(t *testing.T) {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{{Name: "b", Type: arrow.BinaryTypes.Binary}}, nil))
+	defer b.Release()
+	for i := range 20 {
+		b.Field(0).(*array.BinaryBuilder).Append(storetest.Bytes(1<<20, uint64(i)))
+	}
+	rec := b.NewRecord()
+	defer rec.Release()
+	write := func(to io.Writer) error {
+		w, err := New(to, Options{Format: "parquet", Compression: "none", Schema: rec.Schema()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			err = errors.Join(err, w.Write(rec))
+		}
+		return errors.Join(err, w.Close())
+	}
+	good := new(failsOnce)
+	if err := write(good); err != nil {
+		t.Fatal(err)
+	}
+	r, err := file.NewParquetReader(bytes.NewReader(good.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.NumRowGroups() != 2 || r.NumRows() != 60 {
+		t.Errorf("%d row groups of %d rows, want 2 of 60", r.NumRowGroups(), r.NumRows())
+	}
+	for _, at := range []int{2, good.n} { // of the first row group, and of the footer
+		if err := write(&failsOnce{at: at}); !errors.Is(err, unix.ENOSPC) {
+			t.Errorf("write %d of %d fails: %v", at, good.n, err)
+		}
 	}
 }
 
