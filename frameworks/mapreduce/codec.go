@@ -74,8 +74,17 @@ func newCodec[T any]() (*codec[T], error) {
 // the same shape, and their arguments the same memory.
 func adapt[T, U any](c *codec[U]) *codec[T] { return (*codec[T])(unsafe.Pointer(c)) }
 
+// empty is a value of no bytes. It is not nil, which an Emitter takes for no
+// value at all, and which an empty string's or slice's memory may or may not be.
+var empty = []byte{}
+
 func stringCodec() *codec[string] {
-	own := func(_ []byte, v string) ([]byte, error) { return unsafe.Slice(unsafe.StringData(v), len(v)), nil }
+	own := func(_ []byte, v string) ([]byte, error) {
+		if v == "" {
+			return empty, nil
+		}
+		return unsafe.Slice(unsafe.StringData(v), len(v)), nil
+	}
 	from := func(b []byte) (string, error) { return string(b), nil }
 	return &codec[string]{kind: work.Text, key: own, fromKey: from, shared: true,
 		bytes: own, fromBytes: from}
@@ -85,7 +94,12 @@ func bytesCodec() *codec[[]byte] {
 	from := func(b []byte) ([]byte, error) { return append([]byte{}, b...), nil }
 	return &codec[[]byte]{kind: work.Binary, fromKey: from, fromBytes: from, shared: true,
 		key:   func(_, v []byte) ([]byte, error) { return v, nil },
-		bytes: func(_, v []byte) ([]byte, error) { return v, nil }}
+		bytes: func(_, v []byte) ([]byte, error) {
+			if v == nil {
+				return empty, nil
+			}
+			return v, nil
+		}}
 }
 
 func intCodec[T int | int8 | int16 | int32 | int64]() *codec[T] {

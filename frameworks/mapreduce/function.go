@@ -37,9 +37,10 @@ type Reducer struct {
 	err  error
 }
 
-// Bad is the error of a record that cannot be processed: it goes to the
+// Bad is the error by which a map function refuses a record: it goes to the
 // dead-letter file if the document says onBadRecord: deadLetter, else it ends
-// the job.
+// the job. Of a reduce function, whose groups are no records, it is an error
+// like any other.
 func Bad(reason string) error { return badRecord(reason) }
 
 type badRecord string
