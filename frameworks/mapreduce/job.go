@@ -14,7 +14,7 @@ import (
 // The fields from Gang on are parts of the document, with its defaults;
 // command-line flags of [Main] override them.
 type Job struct {
-	Name    string // [a-z0-9-]
+	Name    string // [a-z0-9-], at most 40 bytes
 	Map     Mapper
 	Combine Reducer // keys and values as Map emits them; zero: none
 	Reduce  Reducer // zero: the map's output is the result
@@ -40,7 +40,7 @@ func (j Job) Functions() work.Registry {
 	return r
 }
 
-var names = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,48}[a-z0-9])?$`)
+var names = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
 // Validate finds what is wrong with the job apart from its input and output.
 func (j Job) Validate() error {
@@ -52,7 +52,7 @@ func (j Job) Validate() error {
 	switch {
 	case !names.MatchString(j.Name):
 		return core.Errorf(core.Invalid, "%q cannot name a job", j.Name).At("Job.Name").
-			Do("use up to 50 lower-case letters, digits and hyphens")
+			Do("use up to 40 lower-case letters, digits and hyphens")
 	case j.Map.name == "":
 		return core.Errorf(core.Invalid, "the job has no map function, or one without a name").At("Job.Map").
 			Do("set it to mapreduce.Map(name, function)")

@@ -110,6 +110,35 @@ func inOrder[T any](t *testing.T, values []T) string {
 	return strings.ReplaceAll(strings.TrimSuffix(r.Text(), "\ttrue\n"), "\ttrue\n", " ")
 }
 
+// An empty value is a value, wherever its emptiness comes from: it has its TAB.
+func TestEmptyValues(t *testing.T) {
+	texts := Map("texts", func(line string, out Emit[string, string]) error {
+		var none string
+		out("a", "")
+		out("b", none)
+		out("c", line[:0])
+		out("d", line[len(line):])
+		return nil
+	})
+	raw := Map("raw", func(line string, out Emit[string, []byte]) error {
+		out("e", nil)
+		out("f", []byte{})
+		return nil
+	})
+	for _, c := range []struct {
+		m    Mapper
+		want string
+	}{{texts, "a\t\nb\t\nc\t\nd\t\n"}, {raw, "e\t\nf\t\n"}} {
+		r, err := LocalText(t.Context(), Job{Name: "empty", Map: c.m}, "line\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Text() != c.want {
+			t.Errorf("got %q, want %q", r.Text(), c.want)
+		}
+	}
+}
+
 func TestKeysSortAsNumbers(t *testing.T) {
 	if got := inOrder(t, []int{10, -1, 9, 0, math.MinInt64}); got != "-9223372036854775808 -1 0 9 10" {
 		t.Error(got)
@@ -196,7 +225,7 @@ func TestStructsAndErrors(t *testing.T) {
 func TestValidate(t *testing.T) {
 	good := Map("m", func(string, Emit[string, int64]) error { return nil })
 	for _, j := range []Job{
-		{Name: "UPPER", Map: good}, {Name: "nomap"}, {Name: "combine", Map: good, Combine: Sum[string, int64]("s")},
+		{Name: "UPPER", Map: good}, {Name: strings.Repeat("x", 41), Map: good}, // the document's limit is 40 {Name: "nomap"}, {Name: "combine", Map: good, Combine: Sum[string, int64]("s")},
 		{Name: "types", Map: good, Reduce: Reduce("r", func(int, iter.Seq[int64], Emit[string, string]) error { return nil })},
 		{Name: "chan", Map: Map("m", func(string, Emit[string, chan int]) error { return nil })},
 	} {
