@@ -93,7 +93,7 @@ func stringCodec() *codec[string] {
 func bytesCodec() *codec[[]byte] {
 	from := func(b []byte) ([]byte, error) { return append([]byte{}, b...), nil }
 	return &codec[[]byte]{kind: work.Binary, fromKey: from, fromBytes: from, shared: true,
-		key:   func(_, v []byte) ([]byte, error) { return v, nil },
+		key: func(_, v []byte) ([]byte, error) { return v, nil },
 		bytes: func(_, v []byte) ([]byte, error) {
 			if v == nil {
 				return empty, nil

@@ -38,10 +38,10 @@ const (
 	// write goes by the keys, and fewer tasks write them fewer times.
 	DefaultSplitSize  = core.Bytes(64 << 20)
 	CombinedSplitSize = core.Bytes(256 << 20)
-	DefaultMaxRecord = core.Bytes(16 << 20)
-	DefaultAttempts  = 4
-	DefaultTimeout   = core.Duration(10 * time.Minute)
-	DefaultPreview   = 20
+	DefaultMaxRecord  = core.Bytes(16 << 20)
+	DefaultAttempts   = 4
+	DefaultTimeout    = core.Duration(10 * time.Minute)
+	DefaultPreview    = 20
 )
 
 // Parse reads a body and fills in the defaults, but for those that depend on
