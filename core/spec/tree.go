@@ -22,18 +22,28 @@ const (
 // tree is a document as a JSON value, and where each value stands.
 type tree struct {
 	value any
-	at    map[string]position // by path, "" for the document
-	count int
+	root  position
+	count int // values
+	bytes int // of keys and scalars, as often as aliases repeat them
 }
 
-// position is where a value begins, and its key, both 1-based.
+// position is where a value begins, and its key, both 1-based, and the
+// positions of what is in it.
 type position struct {
 	line, column       int
 	keyLine, keyColumn int
+	in                 map[string]*position // by key, or index in decimal
 }
 
-// key of a path in tree.at: segments joined by a byte that no key holds.
-func pathKey(path []string) string { return strings.Join(path, "\x00") }
+// child makes the position of what name names in p.
+func (p *position) child(name string) *position {
+	if p.in == nil {
+		p.in = map[string]*position{}
+	}
+	c := new(position)
+	p.in[name] = c
+	return c
+}
 
 var yamlLine = regexp.MustCompile(`line (\d+)(?:,? column (\d+))?`)
 
@@ -54,8 +64,8 @@ func read(doc []byte) (*tree, *core.Diagnostic) {
 		}
 		return nil, &core.Diagnostic{Line: second.Line, Column: second.Column, Message: "a second document begins here; one file holds one job"}
 	}
-	t := &tree{at: map[string]position{}}
-	v, fault := t.convert(&root, nil, 0)
+	t := new(tree)
+	v, fault := t.convert(&root, &t.root, nil, 0)
 	if fault != nil {
 		return nil, fault
 	}
@@ -78,29 +88,31 @@ func fault(n *yaml.Node, path []string, format string, args ...any) *core.Diagno
 	return &core.Diagnostic{Path: dotted(path), Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...)}
 }
 
-// convert makes a JSON value of n. Aliases are followed, and counted.
-func (t *tree) convert(n *yaml.Node, path []string, depth int) (any, *core.Diagnostic) {
+// convert makes a JSON value of n, and notes at where it stands. Aliases are
+// followed, and counted.
+func (t *tree) convert(n *yaml.Node, at *position, path []string, depth int) (any, *core.Diagnostic) {
 	if depth > maxDepth {
 		return nil, fault(n, path, "nested more than %d levels deep", maxDepth)
 	}
 	if t.count++; t.count > maxValues {
 		return nil, fault(n, nil, "more than %d values once aliases are followed", maxValues)
 	}
-	if _, seen := t.at[pathKey(path)]; !seen {
-		t.at[pathKey(path)] = position{line: n.Line, column: n.Column}
+	if at.line == 0 {
+		at.line, at.column = n.Line, n.Column
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
 		if len(n.Content) != 1 {
 			return nil, fault(n, path, "the document is empty")
 		}
-		return t.convert(n.Content[0], path, depth)
+		return t.convert(n.Content[0], at, path, depth)
 	case yaml.AliasNode:
-		return t.convert(n.Alias, path, depth+1)
+		return t.convert(n.Alias, at, path, depth+1)
 	case yaml.SequenceNode:
 		list := make([]any, 0, len(n.Content))
 		for i, c := range n.Content {
-			v, f := t.convert(c, extend(path, strconv.Itoa(i)), depth+1)
+			name := strconv.Itoa(i)
+			v, f := t.convert(c, at.child(name), extend(path, name), depth+1)
 			if f != nil {
 				return nil, f
 			}
@@ -108,12 +120,24 @@ func (t *tree) convert(n *yaml.Node, path []string, depth int) (any, *core.Diagn
 		}
 		return list, nil
 	case yaml.MappingNode:
-		return t.mapping(n, path, depth)
+		return t.mapping(n, at, path, depth)
+	}
+	if f := t.text(n); f != nil {
+		return nil, f
 	}
 	return scalar(n, path)
 }
 
-func (t *tree) mapping(n *yaml.Node, path []string, depth int) (any, *core.Diagnostic) {
+// text counts the bytes of a key or scalar. Without aliases they are at most
+// the document's; with them, a long one could be repeated beyond all memory.
+func (t *tree) text(n *yaml.Node) *core.Diagnostic {
+	if t.bytes += len(n.Value); t.bytes > MaxBytes {
+		return fault(n, nil, "more than %d bytes once aliases are followed", MaxBytes)
+	}
+	return nil
+}
+
+func (t *tree) mapping(n *yaml.Node, at *position, path []string, depth int) (any, *core.Diagnostic) {
 	m := make(map[string]any, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
@@ -123,9 +147,12 @@ func (t *tree) mapping(n *yaml.Node, path []string, depth int) (any, *core.Diagn
 		if _, dup := m[k.Value]; dup {
 			return nil, fault(k, extend(path, k.Value), "field %q is given twice", k.Value)
 		}
-		p := extend(path, k.Value)
-		t.at[pathKey(p)] = position{line: v.Line, column: v.Column, keyLine: k.Line, keyColumn: k.Column}
-		val, f := t.convert(v, p, depth+1)
+		if f := t.text(k); f != nil {
+			return nil, f
+		}
+		c := at.child(k.Value)
+		c.line, c.column, c.keyLine, c.keyColumn = v.Line, v.Column, k.Line, k.Column
+		val, f := t.convert(v, c, extend(path, k.Value), depth+1)
 		if f != nil {
 			return nil, f
 		}
@@ -171,17 +198,26 @@ func dotted(path []string) string { return strings.Join(path, ".") }
 
 // place fills in where path stands, or the nearest thing around it.
 func (t *tree) place(d *core.Diagnostic, path []string) {
-	for n := len(path); n >= 0; n-- {
-		if p, ok := t.at[pathKey(path[:n])]; ok {
-			d.Line, d.Column = p.line, p.column
-			return
+	p, _ := t.find(path)
+	d.Line, d.Column = p.line, p.column
+}
+
+// find is the position of path, or of the nearest thing around it and false.
+func (t *tree) find(path []string) (*position, bool) {
+	p := &t.root
+	for _, name := range path {
+		c := p.in[name]
+		if c == nil {
+			return p, false
 		}
+		p = c
 	}
+	return p, true
 }
 
 // placeKey is place, but of the key.
 func (t *tree) placeKey(d *core.Diagnostic, path []string) {
-	if p, ok := t.at[pathKey(path)]; ok && p.keyLine > 0 {
+	if p, ok := t.find(path); ok && p.keyLine > 0 {
 		d.Line, d.Column = p.keyLine, p.keyColumn
 		return
 	}
