@@ -10,8 +10,8 @@
 // # Laws
 //
 //	S1  All faults of a document are told at once, with line and column.
-//	S2  Reading is bounded: 1 MiB of text, 64 levels, 100,000 values after
-//	    aliases are followed.
+//	S2  Reading is bounded: 1 MiB of text, 64 levels, 100,000 values; 1 MiB and
+//	    100,000 values also after aliases are followed.
 //	S3  An unknown field is a fault, wherever it stands.
 //	S4  Two documents that mean the same have the same Hash.
 package spec
@@ -110,15 +110,16 @@ func decode(t *tree, source string) (*core.Spec, error) {
 		return nil, core.Errorf(core.Invalid, "%v", err).At(source)
 	}
 	fill(s)
+	// 0 is a priority of its own: the lowest.
+	if _, given := t.find([]string{"metadata", "priority"}); !given {
+		s.Metadata.Priority = 50
+	}
 	return s, nil
 }
 
 func fill(s *core.Spec) {
 	if s.Metadata.Queue == "" {
 		s.Metadata.Queue = "default"
-	}
-	if s.Metadata.Priority == 0 {
-		s.Metadata.Priority = 50
 	}
 	if s.Gang.Size == 0 {
 		s.Gang.Size = 2

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -85,6 +86,42 @@ func TestFaults(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A priority of 0 is the lowest, and not that of a document which has none.
+func TestPriorityZero(t *testing.T) {
+	for doc, want := range map[string]int{
+		good: 50,
+		strings.Replace(good, "name: a-job", "name: a-job, priority: 0", 1): 0,
+		strings.Replace(good, "name: a-job", "name: a-job, priority: 7", 1): 7,
+	} {
+		s, err := Parse([]byte(doc), "job.yaml", kinds)
+		if err != nil || s.Metadata.Priority != want {
+			t.Errorf("%v, want priority %d of %s", err, want, doc)
+		}
+	}
+}
+
+// What a document holds once its aliases are followed is bounded in bytes as
+// well as in values, and so is what it takes to note where they stand.
+func TestMemoryIsBounded(t *testing.T) {
+	long := strings.Repeat("x", 400_000)
+	for name, c := range map[string]struct{ doc, want string }{
+		"a long text": {"a: &a " + long + "\nb: [" + strings.Repeat("*a,", 50_000) + "]\n", "bytes once aliases are followed"},
+		"a long key":  {"a: &a {" + long + ": 1}\nb: [" + strings.Repeat("*a,", 40_000) + "]\n", "bytes once aliases are followed"},
+		"under a key": {long + ": [" + strings.Repeat("1,", 90_000) + "]\n", `unknown field`},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Parse([]byte(c.doc), "job.yaml", kinds)
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %.200v", name, err)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 1<<30 {
+			t.Errorf("%s: %d MiB were allocated", name, took>>20)
+		}
 	}
 }
 
