@@ -18,7 +18,7 @@ var source string
 // Render makes the page of r.
 func Render(r *result.Result) ([]byte, error) {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"size": result.Size, "seconds": seconds, "spread": spread, "name": name, "rate": func(s result.Spread) string {
+		"size": result.Size, "spread": spread, "name": name, "rate": func(s result.Spread) string {
 			if s.Most == 0 {
 				return ""
 			}
@@ -72,7 +72,7 @@ func sections(r *result.Result) []section {
 	} {
 		if g := r.Groups(w.workload); len(g) > 0 {
 			list = append(list, section{Title: w.title, Text: w.text, Groups: g,
-				Plots: []template.HTML{bars("Wall time, seconds", rows(g, func(g result.Group) result.Spread { return g.Wall }))}})
+				Plots: []template.HTML{bars(wallTitle, rows(g, func(g result.Group) result.Spread { return g.Wall }))}})
 		}
 	}
 	return list
@@ -84,20 +84,27 @@ func wordCount(groups []result.Group, bytes int64) section {
 	if single, ok := result.Fastest(groups, result.Single, bytes); ok {
 		s.Base, s.Factor, s.BaseName = single.Wall.Median, true, result.Single
 	}
-	byWall := slices.Clone(groups)
-	slices.SortStableFunc(byWall, func(a, b result.Group) int { return cmp.Compare(a.Wall.Median, b.Wall.Median) })
-	s.Plots = append(s.Plots, bars("Wall time, seconds", rows(byWall, func(g result.Group) result.Spread { return g.Wall })))
-	s.Plots = append(s.Plots, bars("MB/s per core: input over the CPU time of all processes, the user's script taken off",
-		rows(groups, func(g result.Group) result.Spread { return g.Rate })))
+	s.Plots = append(s.Plots, bars(wallTitle, ranked(groups, func(g result.Group) result.Spread { return g.Wall }, 1)))
+	s.Plots = append(s.Plots, bars("MB/s per core, longer is better: input over the CPU time of all processes, the user's script taken off",
+		ranked(groups, func(g result.Group) result.Spread { return g.Rate }, -1)))
 	ours := slices.DeleteFunc(slices.Clone(groups), func(g result.Group) bool { return g.Executors == 0 })
 	if len(ours) > 0 {
-		s.Plots = append(s.Plots, bars("MB/s per core: input over the CPU time of the executors, the user's script taken off",
-			rows(ours, func(g result.Group) result.Spread { return g.WorkerRate })))
+		s.Plots = append(s.Plots, bars("MB/s per core, longer is better: input over the CPU time of the executors alone, the user's script taken off",
+			ranked(ours, func(g result.Group) result.Spread { return g.WorkerRate }, -1)))
 	}
 	if p := cost(groups); p != "" {
 		s.Plots = append(s.Plots, p)
 	}
 	return s
+}
+
+const wallTitle = "Wall time in seconds, shorter is better"
+
+// ranked is rows, by rising medians if sign is 1 and by falling ones if -1.
+func ranked(groups []result.Group, figure func(result.Group) result.Spread, sign int) []row {
+	list := rows(groups, figure)
+	slices.SortStableFunc(list, func(a, b row) int { return sign * cmp.Compare(a.spread.Median, b.spread.Median) })
+	return list
 }
 
 func rows(groups []result.Group, figure func(result.Group) result.Spread) []row {
@@ -116,11 +123,17 @@ func name(k result.Key) string {
 	return fmt.Sprintf("%s, %s × %d", strings.TrimPrefix(k.Series, "capstan "), k.Launcher, k.Executors)
 }
 
-func seconds(v float64) string { return fmt.Sprintf("%.3g", v) }
+// figure writes a number with three digits, or all of those before the point.
+func figure(v float64) string {
+	if v >= 999.5 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
 
 func spread(s result.Spread) string {
 	if s.Most == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.3g (%.3g to %.3g)", s.Median, s.Least, s.Most)
+	return fmt.Sprintf("%s (%s to %s)", figure(s.Median), figure(s.Least), figure(s.Most))
 }

@@ -68,6 +68,14 @@ func TestPlotsEscapeNames(t *testing.T) {
 	}
 }
 
+func TestFigureHasNoExponent(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 0.0123: "0.0123", 5.278: "5.28", 152.4: "152", 999.7: "1000", 1234.5: "1234", 20000: "20000"} {
+		if got := figure(v); got != want {
+			t.Errorf("figure(%v) = %q, want %q", v, got, want)
+		}
+	}
+}
+
 func TestScaleHoldsTheMost(t *testing.T) {
 	for _, most := range []float64{0, 0.003, 0.99, 1, 1.01, 7, 35, 142, 9999} {
 		ticks := scale(most)

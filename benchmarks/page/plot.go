@@ -65,7 +65,7 @@ func bars(title string, rows []row) template.HTML {
 	c.begin(title, bottom+axisSpace)
 	for _, v := range ticks {
 		c.line(x(v), topSpace-6, x(v), bottom, "grid")
-		c.text(x(v), bottom+16, "tick", seconds(v))
+		c.text(x(v), bottom+16, "tick", figure(v))
 	}
 	for i, r := range rows {
 		y := float64(topSpace + rowHeight*i)
@@ -76,7 +76,7 @@ func bars(title string, rows []row) template.HTML {
 		c.text(labelWidth-8, y+rowHeight*0.62, "label", r.name)
 		c.add(`<rect x="%d" y="%.1f" width="%.1f" height="%d" class="%s"/>`, labelWidth, y+4, x(r.spread.Median)-labelWidth, rowHeight-8, class)
 		c.whisker(x(r.spread.Least), x(r.spread.Most), y+rowHeight/2)
-		c.text(x(r.spread.Most)+7, y+rowHeight*0.62, "value", seconds(r.spread.Median))
+		c.text(x(r.spread.Most)+7, y+rowHeight*0.62, "value", figure(r.spread.Median))
 	}
 	return c.end()
 }
@@ -89,8 +89,8 @@ func (c *canvas) whisker(from, to, y float64) {
 
 // cost draws wall time over the number of executors, with the peers as level
 // lines: where a curve falls below a line it has passed that peer. Peers more
-// than three times slower than everything of ours are left out, as they would
-// flatten the rest.
+// than three times slower than everything of ours would flatten the rest: they
+// stand in the title.
 func cost(groups []result.Group) template.HTML {
 	var counts []int
 	most := 0.0
@@ -102,10 +102,15 @@ func cost(groups []result.Group) template.HTML {
 	}
 	slices.Sort(counts)
 	counts = slices.Compact(counts)
+	title := "Wall time in seconds over the number of executors; dashed: peers"
 	var peers []result.Group
 	for _, g := range groups {
-		if g.Executors == 0 && g.Wall.Median <= 3*most {
+		switch {
+		case g.Executors > 0:
+		case g.Wall.Median <= 3*most:
 			peers = append(peers, g)
+		default:
+			title += fmt.Sprintf("; beyond the plot: %s, %s s", g.Series, figure(g.Wall.Median))
 		}
 	}
 	if len(counts) < 2 || len(peers) == 0 {
@@ -114,19 +119,19 @@ func cost(groups []result.Group) template.HTML {
 	for _, g := range peers {
 		most = max(most, g.Wall.Median)
 	}
-	return drawCost(groups, peers, counts, scale(most))
+	return drawCost(title, groups, peers, counts, scale(most))
 }
 
-func drawCost(groups, peers []result.Group, counts []int, ticks []float64) template.HTML {
+func drawCost(title string, groups, peers []result.Group, counts []int, ticks []float64) template.HTML {
 	const height, left, right = 320.0, 46.0, 270.0
 	top := ticks[len(ticks)-1]
 	y := func(v float64) float64 { return height - v/top*(height-topSpace) }
 	x := func(i int) float64 { return left + (float64(i)+0.5)*(plotWidth-left-right)/float64(len(counts)) }
 	c := new(canvas)
-	c.begin("Wall time in seconds over the number of executors; dashed: peers", height+48)
+	c.begin(title, height+48)
 	for _, v := range ticks {
 		c.line(left, y(v), plotWidth-right, y(v), "grid")
-		c.text(left-6, y(v)+4, "label", seconds(v))
+		c.text(left-6, y(v)+4, "label", figure(v))
 	}
 	for i, n := range counts {
 		c.text(x(i), height+18, "tick", fmt.Sprint(n))

@@ -22,6 +22,14 @@ func TestOf(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	for n, want := range map[int64]string{7: "7 B", 999: "999 B", 1000: "1 kB", 90e6: "90 MB", 999_400_000: "999 MB", 999_999_999: "1 GB", 25.3e9: "25.3 GB"} {
+		if got := Size(n); got != want {
+			t.Errorf("Size(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
 func sample(series string, executors int, wall float64) Sample {
 	s := Sample{Key: Key{Workload: WordCount, Series: series, Executors: executors, Bytes: 1e9}, Wall: wall, Input: 1e9, CPU: 5}
 	if executors > 0 {

@@ -49,7 +49,7 @@ func judgeWordCount(groups []Group, bytes int64) []Verdict {
 	for _, series := range []string{SparkRDD, SparkSQL} {
 		if theirs, ok := Fastest(groups, series, bytes); ok {
 			ratio := theirs.Wall.Median / ours.Wall.Median
-			v = append(v, Verdict{"Wall time of " + series + " over ours, " + size, "≥ 10×", fmt.Sprintf("%.1f×", ratio), ratio >= 10})
+			v = append(v, Verdict{"Wall time of " + series + " over the built-in's, " + size, "≥ 10×", fmt.Sprintf("%.1f×", ratio), ratio >= 10})
 		}
 	}
 	if _, ok := Fastest(groups, Single, bytes); ok {
@@ -113,7 +113,7 @@ func judgeGang(groups []Group) []Verdict {
 func Size(n int64) string {
 	f := float64(n)
 	for _, u := range []string{"B", "kB", "MB", "GB"} {
-		if f < 1000 {
+		if f < 999.5 { // above, three digits are 1,000
 			return fmt.Sprintf("%.3g %s", f, u)
 		}
 		f /= 1000
