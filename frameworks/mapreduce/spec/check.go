@@ -134,6 +134,9 @@ func (c *checker) input(b *Body) {
 	if in.Delimiter != "," && in.Format != "csv" {
 		c.add("input.delimiter", "delimiter needs format csv", "remove it, or set format: csv")
 	}
+	if strings.ContainsAny(in.Delimiter, "\"\r\n") {
+		c.add("input.delimiter", fmt.Sprintf("%q cannot stand between fields", in.Delimiter), "quotes and line ends have a meaning of their own: use another character")
+	}
 	if in.SplitSize != 0 && in.SplitSize < 64<<10 {
 		c.add("input.splitSize", fmt.Sprintf("%s is less than 64Ki", in.SplitSize), "a map task costs milliseconds: use 1Mi or more")
 	}

@@ -49,6 +49,8 @@ func TestCheck(t *testing.T) {
 			"spec.input.columns: columns need format parquet or arrow (remove it, or set the format)\n" +
 				"spec.input.delimiter: delimiter needs format csv (remove it, or set format: csv)\n" +
 				"spec.input.splitSize: 1Ki is less than 64Ki (a map task costs milliseconds: use 1Mi or more)"},
+		{`{"input":{"path":"file:///in","format":"csv","delimiter":"\""},"map":{"use":"words"},` + out + `}`,
+			`spec.input.delimiter: "\"" cannot stand between fields (quotes and line ends have a meaning of their own: use another character)`},
 		{`{` + in + `,"map":{"use":"words"},"shuffle":{"partitions":3},` + out + `}`,
 			`~spec.shuffle: has no effect without reduce (add reduce, for example {use: identity}, or remove shuffle)`},
 		{`{` + in + `,"map":{"use":"words"},"reduce":{"use":"sum"},"shuffle":{"by":"range","order":"none","partitionFields":1},` + out + `}`,
