@@ -7,6 +7,21 @@ import (
 	"sync"
 )
 
+// watched is a source that remembers its error: a library between us and it
+// may make an error of the file's content of it, in words of its own.
+type watched struct {
+	source
+	err error
+}
+
+func (w *watched) readAt(ctx context.Context, p []byte, off int64) (int, error) {
+	n, err := w.source.readAt(ctx, p, off)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
 // access lets libraries that want an io.ReaderAt read a source.
 type access struct {
 	ctx context.Context // the library's calls carry none
@@ -24,7 +39,7 @@ func (a *access) ReadAt(p []byte, off int64) (int, error) {
 			return done, err
 		}
 		if err != nil {
-			return done, errGone{err}
+			return done, err
 		}
 	}
 	return len(p), nil

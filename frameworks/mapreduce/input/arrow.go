@@ -62,9 +62,6 @@ func openArrow(ctx context.Context, src source, r Range, o Options) (recordFile,
 func (a *arrowFile) openCompressed(ctx context.Context, src source, codec string) error {
 	a.dec = new(content)
 	if err := a.dec.open(ctx, src, codec); err != nil {
-		if a.dec.err != nil {
-			return errGone{err}
-		}
 		return err
 	}
 	plain := &decoded{ctx: ctx, c: a.dec}
@@ -97,11 +94,7 @@ type decoded struct {
 }
 
 func (d *decoded) Read(p []byte) (int, error) {
-	n, err := d.c.next(d.ctx, p)
-	if err != nil && d.c.err != nil {
-		err = errGone{err}
-	}
-	return n, err
+	return d.c.next(d.ctx, p)
 }
 
 func (a *arrowFile) openFile(whole *io.SectionReader) error {

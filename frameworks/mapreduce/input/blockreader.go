@@ -292,7 +292,7 @@ func (r *BlockReader) fill(ctx context.Context) error {
 	if err == io.EOF {
 		r.eof, err = true, nil
 		if !r.zip && r.pos < r.end {
-			return shrunk(r.cur, r.pos)
+			return changed(r.cur.File, r.pos)
 		}
 	}
 	if err == nil && first && !r.zip {
@@ -320,11 +320,7 @@ func (r *BlockReader) sniff(ctx context.Context) error {
 func (r *BlockReader) broken(err error) error {
 	var gone errGone
 	if errors.As(err, &gone) {
-		var e *core.Error
-		if errors.As(err, &e) || isContext(err) {
-			return gone.error
-		}
-		return readError(r.cur.URL, r.pos, gone.error)
+		return readError(r.cur.URL, gone.error)
 	}
 	var bad *core.Error
 	if errors.As(err, &bad) {

@@ -55,7 +55,7 @@ func (m *memStore) Get(_ context.Context, path string, off, length int64) (io.Re
 	if !ok {
 		return nil, store.Info{}, store.ErrNotFound
 	}
-	return io.NopCloser(strings.NewReader(string(p[off : off+length]))), store.Info{Path: path, Size: int64(len(p))}, nil
+	return io.NopCloser(strings.NewReader(string(p[off:min(off+length, int64(len(p)))]))), store.Info{Path: path, Size: int64(len(p))}, nil
 }
 
 func TestListTable(t *testing.T) {

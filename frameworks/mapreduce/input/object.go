@@ -95,11 +95,14 @@ func (o *object) fetch(ctx context.Context, off int64) {
 }
 
 func (o *object) get(ctx context.Context, buf []byte, off int64) error {
-	r, _, err := o.store.Get(ctx, o.path, off, int64(len(buf)))
+	r, info, err := o.store.Get(ctx, o.path, off, int64(len(buf)))
 	if err != nil {
 		return err
 	}
 	defer r.Close()
+	if info.Size != o.size {
+		return changed(File{URL: "s3://" + o.path, Size: o.size}, info.Size)
+	}
 	if n, err := io.ReadFull(r, buf); err != nil {
 		return fmt.Errorf("object ended after %d of %d bytes from %d: %w", n, len(buf), off, err)
 	}

@@ -19,7 +19,7 @@ const (
 // "bucket/key".
 // A *store.Client is one.
 type Store interface {
-	// Get opens length bytes from off.
+	// Get opens length bytes from off. Info.Size is the whole object's.
 	Get(ctx context.Context, path string, off, length int64) (io.ReadCloser, store.Info, error)
 }
 

@@ -3,7 +3,6 @@ package input
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -129,11 +128,12 @@ func groupOffset(md *metadata.FileMetaData, i int) (int64, error) {
 // rowGroups cuts a Parquet file into ranges of whole row groups, each of about
 // size bytes. The ranges tile the file (law I1).
 func rowGroups(ctx context.Context, o *opener, f File, size int64) ([]Range, error) {
-	src, err := o.open(f, f.Size)
+	opened, err := o.open(f, f.Size)
 	if err != nil {
 		return nil, err
 	}
-	defer src.close()
+	defer opened.close()
+	src := &watched{source: opened}
 	cuts, err := contained(func() ([]int64, error) {
 		pf, err := file.NewParquetReader(section(ctx, src, f.Size))
 		if err != nil {
@@ -153,8 +153,8 @@ func rowGroups(ctx context.Context, o *opener, f File, size int64) ([]Range, err
 		}
 		return cuts, nil
 	})
-	if e := foreign(err); e != nil {
-		return nil, fmt.Errorf("read the row groups of %s: %w", f.URL, e)
+	if e := foreign(f, src, err); e != nil {
+		return nil, e
 	}
 	if err != nil {
 		cuts = nil // the task that reads it says what is wrong with it

@@ -137,7 +137,7 @@ func (p *planner) head(ctx context.Context, f File) ([]byte, error) {
 	head := make([]byte, len(zstdMagic))
 	n, err := src.readAt(ctx, head, 0)
 	if err != nil {
-		return nil, readError(f.URL, 0, err)
+		return nil, readError(f.URL, err)
 	}
 	return head[:n], nil
 }

@@ -28,6 +28,7 @@ type RecordReader struct {
 
 	todo []Range
 	cur  Range
+	src  *watched   // of cur; parquet, arrow
 	file recordFile // parquet, arrow; nil between files
 	row  int64
 	read int64
@@ -112,11 +113,12 @@ func (r *RecordReader) openNext(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.src = &watched{source: src}
 	f, err := contained(func() (recordFile, error) {
 		if r.o.Format == "parquet" {
-			return openParquet(ctx, src, r.cur, r.o)
+			return openParquet(ctx, r.src, r.cur, r.o)
 		}
-		return openArrow(ctx, src, r.cur, r.o)
+		return openArrow(ctx, r.src, r.cur, r.o)
 	})
 	if err != nil {
 		src.close()
@@ -139,7 +141,7 @@ func (r *RecordReader) closeFile() error {
 // broken makes the rest of the file one bad record, unless the fault is not
 // the file's.
 func (r *RecordReader) broken(err error) error {
-	if e := foreign(err); e != nil {
+	if e := foreign(r.cur.File, r.src, err); e != nil {
 		return e
 	}
 	closeErr := r.closeFile()
@@ -152,15 +154,14 @@ func (r *RecordReader) broken(err error) error {
 }
 
 // foreign returns the error that is no fault of the file's content: the
-// source's, the context's, the user's; else nil.
-func foreign(err error) error {
-	var gone errGone
+// source's, the context's, the user's; else nil. err may hide the source's.
+func foreign(f File, src *watched, err error) error {
 	var user *core.Error
 	switch {
+	case src.err != nil:
+		return readError(f.URL, src.err)
 	case asError(err, &user):
 		return user
-	case asError(err, &gone):
-		return gone.error
 	case isContext(err):
 		return err
 	}

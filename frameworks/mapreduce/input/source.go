@@ -77,15 +77,21 @@ func openError(where string, err error) error {
 	return e
 }
 
-func readError(where string, off int64, err error) error {
+// readError tells of a source's error, unless that tells of itself: the
+// context's end, and what the store says.
+func readError(where string, err error) error {
+	var own *core.Error
+	if errors.As(err, &own) || isContext(err) {
+		return err
+	}
 	return &core.Error{Kind: core.Failed, What: "input cannot be read", Where: where, Err: err,
 		Remedy: "check the disk or the store that holds it"}
 }
 
-// shrunk is the error of a file that ends before the end it had when it was
-// listed: what is gone were records.
-func shrunk(r Range, size int64) error {
-	return core.Errorf(core.Failed, "the file has %d bytes and had %d when the job was planned", size, r.Size).At(r.URL).
+// changed is the error of a file that is not of the size it had when it was
+// listed: its ranges would lose records, or cut them.
+func changed(f File, size int64) error {
+	return core.Errorf(core.Failed, "the file has %d bytes and had %d when the job was planned", size, f.Size).At(f.URL).
 		Do("let no other program write to the input while a job reads it, and submit again")
 }
 
