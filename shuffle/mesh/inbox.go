@@ -62,6 +62,9 @@ func (in *inbox) next(ctx context.Context, from int, k key) (*Message, error) {
 		}
 		if budget < 0 {
 			budget = in.spin.budget(in.polls(from))
+		} else {
+			// What is there may be of no use to us, or not fit the window.
+			budget = max(0, budget-matchLooks)
 		}
 		if !in.spin.until(&budget, func() bool { return in.arrivals.Load() != seen || in.ready(from) }) {
 			break
@@ -202,6 +205,7 @@ func (in *inbox) drain(s *source, k key) *Message {
 	for !in.full(s) {
 		m, err := s.ring.take()
 		if err != nil {
+			s.broken = true
 			s.ring.broken(err)
 			return nil
 		}
@@ -219,7 +223,8 @@ func (in *inbox) drain(s *source, k key) *Message {
 	return nil
 }
 
-func (in *inbox) full(s *source) bool { return s.held >= in.window }
+// full reports whether nothing is to be taken from s's ring now.
+func (in *inbox) full(s *source) bool { return s.held >= in.window || s.broken }
 
 // deliver hands m to whoever waits for it, or keeps it.
 func (in *inbox) deliver(m *Message) {
@@ -331,7 +336,7 @@ func (in *inbox) leave(rank int, why *PeerError) {
 // added to it.
 func (in *inbox) empty(s *source) {
 	// In a closed mesh nobody asks any more.
-	for s.ring != nil && !in.shut {
+	for s.ring != nil && !s.broken && !in.shut {
 		m, err := s.ring.take()
 		if m == nil || err != nil {
 			return

@@ -27,8 +27,8 @@ const inline = 64
 // owner takes a message's bytes back.
 type owner interface{ free(m *Message) }
 
-// Bytes is the payload. It starts at a multiple of 8, and from 64 bytes on at
-// a multiple of 64. It may be read until Release; where it came by reference it
+// Bytes is the payload. It starts at a multiple of 8, and above 64 bytes at a
+// multiple of 64. It may be read until Release; where it came by reference it
 // lies in memory that cannot be written.
 func (m *Message) Bytes() []byte { return m.data }
 

@@ -7,6 +7,7 @@ type source struct {
 	ring   ring               // nil unless frames wait to be taken
 	queues map[key][]*Message // oldest first; never empty
 	held   int                // bytes of queues that came through ring
+	broken bool               // ring makes no sense; gone will say so
 	self   bool
 	gone   *PeerError // nothing will be added to queues
 	excuse bool       // Any does without it

@@ -22,6 +22,7 @@ const (
 	maxSpin    = 1 << 14 // some 50 µs
 	spinBurst  = 64      // looks before other goroutines get their turn
 	probeEvery = 8
+	matchLooks = 32 // what a match costs, in looks
 )
 
 func (s *spinner) budget(worth bool) int {

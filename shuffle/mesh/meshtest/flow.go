@@ -46,6 +46,29 @@ func testWindow(t *testing.T, gang Make) {
 	}
 }
 
+// testOtherTag asks for a tag whose messages lie behind a full window: the call
+// waits, ends with its context, and gets its message once there is room.
+func testOtherTag(t *testing.T, gang Make) {
+	ctx, g := Deadline(t), Join(t, gang(t, 2))
+	const n = 10 << 10
+	sent := fill(t, g[0], 1, 1, n, 1<<13)
+	for _, from := range []int{0, mesh.Any} {
+		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		if _, err := g[1].Recv(short, from, 2); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("receive what was not sent: %v", err)
+		}
+		cancel()
+	}
+	var group errgroup.Group
+	group.Go(func() error { return g[0].Send(ctx, 1, 2, payload(0, 9, n)) })
+	group.Go(func() error { return expect(ctx, g[1], 0, 2, 9, n) })
+	for i := range sent {
+		must(t, expect(ctx, g[1], 0, 1, i, n))
+	}
+	must(t, group.Wait())
+	g.Close(t)
+}
+
 // testControl passes signals where messages cannot pass, in both directions.
 func testControl(t *testing.T, gang Make) {
 	ctx, g := Deadline(t), Join(t, gang(t, 2))

@@ -48,7 +48,7 @@ func Join(t testing.TB, configs []mesh.Config) Gang {
 
 // Deadline ends what hangs.
 func Deadline(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -25,6 +25,7 @@ func Run(t *testing.T, gang Make) {
 		{"Hand", testHand},
 		{"Held", testHeld},
 		{"Window", testWindow},
+		{"OtherTag", testOtherTag},
 		{"Control", testControl},
 		{"SignalWindow", testSignalWindow},
 		{"CancelRecv", testCancelRecv},
