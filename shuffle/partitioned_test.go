@@ -1,6 +1,7 @@
 package shuffle_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -573,4 +574,35 @@ func ExamplePartitionedWriter() {
 	}
 	fmt.Println(rows, "rows")
 	// Output: 3 rows
+}
+
+// TestGoldenOfScatteredRows holds the bytes of a PartitionedWriter: two runs
+// with a dictionary column, joined.
+func TestGoldenOfScatteredRows(t *testing.T) {
+	dir := t.TempDir()
+	schema := blocktest.SchemaOf(
+		&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String},
+		arrow.ListOf(arrow.PrimitiveTypes.Int32))
+	idx := commit(t, filepath.Join(dir, "object"), schema, &partition.RoundRobin{Partitions: 2}, 3, shuffle.PartitionedOptions{Budget: 1},
+		blocktest.Record(memory.DefaultAllocator, schema, 7, 0.2, 1), blocktest.Record(memory.DefaultAllocator, schema, 4, 0.2, 2))
+	got, err := os.ReadFile(filepath.Join(dir, "object"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const golden = "testdata/v2-dictionary.exchange"
+	if *rewrite {
+		if err := os.WriteFile(golden, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Fatalf("%d bytes written differ from the %d of %s: the format changed", len(got), len(want), golden)
+	}
+	if len(idx.Partitions[0].Batches) != 2 || len(idx.Partitions[0].Dictionaries) != 1 || idx.Partitions[2].Length != 0 {
+		t.Fatalf("index %+v", idx)
+	}
 }
