@@ -20,7 +20,7 @@ type spinner struct {
 const (
 	minSpin    = 1 << 12 // about what sleeping and waking cost
 	maxSpin    = 1 << 14 // some 50 µs
-	spinBurst  = 64      // looks before other goroutines get their turn
+	spinBurst  = 256     // looks before other goroutines get their turn
 	probeEvery = 8
 	matchLooks = 32 // what a match costs, in looks
 )
