@@ -61,7 +61,7 @@ type samples map[string][]float64
 // verdict compares two lines.
 type verdict struct {
 	what, ours, peer string
-	most             float64 // of ours to the peer's
+	most             float64 // of ours to the peer's; 0: no goal
 }
 
 // compare runs a list in turn and prints what it took.
@@ -90,12 +90,15 @@ func compare(ctx context.Context, what string, list []contender, verdicts []verd
 		if len(ours) == 0 || len(peer) == 0 {
 			continue
 		}
-		ratio, mark := median(ours)/median(peer), "kept"
-		if ratio > v.most {
+		ratio, mark, goal := median(ours)/median(peer), "kept", fmt.Sprintf("at most %.2f", v.most)
+		switch {
+		case v.most == 0:
+			mark, goal = "shown", "none"
+		case ratio > v.most:
 			mark = "missed"
 		}
-		fmt.Fprintf(w, "%s\t%s: %.2f of %s (best to best %.2f)\tgoal %.2f\t\t\n",
-			v.what, mark, ratio, v.peer, slices.Min(ours)/slices.Min(peer), v.most)
+		fmt.Fprintf(w, "%s\t%s: %.2f of the time of %s (best to best %.2f)\tgoal: %s\t\t\n",
+			v.what, mark, ratio, v.peer, slices.Min(ours)/slices.Min(peer), goal)
 	}
 	return w.Flush()
 }

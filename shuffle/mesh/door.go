@@ -20,6 +20,9 @@ import (
 // introduction is how long a stranger may take to say who it is.
 const introduction = 10 * time.Second
 
+// acceptPause is how long a listener in distress is left alone.
+const acceptPause = 10 * time.Millisecond
+
 // door takes the connections of higher ranks, on one listener.
 type door struct {
 	j      *joiner
@@ -45,7 +48,13 @@ func (d *door) run() {
 			return
 		}
 		if err != nil {
-			continue // what one connection suffered is not the listener's end
+			// Too many open files, for one: it may pass.
+			select {
+			case <-time.After(acceptPause):
+				continue
+			case <-d.ctx.Done():
+				return
+			}
 		}
 		select {
 		case d.slots <- struct{}{}:
