@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/shuffle/mesh/shm"
@@ -93,10 +94,20 @@ func (a *arena) alloc(ctx context.Context, w waits, n int) (*Buffer, error) {
 		if b := a.try(n); b != nil {
 			return b, nil
 		}
-		if err := w.wait(ctx, next); err != nil {
+		if err := a.wait(ctx, w, next); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// recheck is how often a call that waits for shared memory looks by itself: a
+// rank that has closed its mesh gives memory back and cannot ring.
+const recheck = 20 * time.Millisecond
+
+func (a *arena) wait(ctx context.Context, w waits, next <-chan struct{}) error {
+	look := time.AfterFunc(recheck, a.space.wake)
+	defer look.Stop()
+	return w.wait(ctx, next)
 }
 
 // try returns nil where there is no room; peers ring then when there may be.

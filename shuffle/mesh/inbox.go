@@ -389,11 +389,19 @@ func (in *inbox) discard() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for i := range in.sources {
-		for _, q := range in.sources[i].queues {
+		s := &in.sources[i]
+		for _, q := range s.queues {
 			for _, m := range q {
 				m.Release()
 			}
 		}
-		in.sources[i].queues = nil
+		s.queues = nil
+		for s.ring != nil && !s.broken {
+			m, err := s.ring.take()
+			if m == nil || err != nil {
+				break
+			}
+			m.Release()
+		}
 	}
 }

@@ -91,11 +91,11 @@ func (s *shared) send(ctx context.Context, t Tag, n int, parts [][]byte) (bool, 
 // now sends a small message if there is room for it and nothing to be said
 // against it.
 func (s *shared) now(t Tag, n int, parts [][]byte) bool {
-	if n > sharedEager || s.w.down.sealed.Load() {
+	if n > sharedEager {
 		return false
 	}
 	s.mu.Lock()
-	if s.ended {
+	if s.ended || s.w.down.sealed.Load() {
 		s.mu.Unlock()
 		return false
 	}
@@ -137,7 +137,7 @@ func (s *shared) reference(ctx context.Context, t Tag, b *Buffer) error {
 			}
 			return err
 		}
-		if err := s.w.wait(ctx, next); err != nil {
+		if err := s.mine.wait(ctx, s.w.waits, next); err != nil {
 			b.Release()
 			return err
 		}
@@ -146,14 +146,13 @@ func (s *shared) reference(ctx context.Context, t Tag, b *Buffer) error {
 
 // put appends a frame to the ring and waits for room.
 func (s *shared) put(ctx context.Context, k kind, t Tag, n int, parts [][]byte) error {
-	if err := s.w.check(); err != nil {
-		return err
-	}
 	for {
 		ok, room, err := s.try(label(k, t), n, parts)
 		switch {
 		case err == ErrClosed:
 			return err
+		case err != nil && s.w.check() != nil:
+			return s.w.check()
 		case err != nil:
 			s.w.fail(err)
 			<-s.w.down.over
@@ -173,6 +172,9 @@ func (s *shared) try(l uint64, n int, parts [][]byte) (bool, <-chan struct{}, er
 	defer s.mu.Unlock()
 	if s.ended {
 		return false, nil, ErrClosed
+	}
+	if err := s.w.check(); err != nil {
+		return false, nil, err
 	}
 	for {
 		ok, err := s.out.Put(l, n, parts)
@@ -287,8 +289,14 @@ func (s *shared) end() uint64 {
 	return s.sent
 }
 
-// has is true: what was sent before a finish lies in the ring.
-func (s *shared) has(uint64) bool { return true }
+// has is true: what was sent before a finish lies in the ring. The lock waits
+// for those who are putting something there: a peer that is told that we know
+// of its finish finds in its ring all that it must give back.
+func (s *shared) has(uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return true
+}
 
 func (s *shared) lost() { s.mine.forfeit(s) }
 

@@ -77,6 +77,29 @@ func testCloseUnblocks(t *testing.T, gang Make) {
 	g.Close(t)
 }
 
+// testLeaver closes a rank to which much was sent: its sender has all of its
+// memory back for the others.
+func testLeaver(t *testing.T, gang Make) {
+	ctx, g := Deadline(t), Join(t, gang(t, 3))
+	const n, count = 1<<20 + 1, 100
+	fill(t, g[0], 1, 1, n, count)
+	must(t, g[1].Close(ctx))
+	var group errgroup.Group
+	group.Go(func() error {
+		for i := range count {
+			if err := g[0].Send(ctx, 2, 1, payload(0, i, n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for i := range count {
+		must(t, expect(ctx, g[2], 0, 1, i, n))
+	}
+	must(t, group.Wait())
+	g.Close(t)
+}
+
 // testOutlives reads messages and buffers after both ranks are closed.
 func testOutlives(t *testing.T, gang Make) {
 	ctx, g := Deadline(t), Join(t, gang(t, 2))

@@ -32,6 +32,7 @@ func Run(t *testing.T, gang Make) {
 		{"CancelSend", testCancelSend},
 		{"CloseDrains", testCloseDrains},
 		{"CloseUnblocks", testCloseUnblocks},
+		{"Leaver", testLeaver},
 		{"Outlives", testOutlives},
 		{"Lost", testLost},
 		{"LostMidway", testLostMidway},
