@@ -34,8 +34,10 @@ func Exists(ctx context.Context, st Store, out spec.Output) error {
 		return d.replaceable()
 	case d.local():
 		return d.vacant()
-	case st == nil || replace:
+	case st == nil:
 		return nil
+	case replace:
+		return d.replaceableStore(ctx, st)
 	}
 	return d.vacantStore(ctx, st)
 }
@@ -154,6 +156,22 @@ func (d dest) vacantStore(ctx context.Context, st Store) error {
 	return nil
 }
 
+// replaceableStore is Exists for a place in the store whose result may be
+// replaced: what lies there and is no result would be mixed with ours.
+func (d dest) replaceableStore(ctx context.Context, st Store) error {
+	if _, err := ReadManifest(ctx, st, d.url); core.KindOf(err) != core.NotFound {
+		return err
+	}
+	if old, err := d.replaced(ctx, st); old != nil || err != nil {
+		return err // a crash came between its end and its successor's commit
+	}
+	err := d.vacantStore(ctx, st)
+	if core.KindOf(err) == core.Conflict {
+		return d.noResult()
+	}
+	return err
+}
+
 func (d dest) commitObjects(ctx context.Context, st Store, out spec.Output, m Manifest) (Manifest, error) {
 	bucket, _, _ := strings.Cut(d.prefix, "/")
 	if err := st.EnsureBucket(ctx, bucket); err != nil {
@@ -168,16 +186,19 @@ func (d dest) commitObjects(ctx context.Context, st Store, out spec.Output, m Ma
 	case err == nil:
 		err = d.retire(ctx, st, old)
 	case core.KindOf(err) == core.NotFound:
-		err = nil
-		if out.IfExists != "replace" {
-			err = d.vacantStore(ctx, st)
+		vacant := d.vacantStore
+		if out.IfExists == "replace" {
+			vacant = d.replaceableStore
 		}
+		err = vacant(ctx, st)
 	}
 	if err != nil && core.KindOf(err) != core.Conflict {
 		return m, err
 	}
 	// A Conflict here may be the very commit we race with: the manifest decides.
+	conflict := err
 	if err == nil {
+		conflict = d.taken()
 		err = st.Commit(ctx, d.prefix+"/"+manifestName, m.encode())
 	}
 	if errors.Is(err, store.ErrExists) || core.KindOf(err) == core.Conflict {
@@ -185,7 +206,7 @@ func (d dest) commitObjects(ctx context.Context, st Store, out spec.Output, m Ma
 		if rerr == nil && now.Job == m.Job {
 			return now, d.finish(ctx, st, now)
 		}
-		return m, d.taken()
+		return m, conflict
 	}
 	if err != nil {
 		return m, err

@@ -43,6 +43,10 @@ func (d dest) replaceable() error {
 			return nil
 		}
 	}
+	return d.noResult()
+}
+
+func (d dest) noResult() error {
 	return core.Errorf(core.Conflict, "the output exists and is not the result of a job: %s", d.url).At("spec.output.path").
 		Do("ifExists: replace replaces results only; choose another folder, or remove this one")
 }

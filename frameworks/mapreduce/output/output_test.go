@@ -304,6 +304,21 @@ func TestReplaceSparesStrangers(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "thesis.tex")); err != nil {
 		t.Error(err)
 	}
+
+	out.Path = "s3://test/home"
+	if _, err := st.Put(ctx, "test/home/thesis.tex", strings.NewReader("x"), 1, store.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Exists(ctx, st, out); core.KindOf(err) != core.Conflict || !strings.Contains(err.Error(), "not the result") {
+		t.Error(err)
+	}
+	_, err = Commit(ctx, st, out, writeParts(t, st, out, "test/jobs/a/1/"), Meta{Job: "a", Epoch: 1})
+	if core.KindOf(err) != core.Conflict || !strings.Contains(err.Error(), "not the result") {
+		t.Error(err)
+	}
+	if _, err := ReadManifest(ctx, st, out.Path); core.KindOf(err) != core.NotFound {
+		t.Error("a manifest was left among strangers:", err)
+	}
 }
 
 func TestDeadLettersAndSideFiles(t *testing.T) {
