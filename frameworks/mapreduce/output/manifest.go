@@ -157,6 +157,10 @@ func parseDest(url string) (dest, error) {
 		return dest{}, core.Errorf(core.Invalid, "%q is not a file:// or s3:// URL", url).At("spec.output.path").Do("write file:///folder or s3://bucket/folder")
 	}
 	dir = filepath.Clean(dir)
+	// A link cannot be renamed over: the result goes to where it points.
+	if target, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = target
+	}
 	if dir == "/" {
 		return dest{}, core.Errorf(core.Invalid, "the result cannot be the root folder").At("spec.output.path").Do("name a folder in it")
 	}

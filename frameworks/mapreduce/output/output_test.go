@@ -321,6 +321,34 @@ func TestReplaceSparesStrangers(t *testing.T) {
 	}
 }
 
+// A destination that is a symbolic link to a folder: its target is.
+func TestDestinationLink(t *testing.T) {
+	st := startStore(t)
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")
+	if err := errors.Join(os.Mkdir(target, 0o755), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, job := range []core.JobID{"a", "b"} { // into the empty folder, and onto a result
+		out := spec.Output{Path: "file://" + link, Format: "text", IfExists: "replace"}
+		if err := Exists(ctx, st, out); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Commit(ctx, st, out, writeParts(t, st, out, "test/jobs/"+string(job)+"/1/"), Meta{Job: job, Epoch: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if m, err := ReadManifest(ctx, st, "file://"+target); err != nil || m.Job != job {
+			t.Errorf("%+v, %v", m, err)
+		}
+	}
+	if names, err := filepath.Glob(dir + "/*"); err != nil || len(names) != 2 {
+		t.Error(names, err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is gone: %v, %v", info, err)
+	}
+}
+
 func TestDeadLettersAndSideFiles(t *testing.T) {
 	st := startStore(t)
 	dir := t.TempDir() + "/out"
