@@ -16,14 +16,7 @@ func newJSON(w io.Writer, o Options) (*jsonLines, error) {
 	if err := needSchema(o); err != nil {
 		return nil, err
 	}
-	j := new(jsonLines)
-	for i, f := range o.Schema.Fields() {
-		name := []byte{','}
-		if i == 0 {
-			name[0] = '{'
-		}
-		j.names = append(j.names, append(appendJSON(name, f.Name), ':'))
-	}
+	j := &jsonLines{names: jsonNames(o.Schema.Fields())}
 	return j, j.out.open(w, o.Compression)
 }
 

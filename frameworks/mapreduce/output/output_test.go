@@ -192,6 +192,48 @@ func readBack(t testing.TB, st *store.Client, out spec.Output) (rows []string) {
 	return rows
 }
 
+// Nested values, and those that JSON has no word for, also in slices.
+func TestNestedValues(t *testing.T) {
+	item := arrow.StructOf(arrow.Field{Name: "a b", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
+		arrow.Field{Name: "s", Type: arrow.BinaryTypes.LargeString, Nullable: true})
+	schema := arrow.NewSchema([]arrow.Field{
+		{Name: "l", Type: arrow.ListOf(item), Nullable: true},
+		{Name: "f", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
+		{Name: "m", Type: arrow.MapOf(arrow.BinaryTypes.String, arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Int8)), Nullable: true},
+		{Name: "n", Type: arrow.Null, Nullable: true},
+	}, nil)
+	rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, schema, strings.NewReader(`[
+		{"l": [{"a b": 1, "s": "skipped"}], "f": 2, "m": [], "n": null},
+		{"l": [{"a b": 1.5, "s": "q\""}, null, {"a b": "NaN", "s": null}], "f": "NaN", "m": [{"key": "k", "value": [1, 2]}], "n": null},
+		{"l": null, "f": 0.1, "m": null, "n": null},
+		{"l": [], "f": "-Inf", "m": [], "n": null}]`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rec.Release()
+	for format, want := range map[string]string{
+		"json": `{"l":[{"a b":1.5,"s":"q\""},null,{"a b":null,"s":null}],"f":null,"m":[{"key":"k","value":[1,2]}],"n":null}
+{"l":null,"f":0.1,"m":null,"n":null}
+{"l":[],"f":null,"m":[],"n":null}
+`,
+		"text": `[{"a b":1.5,"s":"q\""},null,{"a b":null,"s":null}]	NaN	[{"key":"k","value":[1,2]}]	` + "\n\t0.1\t\t\n[]\t-Inf\t[]\t\n",
+	} {
+		var b bytes.Buffer
+		w, err := New(&b, Options{Format: format, Schema: schema})
+		if err != nil {
+			t.Fatal(err)
+		}
+		slice := rec.NewSlice(1, 4)
+		if err := errors.Join(w.Write(slice), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		slice.Release()
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("%s: %s", format, diff)
+		}
+	}
+}
+
 func TestTextFastPath(t *testing.T) {
 	var b bytes.Buffer
 	w, err := NewText(&b, "")

@@ -15,7 +15,8 @@ import (
 type appender func(dst []byte, i int) []byte
 
 // textOf writes a column as text: bytes as they are, numbers in their shortest
-// exact form, anything else as Arrow does. A null is empty.
+// exact form, lists and structs as JSON, anything else as Arrow does. A null is
+// empty.
 func textOf(col arrow.Array) appender {
 	value := numberOf(col)
 	switch col := col.(type) {
@@ -27,6 +28,10 @@ func textOf(col arrow.Array) appender {
 		value = func(dst []byte, i int) []byte { return append(dst, col.Value(i)...) }
 	case *array.LargeBinary:
 		value = func(dst []byte, i int) []byte { return append(dst, col.Value(i)...) }
+	case array.ListLike, *array.Struct:
+		value = jsonOf(col)
+	case *array.Null:
+		return func(dst []byte, _ int) []byte { return dst }
 	}
 	if value == nil {
 		value = func(dst []byte, i int) []byte { return append(dst, col.ValueStr(i)...) }
@@ -72,11 +77,25 @@ func jsonOf(col arrow.Array) appender {
 			}
 			return number(dst, i)
 		}
+	case *array.Float32:
+		value = func(dst []byte, i int) []byte {
+			v := float64(c.Value(i))
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return append(dst, "null"...)
+			}
+			return strconv.AppendFloat(dst, v, 'g', -1, 32)
+		}
+	case array.ListLike:
+		value = jsonList(c)
+	case *array.Struct:
+		value = jsonStruct(c)
 	case *array.String:
 		value = func(dst []byte, i int) []byte { return appendJSON(dst, c.Value(i)) }
 	case *array.LargeString:
 		value = func(dst []byte, i int) []byte { return appendJSON(dst, c.Value(i)) }
 	case *array.Binary:
+		value = func(dst []byte, i int) []byte { return appendJSONBytes(dst, c.Value(i)) }
+	case *array.LargeBinary:
 		value = func(dst []byte, i int) []byte { return appendJSONBytes(dst, c.Value(i)) }
 	case *array.Int64, *array.Int32, *array.Uint64, *array.Boolean:
 		value = numberOf(col)
@@ -95,6 +114,53 @@ func jsonOf(col arrow.Array) appender {
 		}
 		return value(dst, i)
 	}
+}
+
+// jsonList writes lists, and maps as lists of key and value. Arrow's own way
+// panics over a NaN within.
+func jsonList(col array.ListLike) appender {
+	item := jsonOf(col.ListValues())
+	return func(dst []byte, i int) []byte {
+		from, to := col.ValueOffsets(i)
+		dst = append(dst, '[')
+		for at := from; at < to; at++ {
+			if at > from {
+				dst = append(dst, ',')
+			}
+			dst = item(dst, int(at))
+		}
+		return append(dst, ']')
+	}
+}
+
+func jsonStruct(col *array.Struct) appender {
+	fields := make([]appender, col.NumField())
+	for i := range fields {
+		fields[i] = jsonOf(col.Field(i))
+	}
+	names := jsonNames(col.DataType().(*arrow.StructType).Fields())
+	return func(dst []byte, i int) []byte {
+		if len(fields) == 0 {
+			dst = append(dst, '{')
+		}
+		for f, field := range fields {
+			dst = field(append(dst, names[f]...), i)
+		}
+		return append(dst, '}')
+	}
+}
+
+// jsonNames is what stands before each field's value: `{"a":`, `,"b":`.
+func jsonNames(fields []arrow.Field) [][]byte {
+	names := make([][]byte, len(fields))
+	for i, f := range fields {
+		name := []byte{','}
+		if i == 0 {
+			name[0] = '{'
+		}
+		names[i] = append(appendJSON(name, f.Name), ':')
+	}
+	return names
 }
 
 // appendJSON appends s as a JSON string.
