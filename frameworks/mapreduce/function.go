@@ -187,8 +187,12 @@ func (m *lineMapper[K, V]) Block(_ context.Context, b input.Block, out work.Emit
 	return nil
 }
 
-// setAside makes a bad record of a function's error, if it says so.
+// setAside makes a bad record of a function's error, if it says so. Lines made
+// of records have no file of their own: their batch's place stands for theirs.
 func setAside(c *Context, err error, file string, at int64, line string) error {
+	if file == "" {
+		file, at = c.Input()
+	}
 	var bad badRecord
 	if !errors.As(err, &bad) {
 		return fmt.Errorf("%s at byte %d: %w", file, at, err)

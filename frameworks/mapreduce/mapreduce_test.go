@@ -139,6 +139,30 @@ func TestEmptyValues(t *testing.T) {
 	}
 }
 
+// A record of a structured format that a function refuses has a place as well.
+func TestBadRecordsHaveAPlace(t *testing.T) {
+	bad := Map("bad", func(line string, out Emit[string, string]) error {
+		if strings.Contains(line, "oops") {
+			return Bad("no good")
+		}
+		return nil
+	})
+	file := filepath.Join(t.TempDir(), "f.csv")
+	if err := os.WriteFile(file, []byte("a,b\n1,2\noops,3\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, onBad := range []string{"deadLetter", "fail"} {
+		r, err := Local(t.Context(), Job{Name: "bad", Map: bad, Input: spec.Input{Format: "csv"}, OnBadRecord: onBad}, file)
+		said := fmt.Sprint(err)
+		if err == nil {
+			said = string(r.DeadLetters)
+		}
+		if !strings.Contains(said, "file://"+file) || !strings.Contains(said, "no good") {
+			t.Errorf("%s: %s", onBad, said)
+		}
+	}
+}
+
 func TestKeysSortAsNumbers(t *testing.T) {
 	if got := inOrder(t, []int{10, -1, 9, 0, math.MinInt64}); got != "-9223372036854775808 -1 0 9 10" {
 		t.Error(got)
