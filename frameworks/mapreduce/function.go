@@ -195,7 +195,7 @@ func setAside(c *Context, err error, file string, at int64, line string) error {
 	}
 	var bad badRecord
 	if !errors.As(err, &bad) {
-		return fmt.Errorf("%s at byte %d: %w", file, at, err)
+		return fmt.Errorf("%s: %w", input.Bad{File: file, Offset: at}.Where(), err)
 	}
 	return c.Bad(input.Bad{File: file, Offset: at, Length: int64(len(line)), Reason: string(bad),
 		Sample: []byte(line[:min(len(line), input.SampleSize)])})

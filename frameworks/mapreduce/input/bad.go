@@ -12,7 +12,7 @@ const SampleSize = 1 << 10
 // Bad is a record that could not be delivered, or the unreadable rest of a file.
 type Bad struct {
 	File   string // URL
-	Offset int64  // of its first byte in the (decompressed) file
+	Offset int64  // of its first byte in the (decompressed) file; -1 if that says nothing, as in Parquet
 	Length int64  // in bytes; -1 for the rest of the file
 	Line   int64  // 1-based, where the reader counts lines; else 0
 	Reason string // "longer than 16Mi", "not UTF-8 at byte 12"
@@ -21,7 +21,10 @@ type Bad struct {
 
 // Where is the record's place: "file:///a.csv at byte 120 (line 7)".
 func (b Bad) Where() string {
-	w := fmt.Sprintf("%s at byte %d", b.File, b.Offset)
+	w := b.File
+	if b.Offset >= 0 {
+		w += fmt.Sprintf(" at byte %d", b.Offset)
+	}
 	if b.Line > 0 {
 		w += fmt.Sprintf(" (line %d)", b.Line)
 	}

@@ -379,6 +379,18 @@ func TestFramesOfPzstd(t *testing.T) {
 	}
 }
 
+func TestWhere(t *testing.T) {
+	for want, b := range map[string]Bad{
+		"file:///a at byte 0":          {File: "file:///a"},
+		"file:///a at byte 7 (line 2)": {File: "file:///a", Offset: 7, Line: 2},
+		"file:///a":                    {File: "file:///a", Offset: -1},
+	} {
+		if got := b.Where(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestFileThatCannotBeOpened(t *testing.T) {
 	dir := t.TempDir()
 	ok := writeFile(t, dir, "a", []byte("a\n"))
