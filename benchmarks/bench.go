@@ -69,6 +69,10 @@ func (c Config) Validate() error {
 		return core.Errorf(core.Invalid, "%d repetitions", c.Repeat).At("--repeat").Do("at least 1")
 	case slices.ContainsFunc(c.Executors, func(n int) bool { return n < 1 }):
 		return core.Errorf(core.Invalid, "a gang has at least one executor").At("--executors")
+	case slices.Contains(c.Workloads, result.Gang) && c.GangSize < 1:
+		return core.Errorf(core.Invalid, "a gang has at least one executor").At("--gang-size")
+	case slices.Contains(c.Workloads, result.Files) && c.Files < 1:
+		return core.Errorf(core.Invalid, "%d files", c.Files).At("--files").Do("at least 1")
 	}
 	return nil
 }
@@ -91,10 +95,12 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 		return nil, err
 	}
 	b := &bench{Config: c, meter: meter.New()}
-	defer b.meter.Close()
+	defer func() {
+		b.meter.Close() // what still runs would write on
+		os.RemoveAll(b.work)
+	}()
 	b.result = &result.Result{Taken: time.Now().UTC().Truncate(time.Second), Version: c.Version, WholeCPU: b.meter.Whole()}
 	err := b.prepare(ctx)
-	defer os.RemoveAll(b.work)
 	workloads := map[string]func(context.Context) error{
 		result.WordCount: b.wordCount, result.Latency: b.latency, result.Files: b.files, result.Gang: b.gang,
 	}

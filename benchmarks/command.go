@@ -148,6 +148,10 @@ func (o *options) complete(ctx context.Context, args []string) error {
 	if o.JobSize, err = parseSize("--job-size", o.jobSize); err != nil {
 		return err
 	}
+	// Jobs name it in URLs, and programs are built from another directory.
+	if o.Cache, err = filepath.Abs(o.Cache); err != nil {
+		return err
+	}
 	if len(o.Executors) == 0 {
 		o.Executors = upTo(runtime.NumCPU())
 	}

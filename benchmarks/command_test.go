@@ -36,6 +36,8 @@ func TestCommandRefusesWhatItCannotRun(t *testing.T) {
 		{"--variants", "builtin,perl"},
 		{"--repeat", "0"},
 		{"--executors", "0"},
+		{"gang", "--gang-size", "0"},
+		{"files", "--files", "0"},
 		{"--from", "no-such.json"},
 	} {
 		_, err := execute(t, append(args, "--cache", t.TempDir(), "--out", t.TempDir())...)
@@ -92,7 +94,7 @@ func TestRunCountsTheSameInEveryWay(t *testing.T) {
 
 func TestCompleteKeepsWhatIsAskedFor(t *testing.T) {
 	o := options{sizes: []string{"90MB", "1GB"}, filesSize: "1MB", jobSize: "1MB",
-		Config: Config{Executors: []int{3}, Launchers: []string{"process"}}}
+		Config: Config{Executors: []int{3}, Launchers: []string{"process"}, Cache: "cache"}}
 	if err := o.complete(t.Context(), []string{"latency", "all"}); err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +103,9 @@ func TestCompleteKeepsWhatIsAskedFor(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int64{90e6, 1e9}, o.Sizes); diff != "" {
 		t.Error(diff)
+	}
+	if !filepath.IsAbs(o.Cache) || filepath.Base(o.Cache) != "cache" {
+		t.Errorf("the cache is %s", o.Cache)
 	}
 	if len(o.Workloads) != 4 {
 		t.Errorf("%v", o.Workloads)
