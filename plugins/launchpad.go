@@ -18,24 +18,30 @@ type launchpad struct {
 	startTimeout time.Duration
 
 	starts chan func()
+	quit   chan struct{}
 	closed sync.Once
 }
 
 func newLaunchpad(dir string, startTimeout time.Duration) *launchpad {
-	l := &launchpad{dir: dir, startTimeout: startTimeout, starts: make(chan func())}
+	l := &launchpad{dir: dir, startTimeout: startTimeout, starts: make(chan func()), quit: make(chan struct{})}
 	go func() {
 		// Never unlocked: the thread ends with this goroutine, and a thread
 		// that others run on could end at any time.
 		runtime.LockOSThread()
-		for start := range l.starts {
-			start()
+		for {
+			select {
+			case start := <-l.starts:
+				start()
+			case <-l.quit:
+				return
+			}
 		}
 	}()
 	return l
 }
 
-// close ends the thread. No start may follow.
-func (l *launchpad) close() { l.closed.Do(func() { close(l.starts) }) }
+// close ends the thread. A start that comes later is refused.
+func (l *launchpad) close() { l.closed.Do(func() { close(l.quit) }) }
 
 // plainEnv is the part of the host's environment that a plugin gets (law P7).
 func plainEnv() []string {
@@ -76,7 +82,11 @@ func (l *launchpad) newRunner(c *exec.Cmd) (*cmdRunner, error) {
 // Start implements runner.Runner.
 func (r *cmdRunner) Start(context.Context) error {
 	result := make(chan error, 1)
-	r.pad.starts <- func() { result <- r.cmd.Start() }
+	select {
+	case r.pad.starts <- func() { result <- r.cmd.Start() }:
+	case <-r.pad.quit:
+		return errClosed
+	}
 	if err := <-result; err != nil {
 		return err
 	}

@@ -253,7 +253,7 @@ func TestSilenceIsTold(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	if reason := <-down; !strings.Contains(reason.Error(), "the store ended: signal: killed") {
+	if reason := <-down; !strings.Contains(reason.Error(), "the store ended: ") {
 		t.Errorf("down: %v", reason)
 	}
 	<-up
