@@ -141,10 +141,13 @@ func (w *wire) gotOffer(t Tag, envelope []byte) (*Message, error) {
 	if w.offered[id] != nil || w.incoming[id] != nil {
 		return nil, fmt.Errorf("%w: offer %d came twice", errProtocol, id)
 	}
-	if w.void[id] {
+	switch {
+	case w.gone != nil:
+		o.finish(w.gone) // it lay in the ring of a peer that is lost
+	case w.void[id]:
 		delete(w.void, id)
 		o.finish(errWithdrawn)
-	} else {
+	default:
 		w.offered[id] = o
 	}
 	return &Message{From: w.rank, Tag: t, charge: overhead, offer: o}, nil

@@ -41,6 +41,7 @@ type wire struct {
 	once     sync.Once     // of finished
 	dead     chan struct{} // closed when the control lane has ended
 	cause    error         // why we ended the link; guarded by mu
+	gone     *PeerError    // the peer is lost; guarded by mu
 }
 
 // dataLane carries what must stay in order.
@@ -193,7 +194,7 @@ func (w *wire) gotFinish(count uint64) error {
 // settle answers a finish once all that was sent is here.
 func (w *wire) settle() {
 	w.mu.Lock()
-	ready := w.farewell && !w.complete && len(w.incoming) == 0 && w.data.has(w.count)
+	ready := w.farewell && !w.complete && w.gone == nil && len(w.incoming) == 0 && w.data.has(w.count)
 	w.complete = w.complete || ready
 	w.mu.Unlock()
 	if ready {
@@ -204,12 +205,37 @@ func (w *wire) settle() {
 
 // over ends the link because a lane has ended with err.
 func (w *wire) over(err error) {
+	pending, why := w.lose(err)
+	w.hangUp()
+	if why == nil {
+		return
+	}
+	w.down.seal(why)
+	for _, o := range pending {
+		o.finish(why)
+	}
+	w.data.lost()
+	w.m.in.leave(w.rank, why)
+}
+
+// lose notes that the peer is lost, and returns the offers that end with it;
+// nil where the peer has left in order.
+func (w *wire) lose(err error) ([]*offer, *PeerError) {
 	w.mu.Lock()
-	complete := w.complete
+	defer w.mu.Unlock()
+	if w.complete {
+		return nil, nil
+	}
 	if w.cause != nil {
 		err = w.cause
 	}
-	pending := make([]*offer, 0, len(w.incoming)+len(w.offered))
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		err = nil // a cut link says no more than that the rank is lost
+	}
+	if w.gone == nil {
+		w.gone = lost(w.rank, err)
+	}
+	var pending []*offer
 	for _, in := range w.incoming {
 		pending = append(pending, in.offer)
 	}
@@ -218,21 +244,7 @@ func (w *wire) over(err error) {
 	}
 	clear(w.incoming)
 	clear(w.offered)
-	w.mu.Unlock()
-	w.hangUp()
-	if complete {
-		return
-	}
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
-		err = nil // a cut link says no more than that the rank is lost
-	}
-	why := lost(w.rank, err)
-	w.down.seal(why)
-	for _, o := range pending {
-		o.finish(why)
-	}
-	w.data.lost()
-	w.m.in.leave(w.rank, why)
+	return pending, w.gone
 }
 
 // fail ends the link because of what the peer did; its readers see to the rest.
