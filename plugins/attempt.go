@@ -122,7 +122,7 @@ func (t *attempt) receive(ctx context.Context, m *pluginpb.FromPlugin) error {
 func (t *attempt) save(ctx context.Context, w *pluginpb.Save) {
 	saved := &pluginpb.Saved{Id: w.GetId()}
 	if err := t.host.Save(ctx, w.GetState()); err != nil {
-		saved.Error = err.Error()
+		saved.Error = text(err.Error())
 	}
 	t.send(&pluginpb.FromHost{What: &pluginpb.FromHost_Saved{Saved: saved}})
 }

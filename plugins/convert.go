@@ -4,10 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/plugins/pluginpb"
 )
+
+// text is s as protobuf takes it: a string that is not UTF-8 would end the
+// stream, and with it the attempt. The last words of a script may be anything.
+func text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // errorToWire carries the first *core.Error of the chain; any other error is
 // Internal. nil is nil.
@@ -17,7 +22,9 @@ func errorToWire(err error) *pluginpb.Error {
 	}
 	e := core.AsError(err)
 	o := core.OutcomeOf(err, core.Report{})
-	w := &pluginpb.Error{Kind: string(o.Kind), What: o.What, Where: o.Where, Remedy: o.Remedy, Detail: o.Detail}
+	w := &pluginpb.Error{
+		Kind: text(string(o.Kind)), What: text(o.What), Where: text(o.Where), Remedy: text(o.Remedy), Detail: text(o.Detail),
+	}
 	if len(e.Diagnostics) > 0 {
 		w.Diagnostics, _ = json.Marshal(e.Diagnostics) // strings and numbers always marshal
 	}
@@ -52,25 +59,25 @@ func decode(what string, data []byte, v any) error {
 func eventToWire(e core.Event) (*pluginpb.FromHost, error) {
 	switch e := e.(type) {
 	case core.GangUp:
-		w := &pluginpb.GangUp{Gang: e.Gang, Size: int32(e.Size), Resumed: e.Resumed}
+		w := &pluginpb.GangUp{Gang: text(e.Gang), Size: int32(e.Size), Resumed: e.Resumed}
 		for _, n := range e.Nodes {
-			w.Nodes = append(w.Nodes, string(n))
+			w.Nodes = append(w.Nodes, text(string(n)))
 		}
 		for _, r := range e.Lost {
 			w.Lost = append(w.Lost, int32(r))
 		}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_GangUp{GangUp: w}}, nil
 	case core.Message:
-		w := &pluginpb.Message{Gang: e.Gang, Rank: int32(e.Rank), Data: e.Data}
+		w := &pluginpb.Message{Gang: text(e.Gang), Rank: int32(e.Rank), Data: e.Data}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Message{Message: w}}, nil
 	case core.ExecutorLost:
-		w := &pluginpb.ExecutorLost{Gang: e.Gang, Rank: int32(e.Rank), Reason: e.Reason}
+		w := &pluginpb.ExecutorLost{Gang: text(e.Gang), Rank: int32(e.Rank), Reason: text(e.Reason)}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Lost{Lost: w}}, nil
 	case core.ExecutorReplaced:
-		w := &pluginpb.ExecutorReplaced{Gang: e.Gang, Rank: int32(e.Rank)}
+		w := &pluginpb.ExecutorReplaced{Gang: text(e.Gang), Rank: int32(e.Rank)}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Replaced{Replaced: w}}, nil
 	case core.CancelAsked:
-		return &pluginpb.FromHost{What: &pluginpb.FromHost_Cancel{Cancel: &pluginpb.Cancel{Reason: e.Reason}}}, nil
+		return &pluginpb.FromHost{What: &pluginpb.FromHost_Cancel{Cancel: &pluginpb.Cancel{Reason: text(e.Reason)}}}, nil
 	}
 	return nil, fmt.Errorf("event %T has no wire form", e)
 }

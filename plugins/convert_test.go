@@ -44,6 +44,39 @@ func TestErrorsCross(t *testing.T) {
 	}
 }
 
+// TestForeignTextCrosses: what scripts say is not always UTF-8, and a message
+// with such a string is refused by protobuf.
+func TestForeignTextCrosses(t *testing.T) {
+	const foreign, want = "caf\xe9", "caf\uFFFD"
+	done := doneToWire(core.Report{}, &core.Error{Kind: core.Failed, What: foreign, Where: foreign, Remedy: foreign, Detail: foreign})
+	b, err := proto.Marshal(done)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back pluginpb.FromPlugin
+	if err := proto.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	if e := core.AsError(errorFromWire(back.GetDone().GetError())); e.Kind != core.Failed || e.What != want || e.Detail != want {
+		t.Errorf("the error comes back as %+v", e)
+	}
+	for _, e := range []core.Event{
+		core.GangUp{Gang: foreign, Nodes: []core.NodeID{foreign}},
+		core.Message{Gang: foreign},
+		core.ExecutorLost{Gang: foreign, Reason: foreign},
+		core.ExecutorReplaced{Gang: foreign},
+		core.CancelAsked{Reason: foreign},
+	} {
+		m, err := eventToWire(e)
+		if err == nil {
+			_, err = proto.Marshal(m)
+		}
+		if err != nil {
+			t.Errorf("%T is lost: %v", e, err)
+		}
+	}
+}
+
 func TestSavedNilIsNotEmpty(t *testing.T) {
 	for _, saved := range [][]byte{nil, {}, []byte("x")} {
 		m, err := startToWire(&core.Attempt{Job: &core.Job{}, Saved: saved})

@@ -192,6 +192,6 @@ func (h *remoteHost) saved(w *pluginpb.Saved) {
 func (h *remoteHost) logger() *slog.Logger {
 	return executor.NewLogger(func(_ time.Time, level slog.Level, line string) {
 		// A broken stream ends the attempt, which says enough.
-		_ = h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Log{Log: &pluginpb.Log{Level: level.String(), Text: line}}})
+		_ = h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Log{Log: &pluginpb.Log{Level: level.String(), Text: text(line)}}})
 	})
 }
