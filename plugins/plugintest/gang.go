@@ -109,7 +109,13 @@ func (g *Gang) Run(ctx context.Context) (core.Report, error) {
 func (g *Gang) Cancel(reason string) { g.tell(core.CancelAsked{Reason: reason}) }
 
 // Kill ends a rank at once and tells the coordinator that it is lost.
-func (g *Gang) Kill(gang string, rank int) { g.lose(gang, rank, "killed by the test") }
+func (g *Gang) Kill(gang string, rank int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if ranks := g.gangs[gang]; rank >= 0 && rank < len(ranks) {
+		g.loseLocked(ranks[rank], "killed by the test")
+	}
+}
 
 // Replace puts a new, empty worker in a lost rank's place.
 func (g *Gang) Replace(gang string, rank int) error {
@@ -237,7 +243,9 @@ func (g *Gang) startLocked(gang string, rank, size int) *worker {
 	g.wg.Go(func() {
 		err := g.work(ctx, env)
 		if ctx.Err() == nil && err != nil {
-			g.lose(gang, rank, err.Error())
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.loseLocked(w, err.Error())
 		}
 	})
 	return w
@@ -252,16 +260,14 @@ func (g *Gang) work(ctx context.Context, env *core.Env) (err error) {
 	return g.framework.Work(ctx, env)
 }
 
-func (g *Gang) lose(gang string, rank int, reason string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	ranks := g.gangs[gang]
-	if rank >= len(ranks) || ranks[rank].lost {
+// loseLocked ends w and says so, once: its rank may have another worker by now.
+func (g *Gang) loseLocked(w *worker, reason string) {
+	if w.lost {
 		return
 	}
-	ranks[rank].lost = true
-	ranks[rank].cancel()
-	g.tellLocked(core.ExecutorLost{Gang: gang, Rank: rank, Reason: reason})
+	w.lost = true
+	w.cancel()
+	g.tellLocked(core.ExecutorLost{Gang: w.gang, Rank: w.rank, Reason: reason})
 }
 
 func (g *Gang) tell(e core.Event) {
