@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -51,6 +50,7 @@ func Loop(ctx context.Context, env *core.Env, run RunFunc) error {
 		tries: map[tryID]*attempt{},
 		slots: make(chan struct{}, body.SlotsOf(env.CPU)),
 		stuck: make(chan tryID, 1),
+		turn:  make(chan struct{}, 1),
 	}
 	stuck := false
 	defer func() {
@@ -88,7 +88,7 @@ type tryID struct {
 type attempt struct {
 	cancel context.CancelFunc
 	at     task.Progress
-	told   bool // at was sent
+	news   bool // at was not sent yet
 	timer  *time.Timer
 }
 
@@ -98,11 +98,13 @@ type loop struct {
 	slots   chan struct{}
 	running sync.WaitGroup
 	stuck   chan tryID
+	// turn is held by who answers: a try that ends while an inventory is told is
+	// in it as running, so its answer must come after all of it.
+	turn chan struct{}
 
 	mu    sync.Mutex
 	tries map[tryID]*attempt
 	done  []task.Done
-	cpu   int64 // nanoseconds of the process that a try was charged with
 }
 
 func (l *loop) take(ctx context.Context, msg []byte) error {
@@ -199,44 +201,24 @@ func head(s string, n int) string {
 	return s
 }
 
-// answer records what came of a try, then tells: a query that comes between the
-// two finds it in the inventory.
+// answer records what came of a try, then tells.
 func (l *loop) answer(ctx context.Context, id tryID, up task.Up) {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+	}
 	l.mu.Lock()
 	if t := l.tries[id]; t.timer != nil {
 		t.timer.Stop()
 	}
 	delete(l.tries, id)
 	if d := up.Done; d != nil {
-		l.charge(d)
 		l.done = append(l.done, *d)
 	}
 	l.mu.Unlock()
 	// After the end nobody listens; an error would only repeat that.
 	_ = l.send(ctx, &up)
-}
-
-// charge books the CPU time of the process since the last finished try on d,
-// unless the try measured its own. Summed over tries nothing is missing,
-// though tries that ran side by side share unevenly.
-func (l *loop) charge(d *task.Done) {
-	now := cpuNanos()
-	if d.CPUNanos == 0 {
-		d.CPUNanos = now - l.cpu
-	}
-	l.cpu = now
-}
-
-// cpuNanos is the CPU time of this process and of children it has waited for.
-func cpuNanos() int64 {
-	var sum int64
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if syscall.Getrusage(who, &u) == nil {
-			sum += u.Utime.Nano() + u.Stime.Nano()
-		}
-	}
-	return sum
 }
 
 // stop cancels a try that runs or waits here; another one is no error: its
@@ -262,7 +244,7 @@ func (l *loop) progress(id tryID, p task.Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if t := l.tries[id]; t != nil && t.at != p {
-		t.at, t.told = p, false
+		t.at, t.news = p, true
 	}
 }
 
@@ -290,8 +272,8 @@ func (l *loop) changed() []task.Progress {
 	defer l.mu.Unlock()
 	var list []task.Progress
 	for _, t := range l.tries {
-		if !t.told && (t.at.Bytes != 0 || t.at.Records != 0 || t.at.Status != "") {
-			t.told = true
+		if t.news {
+			t.news = false
 			list = append(list, t.at)
 		}
 	}
@@ -299,6 +281,12 @@ func (l *loop) changed() []task.Progress {
 }
 
 func (l *loop) inventory(ctx context.Context) error {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	l.mu.Lock()
 	done := append([]task.Done(nil), l.done...)
 	var running []task.Progress
@@ -317,8 +305,12 @@ func (l *loop) inventory(ctx context.Context) error {
 	return l.send(ctx, &task.Up{Inventory: &task.Inventory{Done: done, Running: running}})
 }
 
-// send tells the coordinator; the error is nil or that ctx ended.
+// send tells the coordinator; the error is nil or that ctx ended. What fails
+// because the executor ends is no failure of a try: it is not told.
 func (l *loop) send(ctx context.Context, up *task.Up) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	msg, err := task.Encode(up)
 	if err != nil {
 		return err

@@ -29,7 +29,9 @@ type talk struct {
 
 // listen starts a loop with slots. It must be called in a synctest bubble, where
 // a goroutine that is left behind fails the test.
-func listen(t *testing.T, slots int, run RunFunc) *talk {
+func listen(t *testing.T, slots int, run RunFunc) *talk { return listenIn(t.Context(), t, slots, run) }
+
+func listenIn(ctx context.Context, t *testing.T, slots int, run RunFunc) *talk {
 	k := &talk{t: t, inbox: make(chan []byte), said: make(chan task.Up, 1000), end: make(chan error, 1)}
 	k.env = &core.Env{
 		CPU:    1000,
@@ -46,7 +48,7 @@ func listen(t *testing.T, slots int, run RunFunc) *talk {
 			return ctx.Err()
 		},
 	}
-	go func() { k.end <- Loop(t.Context(), k.env, run) }()
+	go func() { k.end <- Loop(ctx, k.env, run) }()
 	return k
 }
 
@@ -245,29 +247,67 @@ func TestLoopBooksWhatReduceRead(t *testing.T) {
 	})
 }
 
-func TestLoopBooksCPUTimeOnce(t *testing.T) {
+// TestLoopTellsAnInventoryInOnePiece: a try that ends while the inventory that
+// lists it as running is told must answer after it. A coordinator that heard
+// the answer first would wait for a try that is over.
+func TestLoopTellsAnInventoryInOnePiece(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		k := listen(t, 1, func(ctx context.Context, run *task.Run, p func(task.Progress)) (*task.Done, *task.Failed) {
-			for begin := cpuNanos(); cpuNanos()-begin < 2e6; {
+		const last = inventoryChunk + 1
+		fail := make(chan bool)
+		k := listen(t, 2, func(ctx context.Context, run *task.Run, p func(task.Progress)) (*task.Done, *task.Failed) {
+			if run.Task.Index == last {
+				<-fail
+				return nil, &task.Failed{Err: core.Error{Kind: core.Failed, What: "no"}}
 			}
 			return finish(ctx, run, p)
 		})
-		before := cpuNanos()
-		var sum int64
-		for i := range 5 {
-			k.run(task.Map, i)
-			n := k.heard().Done.CPUNanos
-			if n < 2e6 {
-				t.Errorf("a try that took 2 ms was charged %d ns", n)
+		send := k.env.Send
+		k.env.Send = func(ctx context.Context, msg []byte) error {
+			var up task.Up
+			if err := task.Decode(msg, &up); err != nil {
+				return err
 			}
-			if i > 0 { // the first is charged with the start of the process, too
-				sum += n
+			if up.Inventory != nil && up.Inventory.More {
+				close(fail)
+				synctest.Wait()
 			}
+			return send(ctx, msg)
 		}
-		if spent := cpuNanos() - before; sum > spent {
-			t.Errorf("tries were charged %d ns of %d", sum, spent)
+		for i := range last {
+			k.run(task.Map, i)
+			k.heard()
+		}
+		k.run(task.Map, last)
+		synctest.Wait()
+		k.tell(task.Down{Query: &task.Query{}})
+		if up := k.heard(); up.Inventory == nil || !up.Inventory.More {
+			t.Fatalf("first comes %+v", up)
+		}
+		if up := k.heard(); up.Inventory == nil || len(up.Inventory.Running) != 1 {
+			t.Fatalf("then comes %+v, want the rest of the inventory", up)
+		}
+		if up := k.heard(); up.Failed == nil || up.Failed.Task.Index != last {
+			t.Fatalf("last comes %+v, want the failure", up)
 		}
 		k.close()
+	})
+}
+
+// TestLoopBlamesNoTryForItsEnd: the end of an executor is told by the host, and
+// counts less against a task than a failure.
+func TestLoopBlamesNoTryForItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		k := listenIn(ctx, t, 1, untilCancelled)
+		k.run(task.Map, 0)
+		synctest.Wait()
+		end()
+		if err := <-k.end; err != nil {
+			t.Errorf("the loop ended with %v", err)
+		}
+		if n := len(k.said); n > 0 {
+			t.Errorf("the loop said %+v at its end", (<-k.said).Failed)
+		}
 	})
 }
 
