@@ -53,7 +53,7 @@ func (m *Machine) progress(r int, p *task.Progress) {
 		if t.rank != r || t.no != p.Try {
 			continue
 		}
-		if t.at.Bytes != p.Bytes || t.at.Records != p.Records || t.at.Status != p.Status {
+		if t.at != *p {
 			t.moved = m.now
 		}
 		t.at = *p

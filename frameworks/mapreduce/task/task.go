@@ -77,6 +77,7 @@ type Progress struct {
 	Bytes   int64 // input bytes so far
 	Records int64
 	Status  string // reporter:status
+	Beats   int64  // signs of life that no count shows, so far
 }
 
 // Done is a finished try and what it made.

@@ -232,11 +232,12 @@ func (t *try) report(bytes, records int64) {
 func (t *try) alive() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.beats++
 	t.tell()
 }
 
 func (t *try) tell() {
 	if t.progress != nil {
-		t.progress(task.Progress{Task: t.run.Task, Try: t.run.Try, Bytes: t.bytes, Records: t.records, Status: t.state.statusText()})
+		t.progress(task.Progress{Task: t.run.Task, Try: t.run.Try, Bytes: t.bytes, Records: t.records, Status: t.state.statusText(), Beats: t.beats})
 	}
 }

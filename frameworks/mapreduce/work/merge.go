@@ -20,6 +20,7 @@ type run interface {
 // cursor is a place in a run. Its fields are the current pair.
 type cursor struct {
 	run    run
+	merge  *merger // nil: of none
 	order  Order
 	kind   Kind
 	rank   int // among the runs of a merge (law W2)
@@ -57,6 +58,11 @@ func (c *cursor) load() (bool, error) {
 		}
 		if err != nil {
 			return false, err
+		}
+		if c.merge != nil && c.merge.look != nil {
+			if err := c.merge.look(); err != nil {
+				return false, err
+			}
 		}
 		if rec.NumRows() == 0 {
 			continue
@@ -99,7 +105,7 @@ func contents(a *array.Binary) []byte {
 	return []byte{}
 }
 
-// Bytes is the value, for kinds Text and Binary. Valid until the run is closed.
+// Bytes is the value, for kinds Text and Binary. Valid until the next pair.
 // It is never nil: what a map emitted without a value has an empty one here.
 func (c *cursor) Bytes() []byte { return c.valueBuf[c.valueOff[c.row]:c.valueOff[c.row+1]] }
 
@@ -131,6 +137,10 @@ type merger struct {
 	losers  []*cursor // losers[0] is the winner; nil: an exhausted run
 	started bool
 	taken   int64 // pairs handed out
+	// look, if set, is called for every batch that is read; its error ends the
+	// merge. A group may be all of the input: this is where its reader tells that
+	// it is at work, and hears that nobody waits for it any more.
+	look func() error
 }
 
 // newMerger merges runs, whose ranks are their places in the list. It closes
@@ -138,7 +148,7 @@ type merger struct {
 func newMerger(runs []run, order Order, kind Kind) (*merger, error) {
 	m := &merger{}
 	for i, r := range runs {
-		m.cursors = append(m.cursors, &cursor{run: r, order: order, kind: kind, rank: i, row: -1})
+		m.cursors = append(m.cursors, &cursor{run: r, merge: m, order: order, kind: kind, rank: i, row: -1})
 	}
 	if err := m.build(); err != nil {
 		return nil, errors.Join(err, m.Close())

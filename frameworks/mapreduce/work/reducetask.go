@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
@@ -47,10 +48,13 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeReducer(ctx, r, nil))
 	}
+	report := func() { t.report(readBytes(done, m.taken), m.taken) }
+	m.look = func() error {
+		report()
+		return ctx.Err()
+	}
 	g := newGroups(m, t.plan.body.Shuffle.GroupFields, []byte(t.plan.separator))
-	err = reduceAll(ctx, r, g, sink, func() {
-		t.report(done.BytesIn*m.taken/max(done.RecordsIn, 1), m.taken)
-	})
+	err = reduceAll(ctx, r, g, sink, report)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +64,13 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	return done, nil
 }
 
-// reportEvery is how many groups pass between two reports.
-const reportEvery = 1 << 14
+// readBytes is about how many of the bytes that done reads lie in its first rows.
+func readBytes(done *task.Done, rows int64) int64 {
+	return int64(float64(done.BytesIn) * (float64(rows) / float64(max(done.RecordsIn, 1))))
+}
+
+// reportEvery is how often a reducer's progress is told.
+const reportEvery = 100 * time.Millisecond
 
 // reduceAll calls r for every group and closes it. report may be nil.
 func reduceAll(ctx context.Context, r Reducer, g *groups, out Emitter, report func()) error {
@@ -79,7 +88,11 @@ func closeReducer(ctx context.Context, r Reducer, out Emitter) error {
 }
 
 func reduceGroups(ctx context.Context, r Reducer, g *groups, out Emitter, report func()) error {
-	for n := 1; ; n++ {
+	// To look at a channel costs far less than to look at the clock, and a group
+	// takes as long as its function likes.
+	tick := time.NewTicker(reportEvery)
+	defer tick.Stop()
+	for {
 		group, err := g.next()
 		if group == nil {
 			return err
@@ -87,13 +100,15 @@ func reduceGroups(ctx context.Context, r Reducer, g *groups, out Emitter, report
 		if err := r.Reduce(ctx, group, out); err != nil {
 			return err
 		}
-		if n%reportEvery == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
 			if report != nil {
 				report()
 			}
+		default:
 		}
 	}
 }
@@ -208,7 +223,7 @@ func (t *try) mergeRound(ctx context.Context, todo []func() (run, error), round 
 	local := &shuffle.Source{Local: []string{t.state.dir}}
 	for group := range slices.Chunk(todo, fanIn) {
 		path := filepath.Join(t.state.dir, fmt.Sprintf("merge-%d-%05d.x", round, len(next)))
-		x, err := t.mergeTo(group, path)
+		x, err := t.mergeTo(ctx, group, path)
 		if err != nil {
 			return nil, err
 		}
@@ -223,7 +238,7 @@ func (t *try) mergeRound(ctx context.Context, todo []func() (run, error), round 
 	return next, nil
 }
 
-func (t *try) mergeTo(group []func() (run, error), path string) (*shuffle.Index, error) {
+func (t *try) mergeTo(ctx context.Context, group []func() (run, error), path string) (*shuffle.Index, error) {
 	runs, err := openAll(group)
 	if err != nil {
 		return nil, err
@@ -233,6 +248,10 @@ func (t *try) mergeTo(group []func() (run, error), path string) (*shuffle.Index,
 		return nil, err
 	}
 	defer m.Close()
+	m.look = func() error {
+		t.alive()
+		return ctx.Err()
+	}
 	w, err := newRunWriter(path, t.plan.exchange.Value, 1)
 	if err != nil {
 		return nil, err

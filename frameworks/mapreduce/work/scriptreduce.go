@@ -67,6 +67,7 @@ func (g *Group) appendValue(dst []byte, k Kind) []byte {
 func (r *scriptReducer) flush() error {
 	err := r.write(r.buf)
 	r.buf = r.buf[:0]
+	r.c.Alive() // it took what it was given
 	return err
 }
 
@@ -131,6 +132,7 @@ func (r *arrowReducer) flush() error {
 
 func (r *arrowReducer) send(rec arrow.Record) error {
 	err := r.w.Write(rec)
+	r.c.Alive()
 	if script.Closed(err) {
 		r.closed = true
 		return nil

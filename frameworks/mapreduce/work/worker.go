@@ -181,8 +181,8 @@ type try struct {
 	progress func(task.Progress)
 	dead     *deadLetters
 
-	mu             sync.Mutex // of progress
-	bytes, records int64
+	mu                    sync.Mutex // of progress
+	bytes, records, beats int64
 }
 
 func newTry(w *Worker, r *task.Run, progress func(task.Progress)) (*try, error) {
