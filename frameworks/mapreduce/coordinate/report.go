@@ -1,6 +1,7 @@
 package coordinate
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -60,19 +61,24 @@ func (r *Result) add(d *task.Done) {
 	}
 }
 
-// preview merges the tasks' candidates into the rows to show.
+// preview merges the tasks' candidates into the rows to show. The order is the
+// one by which a task chose them: else rows would be missing.
 func (m *Machine) preview(rows []task.PreviewRow) *core.Table {
 	p := m.cfg.Preview
 	if p == nil || len(rows) == 0 {
 		return nil
 	}
-	numbers := p.By == "value" && !slices.ContainsFunc(rows, func(r task.PreviewRow) bool { return !r.IsNum })
 	slices.SortStableFunc(rows, func(a, b task.PreviewRow) int {
 		var c int
+		keys := cmp.Or(bytes.Compare(a.Sort, b.Sort), cmp.Compare(a.Key, b.Key))
 		switch {
 		case p.By == "key":
-			c = cmp.Compare(a.Key, b.Key)
-		case numbers:
+			c = keys
+		case a.IsNum && !b.IsNum:
+			return -1
+		case b.IsNum && !a.IsNum:
+			return 1
+		case a.IsNum:
 			c = cmp.Compare(a.Num, b.Num)
 		default:
 			c = cmp.Compare(a.Value, b.Value)
@@ -80,7 +86,7 @@ func (m *Machine) preview(rows []task.PreviewRow) *core.Table {
 		if p.Order == "descending" {
 			c = -c
 		}
-		return cmp.Or(c, cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value))
+		return cmp.Or(c, keys, cmp.Compare(a.Value, b.Value))
 	})
 	if len(rows) > p.Limit {
 		rows = rows[:p.Limit]

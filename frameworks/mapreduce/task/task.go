@@ -103,6 +103,7 @@ type Done struct {
 // PreviewRow is a candidate for the report's preview.
 type PreviewRow struct {
 	Key, Value string
+	Sort       []byte  // what orders the key, where its text does not: a number's encoding
 	Num        float64 // of the value, if it is a number
 	IsNum      bool
 }

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"sort"
@@ -142,6 +143,18 @@ func TestPreview(t *testing.T) {
 	byKey := trial{body: builtinJob(`{"use":"words"}`, `{"use":"sum"}`, `,"preview":{"limit":2,"by":"key","order":"ascending"}`), text: "b c a\n"}.run(t)
 	if len(byKey.preview) != 2 || byKey.preview[0].Key != "a" || byKey.preview[1].Key != "b" {
 		t.Errorf("preview %+v", byKey.preview)
+	}
+}
+
+// TestPreviewOfNumbersAsKeys: merged by their text, 10 would come before 9.
+func TestPreviewOfNumbersAsKeys(t *testing.T) {
+	p := newPreview(&spec.Preview{Limit: 2, By: "key", Order: "ascending"}, Kinds{Int64, Int64})
+	for _, k := range []int64{100, 9, 10} {
+		p.number(AppendIntKey(nil, k), 1, 1)
+	}
+	rows := p.list()
+	if len(rows) != 2 || rows[0].Key != "9" || rows[1].Key != "10" || bytes.Compare(rows[0].Sort, rows[1].Sort) >= 0 {
+		t.Errorf("rows %+v", rows)
 	}
 }
 

@@ -77,7 +77,7 @@ func (p *preview) push(r previewRow) {
 }
 
 // compare is negative if a is shown before b. Rows with numbers come before
-// others; ties go by key.
+// others; ties go by key, then by value.
 func (p *preview) compare(a, b previewRow) int {
 	c := 0
 	switch {
@@ -98,10 +98,7 @@ func (p *preview) compare(a, b previewRow) int {
 	if p.desc {
 		c = -c
 	}
-	if c == 0 {
-		return bytes.Compare(a.key, b.key)
-	}
-	return c
+	return cmp.Or(c, bytes.Compare(a.key, b.key), bytes.Compare(a.value, b.value))
 }
 
 // list is the rows in the order to show.
@@ -115,6 +112,9 @@ func (p *preview) list() []task.PreviewRow {
 		out[i] = task.PreviewRow{
 			Key:   string(appendKeyText(nil, r.key, p.kinds.Key)),
 			Value: string(r.value), Num: r.num, IsNum: r.isNum,
+		}
+		if !p.kinds.Key.bytes() {
+			out[i].Sort = r.key
 		}
 	}
 	return out
