@@ -182,6 +182,10 @@ func (p *plan) resolveCombine(functions Registry) error {
 		if s.As == "arrow" {
 			return core.Errorf(core.Invalid, "a combiner over Arrow streams").At("as").Do("combine over lines, or drop the combiner")
 		}
+		if !p.mapped.Key.bytes() {
+			return core.Errorf(core.Invalid, "a combiner over lines writes keys as text, and the map's are of type %s", p.mapped.Key).
+				At("exec").Do("combine with a function of the program, or let the map emit text as keys")
+		}
 		p.newCombine = func(c *Context) (Reducer, error) { return newScriptReducer(c, p.exchange) }
 	case s.Program != "":
 		f, ok := functions.Reduces[s.Use]

@@ -11,6 +11,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 )
 
@@ -75,6 +76,43 @@ func TestScriptCombiner(t *testing.T) {
 		}
 		if n := got.done[0].Index.Partitions[0].Rows; n > 10000 {
 			t.Errorf("%d pairs left the map task: the combiner did not combine", n)
+		}
+	}
+}
+
+// TestScriptCombinerKeepsKeysWhole: a key of several fields comes out of the
+// combiner as it went in, so that equal keys of all maps meet in order.
+func TestScriptCombinerKeepsKeysWhole(t *testing.T) {
+	text := "a\tz\t1\na\tb\t1\na\tz\t1\na\tb\t1\na\tz\t1\na\tb\t1\n"
+	for name, mapper := range map[string]string{
+		"exec":     `{"exec":["cat"],"keyFields":2}`,
+		"identity": `{"use":"identity","with":{"keyFields":"2"}}`,
+	} {
+		body := `{"input":{"path":"file:///x"},"map":` + mapper + `,"combine":{"exec":["cat"]},"reduce":{"use":"count"},"output":{"path":"file:///y"}}`
+		if got := (trial{body: body, text: text, splits: 3}).run(t); got.text != "a\tb\t3\na\tz\t3\n" {
+			t.Errorf("%s: %q", name, got.text)
+		}
+	}
+}
+
+func TestScriptCombinerOverNumbersAsKeys(t *testing.T) {
+	body, err := spec.Parse([]byte(`{"input":{"path":"file:///x"},"map":{"program":"artifact:x/p","use":"m"},"combine":{"exec":["cat"]},"reduce":{"use":"count"},"output":{"path":"file:///y"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := Check(body, Registry{Maps: map[string]MapFunc{"m": {Out: Kinds{Int64, Text}}}})
+	if len(found) != 1 || found[0].Path != "spec.combine.exec" || found[0].Remedy == "" {
+		t.Errorf("found %+v", found)
+	}
+}
+
+// TestOutputDoesNotDependOnThePreview: lines go to the output as they are only
+// if that is how pairs would be written.
+func TestOutputDoesNotDependOnThePreview(t *testing.T) {
+	for _, more := range []string{"", `,"preview":{"limit":1}`} {
+		body := `{"input":{"path":"file:///x"},"map":{"exec":["cat"],"separator":","},"output":{"path":"file:///y"}` + more + `}`
+		if got := (trial{body: body, text: "a,1\nb\n"}).run(t); got.text != "a\t1\nb\n" {
+			t.Errorf("%s: %q", body, got.text)
 		}
 	}
 }

@@ -167,7 +167,8 @@ type lineEmitter interface {
 
 // emit emits whole lines.
 func (l lineSplitter) emit(lines []byte, out Emitter) error {
-	if whole, ok := out.(lineEmitter); ok {
+	// Between key and value of the output stands a TAB: such lines go as they are.
+	if whole, ok := out.(lineEmitter); ok && string(l.separator) == "\t" {
 		if done, err := whole.EmitLines(lines); done || err != nil {
 			return err
 		}
@@ -195,9 +196,29 @@ func (l lineSplitter) emit(lines []byte, out Emitter) error {
 	return nil
 }
 
+// keyFieldsOfMap is the number of TAB-separated fields that keys of the map
+// have: what a combiner must take for the key in what it reads, and what is
+// taken for it in what it writes.
+func keyFieldsOfMap(b *spec.Body) int {
+	if len(b.Map.Exec) > 0 {
+		if mapSeparator(b) != "\t" {
+			return 1
+		}
+		return max(1, b.Map.KeyFields)
+	}
+	n, err := arguments(b.Map.With).positive("keyFields", 1)
+	if s := b.Map.With["separator"]; err != nil || s != "" && s != "TAB" && s != "\t" {
+		return 1
+	}
+	return n
+}
+
 // takeLines is the reading side of a step over lines.
 func (c *Context) takeLines(out Emitter) func(*script.Process) error {
 	split := newLineSplitter(c.Step)
+	if c.Name == "combine" && string(split.separator) == "\t" {
+		split.fields = max(split.fields, keyFieldsOfMap(c.Body))
+	}
 	most := int(c.Body.Input.MaxRecord)
 	return func(p *script.Process) error {
 		return script.ReadLines(p, most, func(lines []byte) error {
