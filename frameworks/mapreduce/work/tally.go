@@ -39,7 +39,7 @@ type Tally struct {
 	fold  Fold
 	part  *Partitioner
 	whole bool // part goes by keyHash of the whole key
-	seed  seed // of slots: a bucket may be filled with keys whose keyHash collides
+	seed  seed // its own, so that no input can be made to collide
 
 	front  *[1 << frontBits]entry
 	credit *[1 << frontBits]uint8  // of a front entry: how many misses it outlives
@@ -111,7 +111,7 @@ func (t *Tally) Add(key []byte, v int64) {
 }
 
 func (t *Tally) addShort(lo, hi uint64, key []byte, v int64) {
-	h := keyHash.short(lo, hi, len(key))
+	h := t.seed.short(lo, hi, len(key))
 	at := h >> (64 - frontBits)
 	e := &t.front[at]
 	if e.lo == lo && e.hi == hi && e.size == uint32(len(key))+1 {
@@ -122,7 +122,7 @@ func (t *Tally) addShort(lo, hi uint64, key []byte, v int64) {
 }
 
 func (t *Tally) addLong(key []byte, v int64) {
-	lo, h := binary.LittleEndian.Uint64(key), keyHash.long(key)
+	lo, h := binary.LittleEndian.Uint64(key), t.seed.long(key)
 	at := h >> (64 - frontBits)
 	e := &t.front[at]
 	if e.lo == lo && e.hi == h && e.size == uint32(len(key))+1 && string(t.buckets[t.home[at]].long(e)) == string(key) {
@@ -143,7 +143,7 @@ func (t *Tally) hit(e *entry, at uint64, v int64) {
 // holds the place has no credit left, else in its bucket.
 func (t *Tally) miss(lo, hi, h uint64, key []byte, v int64) {
 	at := h >> (64 - frontBits)
-	b := t.bucketOf(h, key)
+	b := t.bucketOf(lo, hi, h, key)
 	ref := uint32(0)
 	if len(key) > inlineKey {
 		ref = t.keep(b, key)
@@ -168,13 +168,13 @@ func (t *Tally) miss(lo, hi, h uint64, key []byte, v int64) {
 func (t *Tally) put(key []byte, v int64) {
 	var lo, hi, h uint64
 	if len(key) > inlineKey {
-		h = keyHash.long(key)
+		h = t.seed.long(key)
 		lo, hi = binary.LittleEndian.Uint64(key), h
 	} else {
 		lo, hi = inline(key)
-		h = keyHash.short(lo, hi, len(key))
+		h = t.seed.short(lo, hi, len(key))
 	}
-	b := t.bucketOf(h, key)
+	b := t.bucketOf(lo, hi, h, key)
 	ref := uint32(0)
 	if len(key) > inlineKey {
 		ref = t.keep(b, key)
@@ -185,13 +185,13 @@ func (t *Tally) put(key []byte, v int64) {
 }
 
 // bucketOf is the bucket of a key with hash h: of its partition, and within
-// that by bits of h that choose neither partition nor place in the front.
-func (t *Tally) bucketOf(h uint64, key []byte) uint32 {
+// that by bits of h that did not choose its place in the front.
+func (t *Tally) bucketOf(lo, hi, h uint64, key []byte) uint32 {
 	p := 0
 	switch {
 	case t.part.parts == 1:
-	case t.whole:
-		p = partition.Of(h, t.part.parts)
+	case t.whole && len(key) <= inlineKey:
+		p = partition.Of(keyHash.short(lo, hi, len(key)), t.part.parts)
 	default:
 		p = t.part.Of(key)
 	}
@@ -239,7 +239,7 @@ const (
 	firstPending = 32
 	// foldFrom is the memory of a bucket, in bytes, from which on it is folded
 	// before it grows.
-	foldFrom = 256 << 10
+	foldFrom = 512 << 10
 	// maxText is more than the text of a bucket: all of it has an address.
 	maxText = 1<<32 - 1
 )
@@ -398,7 +398,7 @@ func (t *Tally) foldBucket(k *bucket) {
 	shift, mask := t.shift(), uint32(len(t.slots)-1)
 	for i := range in {
 		e := &in[i]
-		at := uint32(t.slot(k, e) >> shift)
+		at := uint32(t.slot(e) >> shift)
 		for ; t.slots[at] != 0; at = (at + 1) & mask {
 			if d := &in[t.slots[at]-1]; d.lo == e.lo && d.hi == e.hi && d.size == e.size &&
 				(e.size <= inlineKey+1 || string(k.long(d)) == string(k.long(e))) {
@@ -412,17 +412,17 @@ func (t *Tally) foldBucket(k *bucket) {
 		in[n] = *e
 		n++
 		if t.slots[at] = n; int(n) > len(t.slots)/2 {
-			t.rehash(k, in[:n])
+			t.rehash(in[:n])
 			shift, mask = t.shift(), uint32(len(t.slots)-1)
 		}
 	}
 	k.pending = in[:n]
 }
 
-// slot is the hash of the key of an entry of k among the slots. Its high bits count.
-func (t *Tally) slot(k *bucket, e *entry) uint64 {
+// slot is the hash of an entry's key. Its high bits count.
+func (t *Tally) slot(e *entry) uint64 {
 	if e.size > inlineKey+1 {
-		return t.seed.long(k.long(e))
+		return e.hi
 	}
 	return t.seed.short(e.lo, e.hi, int(e.size-1))
 }
@@ -444,11 +444,11 @@ func (t *Tally) room(n int) {
 }
 
 // rehash doubles the slots for the distinct keys found so far.
-func (t *Tally) rehash(k *bucket, distinct []entry) {
+func (t *Tally) rehash(distinct []entry) {
 	t.room(len(t.slots))
 	shift, mask := t.shift(), uint32(len(t.slots)-1)
 	for i := range distinct {
-		at := uint32(t.slot(k, &distinct[i]) >> shift)
+		at := uint32(t.slot(&distinct[i]) >> shift)
 		for t.slots[at] != 0 {
 			at = (at + 1) & mask
 		}
@@ -492,7 +492,7 @@ func (t *Tally) countSpans(p []byte, words []span) {
 		b := p[s.start : s.start+inlineKey : s.start+inlineKey]
 		m := &inlineMasks[n]
 		lo, hi := binary.LittleEndian.Uint64(b)&m[0], binary.LittleEndian.Uint64(b[8:])&m[1]
-		h := keyHash.short(lo, hi, int(n))
+		h := t.seed.short(lo, hi, int(n))
 		at := h >> (64 - frontBits)
 		e := &t.front[at]
 		if e.lo == lo && e.hi == hi && e.size == n+1 && e.acc < math.MaxInt64 {
