@@ -3,6 +3,7 @@ package framework
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -32,10 +33,11 @@ func (f *Framework) Run(ctx context.Context, a *core.Attempt, host core.Host) (c
 	}
 	defer st.Close()
 	r := run{body: body, store: st, gang: ask(a.Job, body), meta: output.Meta{Job: a.Job.ID, Epoch: a.Epoch}}
-	if report, ok := r.committedBefore(ctx, a); ok {
-		return report, nil
+	report, ok, err := r.committedBefore(ctx, a)
+	if ok || err != nil {
+		return report, err
 	}
-	report, err := coordinate.Run(ctx, coordinate.Attempt{
+	report, err = coordinate.Run(ctx, coordinate.Attempt{
 		Config:     config(body, r.gang, a.Generation),
 		Gang:       r.gang,
 		Partitions: body.PartitionsOf(r.gang.Size, r.gang.CPU),
@@ -43,7 +45,14 @@ func (f *Framework) Run(ctx context.Context, a *core.Attempt, host core.Host) (c
 		Output:     body.Output.Path,
 		Log:        a.Log,
 		List:       r.list,
-		Commit:     r.commit,
+		Commit: func(cancel context.Context, result *coordinate.Result) error {
+			if strings.HasPrefix(body.Output.Path, "s3://") {
+				// Between its manifest and its last part a result is visible and not
+				// whole: who cancels then is too late.
+				cancel = ctx
+			}
+			return r.commit(cancel, result)
+		},
 	}, host)
 	if ctx.Err() == nil {
 		// A commit that did not come to its end leaves nothing at the destination.
@@ -89,18 +98,18 @@ type run struct {
 
 // committedBefore finds the result of an earlier attempt that was fenced after
 // its commit and before the host heard of it.
-func (r *run) committedBefore(ctx context.Context, a *core.Attempt) (core.Report, bool) {
+func (r *run) committedBefore(ctx context.Context, a *core.Attempt) (core.Report, bool, error) {
 	if a.Epoch <= 1 || a.Saved != nil {
-		return core.Report{}, false
+		return core.Report{}, false, nil
 	}
 	m, ok, err := output.Committed(ctx, r.store, r.body.Output, a.Job.ID)
 	if err != nil || !ok {
-		return core.Report{}, false
+		return core.Report{}, false, err
 	}
 	return core.Report{
 		Output: r.body.Output.Path, RecordsOut: m.Rows, BytesOut: m.Bytes,
 		Notes: []string{fmt.Sprintf("attempt %d had committed the result", m.Epoch)},
-	}, true
+	}, true, nil
 }
 
 // list finds the input, after a look at the output: with the store at hand it
