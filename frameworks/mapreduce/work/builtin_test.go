@@ -192,6 +192,8 @@ func TestCheckFindsWhatDoesNotFit(t *testing.T) {
 		{builtinJob(`{"use":"grep","with":{"pattern":"("}}`, "", ""), "spec.map.with.pattern"},
 		{builtinJob(`{"use":"words"}`, `{"use":"mean"}`, `,"combine":{"use":"mean"}`), "spec.combine.use"},
 		{builtinJob(`{"use":"lines"}`, `{"use":"sum"}`, ""), "spec.reduce.use"},
+		{builtinJob(`{"use":"words"}`, `{"use":"count"}`, `,"combine":{"use":"sum"}`), "spec.reduce.use"},
+		{builtinJob(`{"use":"lines"}`, `{"use":"count"}`, `,"combine":{"use":"distinct"}`), "spec.reduce.use"},
 		{builtinJob(`{"use":"words"}`, `{"use":"top","with":{"n":"0"}}`, ""), "spec.reduce.with.n"},
 		{builtinJob(`{"use":"mine","program":"./mine"}`, "", ""), "spec.map.use"},
 	} {

@@ -38,7 +38,7 @@ type Collector struct {
 
 // combine reduces sorted pairs before they leave the map task. It calls emit
 // with keys in order.
-type combine func(ctx context.Context, g *groups, out Emitter) error
+type combine func(g *groups, out Emitter) error
 
 func floatOf(bits uint64) float64 { return math.Float64frombits(bits) }
 func bitsOf(v float64) uint64     { return math.Float64bits(v) }
@@ -179,7 +179,7 @@ func (c *Collector) store() pairStore {
 // spill writes what is stored as a run in scratch space and forgets it.
 func (c *Collector) spill() error {
 	path := c.spills.name()
-	index, err := c.writeSorted(context.Background(), path)
+	index, err := c.writeSorted(path)
 	if err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (c *Collector) Finish(ctx context.Context, path string) (*shuffle.Index, er
 	case c.loose:
 		return c.writeLoose(path)
 	default:
-		return c.writeSorted(ctx, path)
+		return c.writeSorted(path)
 	}
 	if !c.store().empty() {
 		if err := c.spill(); err != nil {
@@ -207,7 +207,7 @@ func (c *Collector) Finish(ctx context.Context, path string) (*shuffle.Index, er
 }
 
 // writeSorted sorts what is stored, writes it to path, and empties the store.
-func (c *Collector) writeSorted(ctx context.Context, path string) (*shuffle.Index, error) {
+func (c *Collector) writeSorted(path string) (*shuffle.Index, error) {
 	s := c.store()
 	sorted, ends := c.sorter.sort(s.items(c.order, c.part), c.part.parts, s.arrange, s.compare(c.order))
 	if err := c.overflowed(); err != nil {
@@ -222,7 +222,7 @@ func (c *Collector) writeSorted(ctx context.Context, path string) (*shuffle.Inde
 	for p, end := range ends {
 		r := &storeRun{store: s, todo: sorted[from:end], batch: c.batch}
 		from = end
-		if err := c.writePartition(ctx, w, p, r); err != nil {
+		if err := c.writePartition(w, p, r); err != nil {
 			return nil, err
 		}
 	}
@@ -260,7 +260,7 @@ func (c *Collector) overflowed() error {
 	return nil
 }
 
-func (c *Collector) writePartition(ctx context.Context, w *runWriter, p int, r run) error {
+func (c *Collector) writePartition(w *runWriter, p int, r run) error {
 	if c.combine == nil {
 		return w.copy(p, r)
 	}
@@ -270,7 +270,7 @@ func (c *Collector) writePartition(ctx context.Context, w *runWriter, p int, r r
 	}
 	defer m.Close()
 	w.begin(p, c.order)
-	if err := c.combine(ctx, newGroups(m, 0, nil), w); err != nil {
+	if err := c.combine(newGroups(m, 0, nil), w); err != nil {
 		return err
 	}
 	return w.flush()
@@ -293,21 +293,21 @@ func (c *Collector) mergeSpills(ctx context.Context, path string) (*shuffle.Inde
 			return nil, err
 		}
 		w.begin(p, c.order)
-		if err := errors.Join(c.mergePartition(ctx, m, w), m.Close()); err != nil {
+		if err := errors.Join(c.mergePartition(m, w), m.Close()); err != nil {
 			return nil, err
 		}
 	}
 	return w.Commit()
 }
 
-func (c *Collector) mergePartition(ctx context.Context, m *merger, w *runWriter) error {
+func (c *Collector) mergePartition(m *merger, w *runWriter) error {
 	g := newGroups(m, 0, nil)
 	var err error
 	switch {
 	case c.tally != nil:
 		err = foldGroups(c.tally.fold, g, w)
 	case c.combine != nil:
-		err = c.combine(ctx, g, w)
+		err = c.combine(g, w)
 	default:
 		err = copyGroups(g, w)
 	}

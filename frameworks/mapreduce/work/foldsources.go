@@ -9,8 +9,8 @@ import (
 )
 
 // newFolder makes the collector of a reduce task that folds what it reads.
-func (t *try) newFolder() (*Collector, error) {
-	c, err := t.newCollector()
+func (t *try) newFolder(ctx context.Context) (*Collector, error) {
+	c, err := t.newCollector(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +40,7 @@ func (t *try) foldSources(ctx context.Context, c *Collector, done *task.Done) ([
 		if lost.first == nil {
 			err = c.foldRun(r, func(n int64) {
 				rows += n
-				t.report(done.BytesIn*rows/max(done.RecordsIn, 1), rows)
+				t.report(readBytes(done, rows), rows)
 			})
 		}
 		if err := errors.Join(err, r.Close(), ctx.Err()); err != nil {

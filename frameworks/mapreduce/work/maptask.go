@@ -19,7 +19,7 @@ func (t *try) runMap(ctx context.Context) (*task.Done, error) {
 	if t.plan.newReducer == nil {
 		return t.mapToOutput(ctx)
 	}
-	c, err := t.newCollector()
+	c, err := t.newCollector(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,8 @@ func (t *try) share(ctx context.Context, path string, x *shuffle.Index) error {
 	return shuffle.Upload(ctx, t.store, path, x, t.env.Store.Prefix+"exchange/"+x.Name)
 }
 
-func (t *try) newCollector() (*Collector, error) {
+// newCollector makes the collector of a task, whose combiner runs until ctx ends.
+func (t *try) newCollector(ctx context.Context) (*Collector, error) {
 	p := t.plan
 	c := &Collector{
 		kinds:  p.exchange,
@@ -66,7 +67,7 @@ func (t *try) newCollector() (*Collector, error) {
 		c.tally, c.loose = t.pool.tally(p.fold, c.part, c.budget), p.refolds
 		return c, nil
 	}
-	if err := t.combineWith(c); err != nil {
+	if err := t.combineWith(ctx, c); err != nil {
 		return nil, err
 	}
 	if c.slots == nil {
@@ -76,7 +77,7 @@ func (t *try) newCollector() (*Collector, error) {
 }
 
 // combineWith gives the collector a combiner that is code.
-func (t *try) combineWith(c *Collector) error {
+func (t *try) combineWith(ctx context.Context, c *Collector) error {
 	p := t.plan
 	if p.newCombine == nil {
 		return nil
@@ -89,7 +90,7 @@ func (t *try) combineWith(c *Collector) error {
 		}
 		c.slots = newSlotStore(p.exchange.Value, r)
 	}
-	c.combine = func(ctx context.Context, g *groups, out Emitter) error {
+	c.combine = func(g *groups, out Emitter) error {
 		r, err := p.newCombine(step)
 		if err != nil {
 			return err

@@ -273,6 +273,11 @@ func (p *plan) reduceWith(s *spec.Step) error {
 		return err
 	}
 	combined := p.body.Combine != nil
+	if combined && b.Name == "count" && p.body.Combine.Use != "" && p.body.Combine.Program == "" &&
+		p.body.Combine.Use != "count" && p.body.Combine.Use != "identity" {
+		return core.Errorf(core.Invalid, "count would count what the combiner has left, which depends on the splits").
+			At("use").Do("combine by count as well, or drop the combiner")
+	}
 	switch {
 	case p.count && p.exchange.Value == Int64 && b.Name == "count":
 		r = wholeReduction(FoldSum) // counting counts adds them up

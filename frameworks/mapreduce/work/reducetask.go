@@ -22,7 +22,7 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	done := &task.Done{}
 	open := t.openSources
 	if t.plan.refolds {
-		c, err := t.newFolder()
+		c, err := t.newFolder(ctx)
 		if err != nil {
 			return nil, err
 		}
