@@ -34,7 +34,7 @@ func (l *ledger) end(start int64) int64 {
 }
 
 func (l *ledger) turn() {
-	now := processCPU()
+	now := max(processCPU(), l.last) // the kernel rounds the parts of the sum
 	if l.running > 0 {
 		l.share += (now - l.last) / int64(l.running)
 	}
