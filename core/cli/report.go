@@ -74,7 +74,7 @@ func (a *app) table(t *core.Table) {
 func (a *app) cost(j *core.Job, r core.Report) {
 	if r.Output != "" && j.Outcome.Kind == "" {
 		fmt.Fprintf(a.out, "result  %s  (%s rows, %s)\n", r.Output, count(r.RecordsOut), size(r.BytesOut))
-		fmt.Fprintf(a.out, "        read it: capstan store cat %s\n", r.Output)
+		fmt.Fprintf(a.out, "        read it: %s\n", a.again("store cat "+r.Output))
 	}
 	if r.BytesIn > 0 && r.Seconds > 0 {
 		cores := "cores"

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -108,9 +109,26 @@ func (a *app) printID(id core.JobID) error {
 // comeBack tells how to find a job again.
 func (a *app) comeBack(id core.JobID) {
 	a.hint("job %s goes on; come back with", id)
-	a.hint("  capstan wait %s      follow it to its end", id)
-	a.hint("  capstan logs -f %s   its log", id)
-	a.hint("  capstan cancel %s    end it", id)
+	a.hint("  %s      follow it to its end", a.again("wait "+string(id)))
+	a.hint("  %s   its log", a.again("logs -f "+string(id)))
+	a.hint("  %s    end it", a.again("cancel "+string(id)))
+}
+
+// again is a command that can be typed as it is: the program as it was called,
+// and the host of this call where that is not the usual one.
+func (a *app) again(command string) string {
+	program := "capstan"
+	if strings.ContainsRune(os.Args[0], filepath.Separator) {
+		program = os.Args[0]
+	}
+	command = program + " " + command
+	switch {
+	case a.address != "" && a.address != os.Getenv("CAPSTAN_HOST"):
+		command += " --host " + a.address
+	case a.address == "" && a.state != defaultState():
+		command += " --state " + a.state
+	}
+	return command
 }
 
 // document reads SPEC: its text, its name for messages, and the folder that
