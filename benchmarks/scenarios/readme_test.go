@@ -120,6 +120,9 @@ func TestReadmeGo(t *testing.T) {
 func TestReadmeCurl(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
+		if os.Getenv("CAPSTAN_REQUIRE_DOCKER") == "1" {
+			t.Fatal("no curl: where nothing may be missing, install it")
+		}
 		t.Skip("no curl here")
 	}
 	l := open(t, "process")
