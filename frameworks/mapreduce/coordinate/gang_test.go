@@ -242,7 +242,7 @@ func (g *gang) commit(ctx context.Context, r *coordinate.Result) error {
 		}
 	}
 	g.committed = r
-	return errors.Join(ctx.Err(), g.commitErr)
+	return errors.Join(context.Cause(ctx), g.commitErr)
 }
 
 // generate runs one generation of the coordinator.
