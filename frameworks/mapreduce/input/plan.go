@@ -21,17 +21,24 @@ const (
 // PlanOptions says how to cut.
 type PlanOptions struct {
 	SplitSize int64 // most bytes in a split; default DefaultSplitSize
-	// MinTasks is how many splits keep the cores busy, about three per core.
-	// Splits shrink towards it, but not below 1 MiB.
+	// MinTasks is how many splits keep the cores busy. Splits shrink towards it,
+	// but not below 1 MiB.
 	MinTasks int
 	// Read is how the tasks will read: Plan looks into a few CSV or JSON files
 	// for Split.Columns, and needs Read.Store for s3:// files.
 	Read Options
 }
 
-// PlanOptionsOf takes the options from a document, for a gang of cores.
+// PlanOptionsOf takes the options from a document, for a gang of cores: about
+// three splits per core, so that a slow core does not hold up the others, or one
+// where splits may be as large as those of jobs that combine. Each of their tasks
+// writes nearly the same keys, so that a second one costs more than a late core.
 func PlanOptionsOf(in spec.Input, store Store, cores int) PlanOptions {
-	return PlanOptions{SplitSize: int64(in.SplitSize), MinTasks: 3 * cores, Read: OptionsOf(in, store, nil)}
+	tasks := 3 * cores
+	if in.SplitSize >= spec.CombinedSplitSize {
+		tasks = cores
+	}
+	return PlanOptions{SplitSize: int64(in.SplitSize), MinTasks: tasks, Read: OptionsOf(in, store, nil)}
 }
 
 // Plan cuts files into splits. Files that are about to be cut are opened: for

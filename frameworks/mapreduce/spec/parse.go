@@ -37,7 +37,7 @@ const (
 	// and CombinedSplitSize is for jobs that combine: what their tasks hold and
 	// write goes by the keys, and fewer tasks write them fewer times.
 	DefaultSplitSize  = core.Bytes(64 << 20)
-	CombinedSplitSize = core.Bytes(256 << 20)
+	CombinedSplitSize = core.Bytes(512 << 20)
 	DefaultMaxRecord  = core.Bytes(16 << 20)
 	DefaultAttempts   = 4
 	DefaultTimeout    = core.Duration(10 * time.Minute)

@@ -36,7 +36,7 @@ type Input struct {
 	Header    *bool    `json:"header,omitempty"`
 	Delimiter string   `json:"delimiter,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // projection, for parquet and arrow
-	// SplitSize is the most bytes in one map task; default 64Mi, or 256Mi in a
+	// SplitSize is the most bytes in one map task; default 64Mi, or 512Mi in a
 	// job that combines.
 	SplitSize core.Bytes `json:"splitSize,omitempty"`
 	// MaxRecord is the longest record; default 16Mi. A longer one is a bad record.
