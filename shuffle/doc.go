@@ -5,21 +5,23 @@
 //
 //	producer ── PartitionedWriter ─→ one object: memory, arena or file ──→ store
 //	                   │
-//	                   └─ Index ──→ control plane ──→ consumers ── Source.Open ──→ records
+//	                   └─ Index ──→ control plane ── PlanReads ──→ consumers ── Source ──→ records
 //
 // A producer writes one object with all its partitions, one after the other.
 // [PartitionedWriter] takes records in any order and a partitioner: it gathers
 // rows within a budget of memory, then moves each value straight to its place.
 // [Writer] takes the records of one partition after the other. Commit answers
 // with an [Index], which travels in the producer's completion message; the
-// coordinator gives each consumer the slice it needs ([Index.Slice]). The
-// consumer opens its partition of every object ([Source.Open]). Open climbs a
-// ladder and takes the first rung that holds the bytes intact:
+// coordinator divides the partitions among consumers by their exact sizes
+// ([PlanReads]), and gives each the slices it needs ([Index.SliceRange]). The
+// consumer opens its partitions of every object ([Source.OpenAll]): those that
+// lie side by side are read together. A reader climbs a ladder and takes the
+// first rung that holds the bytes intact:
 //
 //	memory  this process's own ([Registry]): the records lie over the writer's image
 //	local   a file, or a segment of an arena, of this host: mapped, or read when small
-//	peer    another executor: raw bytes into a pooled buffer (package peer)
-//	store   the uploaded object: ranged GETs into a pooled buffer
+//	peer    another executor: raw bytes into pooled buffers (package peer)
+//	store   the uploaded object: ranged GETs of up to 16 MiB into pooled buffers
 //
 // How much an object must outlive is its [Durability].
 //
@@ -58,6 +60,9 @@
 //	    with the process.
 //	X8  The rows of a partition lie in the order they were written in, whatever
 //	    the budget.
+//	X9  A plan of reads depends on the indexes alone. It has each partition of
+//	    each object once; a share is neighbouring partitions of all objects, or
+//	    one partition of some neighbouring ones.
 //
 // # The file, version 2
 //
@@ -146,9 +151,8 @@
 //
 // # Left out
 //
-// Merging of objects of several tasks before upload, merging of sorted runs
-// (a partition has a batch per run; consumers merge), and reads over several
-// partitions at once. Who drops an object of a [Registry] or an arena when its
-// last consumer is done: the owner of the edge. What a writer's transforms
-// allocate is theirs and not under its budget.
+// Merging of objects of several tasks before upload, and merging of sorted runs
+// (a partition has a batch per run; consumers merge). Who drops an object of a
+// [Registry] or an arena when its last consumer is done: the owner of the edge.
+// What a writer's transforms allocate is theirs and not under its budget.
 package shuffle

@@ -102,6 +102,7 @@ type objects struct {
 	mu   sync.Mutex
 	gets int
 	fail error
+	read func(n int64) // told of every range, if set
 }
 
 func (o *objects) file(path string) string { return filepath.Join(o.dir, filepath.Base(path)) }
@@ -119,6 +120,9 @@ func (o *objects) ReadRanges(_ context.Context, path string, ranges []store.Rang
 	}
 	defer f.Close()
 	for i, r := range ranges {
+		if o.read != nil {
+			o.read(r.Len)
+		}
 		if _, err := f.ReadAt(into[i], r.Off); err != nil {
 			return err
 		}

@@ -31,6 +31,11 @@ func rowsOf(s *shuffle.Source, idx *shuffle.Index, p int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return drain(r)
+}
+
+// drain returns the rows of r, one text each, in order, and closes it.
+func drain(r *shuffle.PartitionReader) ([]string, error) {
 	defer r.Close()
 	var out []string
 	for {

@@ -45,21 +45,6 @@ func (r *Registry) Drop(name string) error {
 	return nil
 }
 
-// open returns part's bytes, or nil if the object is not here. The caller
-// releases them.
-func (r *Registry) open(idx *Index, part *Partition) (*memory.Buffer, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	buf := r.objects[idx.Name]
-	if buf == nil {
-		return nil, nil
-	}
-	if part.Length > int64(buf.Len())-part.Offset {
-		return nil, fmt.Errorf("%w: object of %d bytes in memory, index places %d at %d", ErrCorrupt, buf.Len(), part.Length, part.Offset)
-	}
-	return memory.SliceBuffer(buf, int(part.Offset), int(part.Length)), nil
-}
-
 // Buffer returns the object's bytes, retained, or nil: what a peer's server
 // offers to others.
 func (r *Registry) Buffer(name string) *memory.Buffer {

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/memory"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/capstan-run/capstan/shuffle/block"
 	"github.com/capstan-run/capstan/shuffle/store"
@@ -53,129 +52,129 @@ type Source struct {
 // idx must come from the control plane (law X5), and is held until the
 // reader is closed.
 func (s *Source) Open(ctx context.Context, idx *Index, p int) (*PartitionReader, error) {
-	part, err := idx.Partition(p)
+	readers, err := s.OpenRange(ctx, idx, p, p+1)
 	if err != nil {
 		return nil, err
 	}
-	codec, err := block.ParseCodec(part.Codec)
+	return readers[0], nil
+}
+
+// OpenRange opens the partitions lo to hi-1 of one object as [Source.Open]
+// does, and reads what lies side by side together: one request of a peer or
+// the store for up to 16 MiB, one system call for small partitions of a file.
+// Reader i is that of partition lo+i; the caller closes each of them.
+//
+// All bytes are in memory or mapped when it returns, so the range is chosen by
+// its size ([PlanReads]). A record keeps up to 16 MiB of the partitions around
+// its own. A copy that is damaged in some partitions serves the others. If a
+// partition is lost, so is the range; the error names the first such.
+func (s *Source) OpenRange(ctx context.Context, idx *Index, lo, hi int) ([]*PartitionReader, error) {
+	part, err := idx.SliceRange(lo, hi)
 	if err != nil {
-		return nil, fmt.Errorf("open partition %d of exchange object %s: %w", p, idx.Name, err)
+		return nil, err
 	}
 	schema, err := s.schemaOf(idx)
 	if err != nil {
-		return nil, fmt.Errorf("open partition %d of exchange object %s: %w", p, idx.Name, err)
+		return nil, fmt.Errorf("open partition %d of exchange object %s: %w", lo, idx.Name, err)
 	}
-	r := &PartitionReader{schema: schema, part: part, name: idx.Name, number: p, rung: RungNone}
-	if part.Length == 0 {
-		s.Metrics.opened(RungNone, 0)
-		return r, nil
+	wants := make([]want, 0, hi-lo)
+	for i := range part.Partitions {
+		if x := &part.Partitions[i]; x.Length != 0 {
+			wants = append(wants, want{number: lo + i, part: x})
+		}
 	}
-	buf, rung, err := s.climb(ctx, idx, part, p)
-	if err != nil {
+	if err := s.climb(ctx, idx, wants); err != nil {
 		return nil, err
 	}
-	defer buf.Release() // the decoder has its own hold
-	r.rung = rung
-	r.dec, err = block.NewDecoder(schema, buf, block.Packing{
-		Codec: codec, Codecs: &s.codecs, Memory: &s.pool, Dictionaries: part.Dictionaries,
+	return s.readers(schema, part, wants)
+}
+
+// readers makes the reader of each partition of x, and takes the buffers of
+// wants, those that are not empty.
+func (s *Source) readers(schema *arrow.Schema, x *Index, wants []want) ([]*PartitionReader, error) {
+	out := make([]*PartitionReader, len(x.Partitions))
+	all := make([]PartitionReader, len(x.Partitions))
+	var failed error
+	for i := range out {
+		out[i] = &all[i]
+		*out[i] = PartitionReader{schema: schema, part: &x.Partitions[i], name: x.Name, number: x.First + i, rung: RungNone}
+		if len(wants) == 0 || wants[0].number != x.First+i {
+			s.Metrics.opened(RungNone, 0)
+			continue
+		}
+		w := &wants[0]
+		wants = wants[1:]
+		if failed == nil {
+			failed = s.decoder(out[i], w)
+		}
+		w.buf.Release() // the decoder has its own hold
+	}
+	if failed != nil {
+		closeAll(out)
+		return nil, failed
+	}
+	return out, nil
+}
+
+// decoder gives r the decoder of what w holds.
+func (s *Source) decoder(r *PartitionReader, w *want) error {
+	codec, err := block.ParseCodec(w.part.Codec)
+	if err != nil {
+		return fmt.Errorf("open partition %d of exchange object %s: %w", r.number, r.name, err)
+	}
+	r.dec, err = block.NewDecoder(r.schema, w.buf, block.Packing{
+		Codec: codec, Codecs: &s.codecs, Memory: &s.pool, Dictionaries: w.part.Dictionaries,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open partition %d of exchange object %s: %w: %w", p, idx.Name, ErrCorrupt, err)
+		return fmt.Errorf("open partition %d of exchange object %s: %w: %w", r.number, r.name, ErrCorrupt, err)
 	}
-	s.Metrics.opened(r.rung, part.Length)
-	return r, nil
+	r.rung = w.rung
+	s.Metrics.opened(r.rung, w.part.Length)
+	return nil
 }
 
-// climb returns the verified bytes of part from the first rung that has them.
-func (s *Source) climb(ctx context.Context, idx *Index, part *Partition, p int) (*memory.Buffer, Rung, error) {
-	lost := &LostError{Name: idx.Name, Object: idx.Object, Partition: p}
-	try := func(where string, read func() (*memory.Buffer, error)) *memory.Buffer {
-		buf, err := read()
-		if err == nil {
-			if err = verify(buf.Bytes(), part); err == nil {
-				return buf
-			}
-			buf.Release()
-		}
-		s.Metrics.fell(errors.Is(err, ErrCorrupt))
-		lost.Rungs = append(lost.Rungs, fmt.Errorf("%s: %w", where, err))
-		return nil
+func closeAll(readers []*PartitionReader) {
+	for _, r := range readers {
+		r.Close()
 	}
-	if err := checkPlace(idx, part); err != nil {
-		lost.Rungs = append(lost.Rungs, err)
-		return nil, RungNone, lost
+}
+
+// Span is the partitions Lo to Hi-1 of one object: what a consumer reads of it.
+type Span struct {
+	Index  *Index
+	Lo, Hi int
+}
+
+// atOnce is how many objects OpenAll reads at a time: what is on its way is
+// bounded below, by the store client and by the peers.
+const atOnce = 8
+
+// OpenAll opens spans of several objects, some of them at a time, each as
+// [Source.OpenRange] does: readers[i][k] is that of partition spans[i].Lo+k.
+// After an error nothing is open; the error tells of every object that is
+// lost, so that all their producers can run again together.
+func (s *Source) OpenAll(ctx context.Context, spans []Span) ([][]*PartitionReader, error) {
+	out, errs := make([][]*PartitionReader, len(spans)), make([]error, len(spans))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i, x := range spans {
+		g.Go(func() error {
+			out[i], errs[i] = s.OpenRange(ctx, x.Index, x.Lo, x.Hi)
+			return nil // the others go on: they may be lost too
+		})
 	}
-	if s.Registry != nil {
-		if held, err := s.Registry.open(idx, part); held != nil || err != nil {
-			if buf := try("memory", func() (*memory.Buffer, error) { return held, err }); buf != nil {
-				return buf, RungMemory, nil
-			}
-		}
+	g.Wait()
+	err := errors.Join(errs...)
+	if err == nil {
+		return out, nil
 	}
-	for _, dir := range s.Local {
-		if ctx.Err() != nil {
-			return nil, RungNone, context.Cause(ctx)
-		}
-		if buf := try(dir, func() (*memory.Buffer, error) { return s.openLocal(dir, idx, part) }); buf != nil {
-			return buf, RungLocal, nil
-		}
+	for _, readers := range out {
+		closeAll(readers)
 	}
-	if s.Peers != nil {
-		if ctx.Err() != nil {
-			return nil, RungNone, context.Cause(ctx)
-		}
-		if buf := try("peer", func() (*memory.Buffer, error) { return s.ask(ctx, idx, part) }); buf != nil {
-			return buf, RungPeer, nil
-		}
-	}
-	if s.Objects != nil && idx.Object != "" {
-		buf := try("store object "+idx.Object, func() (*memory.Buffer, error) { return s.fetch(ctx, idx, part) })
-		if buf != nil {
-			return buf, RungStore, nil
-		}
-	}
-	// A reader that was told to stop knows nothing about the data.
 	if ctx.Err() != nil {
-		return nil, RungNone, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	return nil, RungNone, lost
-}
-
-// checkPlace refuses a partition that cannot lie in its object, before any
-// memory is taken for it.
-func checkPlace(idx *Index, p *Partition) error {
-	if p.Offset < 0 || p.Length < 0 || p.Length > idx.Size-p.Offset || p.Offset%block.Alignment != 0 {
-		return fmt.Errorf("%w: index places %d bytes at %d of %d", ErrCorrupt, p.Length, p.Offset, idx.Size)
-	}
-	return nil
-}
-
-func verify(b []byte, p *Partition) error {
-	if crc := crc32.Checksum(b, castagnoli); crc != p.CRC32C {
-		return fmt.Errorf("%w: checksum %08x, index says %08x", ErrCorrupt, crc, p.CRC32C)
-	}
-	return nil
-}
-
-// ask reads part from whichever peer has it into a pooled buffer.
-func (s *Source) ask(ctx context.Context, idx *Index, part *Partition) (*memory.Buffer, error) {
-	b := s.pool.get(int(part.Length))
-	if err := s.Peers.ReadRange(ctx, idx.Name, part.Offset, b); err != nil {
-		s.pool.Free(b)
-		return nil, err
-	}
-	return memory.NewBufferWithAllocator(b, &s.pool), nil
-}
-
-// fetch reads part from the store into a pooled buffer.
-func (s *Source) fetch(ctx context.Context, idx *Index, part *Partition) (*memory.Buffer, error) {
-	b := s.pool.get(int(part.Length))
-	err := s.Objects.ReadRanges(ctx, idx.Object, []store.Range{{Off: part.Offset, Len: part.Length}}, [][]byte{b})
-	if err != nil {
-		s.pool.Free(b)
-		return nil, err
-	}
-	return memory.NewBufferWithAllocator(b, &s.pool), nil
+	return nil, err
 }
 
 // schemaOf decodes idx's schema, or answers with the last one if it is the same.
