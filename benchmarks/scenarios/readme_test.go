@@ -25,7 +25,7 @@ func block(t *testing.T, text string) string {
 
 // TestReadmeBlocks knows every block of the README: a new one needs a test.
 func TestReadmeBlocks(t *testing.T) {
-	tested := []string{"make demo", "capstan run job.yaml", "errors-by-day", "script-wordcount", "mapreduce.Main", "curl --unix-socket"}
+	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "curl --unix-socket"}
 	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
 		known := false
 		for _, s := range tested {
@@ -68,10 +68,11 @@ func TestReadmeBuiltIn(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, launcher string) {
 		l := open(t, launcher)
-		l.write("log/a/b.log", "a line\nan ERROR\nanother\nERROR too\n")
-		doc := strings.Replace(block(t, "errors-by-day"), "/var/log", filepath.Join(l.dir, "log"), 1)
+		l.write("log/dpkg.log", "a line\nstatus installed a\nanother\n")
+		l.write("log/dpkg.log.1", "status half-installed b\nstatus installed b\n")
+		doc := strings.Replace(block(t, "name: installed"), "/var/log", filepath.Join(l.dir, "log"), 1)
 		l.ok("run", l.write("job.yaml", doc))
-		if out := sorted(l.ok("store", "cat", "s3://results/errors")); out != "ERROR too\nan ERROR" {
+		if out := sorted(l.ok("store", "cat", "s3://results/installed")); out != "status installed a\nstatus installed b" {
 			t.Errorf("the result is\n%s", out)
 		}
 	})

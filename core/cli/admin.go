@@ -98,6 +98,7 @@ func (a *app) nodeCommand() *cobra.Command {
 			}
 			type node struct {
 				core.Node
+				Launcher  string         `json:"launcher"`
 				Free      core.Resources `json:"free"`
 				Executors int            `json:"executors"`
 				State     string         `json:"state"`
@@ -110,10 +111,13 @@ func (a *app) nodeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			for i := range nodes {
+				nodes[i].Launcher = s.info.Launcher
+			}
 			return a.print(nodes, names, func(w io.Writer) {
 				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS\tWARM")
 				for _, n := range nodes {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\t%d of %d\n", n.ID, n.State, s.info.Launcher, n.Free.CPU, n.Capacity.CPU,
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\t%d of %d\n", n.ID, n.State, n.Launcher, n.Free.CPU, n.Capacity.CPU,
 						n.Free.Memory.Short(), n.Capacity.Memory.Short(), n.Executors, n.Warm.Ready, n.Warm.Wanted)
 				}
 			})

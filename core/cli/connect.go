@@ -105,6 +105,21 @@ type occasion struct {
 	done chan struct{} // closed when the process ended
 }
 
+// tellLauncher says what a job will run on, where the host was there before the
+// command: one that was started for the occasion has said so itself.
+func (a *app) tellLauncher(s *session) {
+	if s.own != nil {
+		return
+	}
+	if !a.quiet {
+		a.hint("host at %s; launcher %s: %s", s.Address(), s.info.Launcher, clean(s.info.LauncherWhy))
+	}
+	if a.launcher != "" && a.launcher != "auto" && a.launcher != s.info.Launcher {
+		a.hint("%s --launcher %s is for a host that this command starts; the one that is there has launcher %s",
+			a.colour(yellow, "warning:"), a.launcher, s.info.Launcher)
+	}
+}
+
 // startHost starts this binary as an occasional host and waits until it answers.
 func (a *app) startHost(ctx context.Context) (*occasion, error) {
 	exe, err := os.Executable()

@@ -124,7 +124,7 @@ func statusTable(w io.Writer, j *core.Job) {
 	row("id", string(j.ID))
 	row("kind", j.Spec.Kind)
 	row("state", string(j.State))
-	row("gang", fmt.Sprintf("%d executors of %s cpu, %s memory", j.Spec.Gang.Size, j.Spec.Gang.CPU, j.Spec.Gang.Memory))
+	row("gang", fmt.Sprintf("%s of %s cpu, %s memory", several(int64(j.Spec.Gang.Size), "executor"), j.Spec.Gang.CPU, j.Spec.Gang.Memory))
 	row("queue", fmt.Sprintf("%s, priority %d", j.Spec.Metadata.Queue, j.Spec.Metadata.Priority))
 	row("submitted", ago(j.Submitted))
 	row("took", took(*j))
@@ -132,7 +132,7 @@ func statusTable(w io.Writer, j *core.Job) {
 		row("attempt", fmt.Sprint(j.Epoch))
 	}
 	for _, s := range j.Progress.Stages {
-		row(s.Name, fmt.Sprintf("%d of %d tasks done, %d running, %d failed tries, %s of %s", s.Done, s.Tasks, s.Running, s.Failed, size(s.BytesDone), size(s.BytesTotal)))
+		row(s.Name, fmt.Sprintf("%d of %s done, %d running, %s, %s of %s", s.Done, several(int64(s.Tasks), "task"), s.Running, failedTries(s.Failed), size(s.BytesDone), size(s.BytesTotal)))
 	}
 	row("note", j.Progress.Note)
 	if o := j.Outcome; o != nil {
@@ -154,7 +154,7 @@ func (a *app) whyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := map[string]any{"text": r.Text, "blockers": r.Blockers, "remedy": r.Remedy}
+			v := map[string]any{"text": r.Text, "blockers": append([]string{}, r.Blockers...), "remedy": r.Remedy}
 			return a.print(v, r.Blockers, func(w io.Writer) { fmt.Fprintln(w, cleanLines(r.Text)) })
 		}),
 	}

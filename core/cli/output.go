@@ -128,6 +128,21 @@ func count(n int64) string {
 	return s
 }
 
+// several writes a number of things: "1 row", "2,000 rows".
+func several(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + one + "s"
+}
+
+func failedTries(n int) string {
+	if n == 1 {
+		return "1 failed try"
+	}
+	return fmt.Sprintf("%d failed tries", n)
+}
+
 // span writes a time for people: "1.2s", "3m12s".
 func span(d time.Duration) string {
 	switch {

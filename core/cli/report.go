@@ -36,9 +36,9 @@ func (a *app) report(s *session, j *core.Job) error {
 		a.printError(e)
 		where := ""
 		if s.info.Occasional { // it will be gone
-			where = "   (while a host runs: capstan up)"
+			where = "   (while a host runs: " + a.again("up") + ")"
 		}
-		a.hint("  log: capstan logs %s%s", j.ID, where)
+		a.hint("  log: %s%s", a.again("logs "+string(j.ID)), where)
 		return exitCode(j.Outcome.Kind.ExitCode())
 	}
 	a.hint("%s job %s succeeded", a.colour(green, "✓"), j.ID)
@@ -73,7 +73,7 @@ func (a *app) table(t *core.Table) {
 // cost tells where the result lies and what it took.
 func (a *app) cost(j *core.Job, r core.Report) {
 	if r.Output != "" && j.Outcome.Kind == "" {
-		fmt.Fprintf(a.out, "result  %s  (%s rows, %s)\n", r.Output, count(r.RecordsOut), size(r.BytesOut))
+		fmt.Fprintf(a.out, "result  %s  (%s, %s)\n", r.Output, several(r.RecordsOut, "row"), size(r.BytesOut))
 		fmt.Fprintf(a.out, "        read it: %s\n", a.again("store cat "+r.Output))
 	}
 	if r.BytesIn > 0 && r.Seconds > 0 {
@@ -81,15 +81,12 @@ func (a *app) cost(j *core.Job, r core.Report) {
 		if r.Cores == 1 {
 			cores = "core"
 		}
-		line := fmt.Sprintf("cost    %s in (%s records), %s shuffled, %.1f s on %.3g %s, %.1f CPU-s",
-			size(r.BytesIn), count(r.RecordsIn), size(r.Shuffled), r.Seconds, r.Cores, cores, r.CPUSeconds)
+		line := fmt.Sprintf("cost    %s in (%s), %s shuffled, %.1f s on %.3g %s, %.1f CPU-s",
+			size(r.BytesIn), several(r.RecordsIn, "record"), size(r.Shuffled), r.Seconds, r.Cores, cores, r.CPUSeconds)
 		if r.CPUSeconds > 0 {
 			line += fmt.Sprintf(": %.0f MB/s per core", float64(r.BytesIn)/1e6/r.CPUSeconds)
 		}
 		fmt.Fprintln(a.out, line)
-	}
-	if r.DeadLetters > 0 {
-		a.hint("%s %s bad records went to the dead-letter files under %s/_dead", a.colour(yellow, "note:"), count(r.DeadLetters), r.Output)
 	}
 	for _, n := range r.Notes {
 		a.hint("%s %s", a.colour(yellow, "note:"), clean(n))

@@ -45,6 +45,7 @@ Ctrl-C detaches: the job goes on.`,
 				return err
 			}
 			return a.anyHost(ctx, func(ctx context.Context, s *session) error {
+				a.tellLauncher(s)
 				jobID, err := a.submit(ctx, s.Client, doc, source, dir, id)
 				if err != nil {
 					return err

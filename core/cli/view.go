@@ -84,7 +84,7 @@ func summary(j *core.Job) string {
 			p += fmt.Sprintf(" (%s of %s)", size(s.BytesDone), size(s.BytesTotal))
 		}
 		if s.Failed > 0 {
-			p += fmt.Sprintf(", %d failed tries", s.Failed)
+			p += ", " + failedTries(s.Failed)
 		}
 		parts = append(parts, p)
 	}
@@ -229,7 +229,7 @@ func stageLine(s core.Stage, width int, spent time.Duration) string {
 		tail += fmt.Sprintf("  %s left", span(time.Duration(float64(spent)*(1-part)/part)))
 	}
 	if s.Failed > 0 {
-		tail += fmt.Sprintf("  %d failed tries", s.Failed)
+		tail += "  " + failedTries(s.Failed)
 	}
 	bar := min(30, width-10-len(tail))
 	if bar < 5 {

@@ -24,7 +24,7 @@ func halfway() *core.Job {
 func TestRender(t *testing.T) {
 	want := []string{ // without the bars
 		"j  running  10s",
-		"  map       50%  2/4 tasks, 2 running  1.0 MB  100.0 kB/s  10s left  1 failed tries",
+		"  map       50%  2/4 tasks, 2 running  1.0 MB  100.0 kB/s  10s left  1 failed try",
 		"  reduce     0%  0/3 tasks",
 	}
 	got := render(halfway(), 120, time.Unix(1e9+10, 0))

@@ -178,14 +178,14 @@ func (a *app) printPlan(r *apipb.PlanResponse) error {
 		}
 	} else {
 		for _, g := range p.Gangs {
-			fmt.Fprintf(a.out, "gang %s: %d executors of %s cpu, %s memory\n", g.Name, g.Size, g.CPU, g.Memory)
+			fmt.Fprintf(a.out, "gang %s: %s of %s cpu, %s memory\n", g.Name, several(int64(g.Size), "executor"), g.CPU, g.Memory)
 		}
 		for _, s := range p.Stages {
 			over := ""
 			if s.Bytes > 0 {
 				over = " over " + size(s.Bytes)
 			}
-			fmt.Fprintf(a.out, "stage %s: %d tasks%s\n", s.Name, s.Tasks, over)
+			fmt.Fprintf(a.out, "stage %s: %s%s\n", s.Name, several(int64(s.Tasks), "task"), over)
 		}
 		fmt.Fprintln(a.out, r.Placement)
 		for _, d := range p.Diagnostics {

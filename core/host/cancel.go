@@ -9,14 +9,15 @@ import (
 
 // Cancel asks a job to end. A job that ended already stays as it is.
 func (h *Host) Cancel(ref, reason string) (core.Job, error) {
-	if reason == "" {
-		reason = "cancelled by the user"
+	why := core.Errorf(core.Cancelled, "cancelled by the user")
+	if reason != "" {
+		why.What += ": " + reason
 	}
 	h.mu.Lock()
 	j, err := h.find(ref)
 	asked := false
 	if err == nil {
-		asked = h.cancelLocked(j, core.Errorf(core.Cancelled, "%s", reason))
+		asked = h.cancelLocked(j, why)
 	}
 	h.mu.Unlock()
 	if err != nil {

@@ -53,7 +53,7 @@ func TestCancelWhileLaunching(t *testing.T) {
 	if _, err := s.h.Cancel(string(id), "no need"); err != nil {
 		t.Fatal(err)
 	}
-	if j := s.until(id, "the end", ended); j.State != core.Canceled || j.Outcome.What != "no need" {
+	if j := s.until(id, "the end", ended); j.State != core.Canceled || j.Outcome.What != "cancelled by the user: no need" {
 		t.Errorf("got %s, %+v", j.State, j.Outcome)
 	}
 	s.nothingLeft()
@@ -74,12 +74,32 @@ func TestCancelSurvivesRestart(t *testing.T) {
 	s.open()
 	s.join(id, true, executors...)
 	c := s.scene()
-	if e, ok := c.next(t).(core.CancelAsked); !ok || e.Reason != "enough" {
+	if e, ok := c.next(t).(core.CancelAsked); !ok || e.Reason != "cancelled by the user: enough" {
 		t.Fatalf("got %#v, want to be asked to end", e)
 	}
 	c.end <- core.Errorf(core.Cancelled, "as asked")
-	if j := s.until(id, "the end", ended); j.State != core.Canceled || j.Outcome.What != "enough" {
+	if j := s.until(id, "the end", ended); j.State != core.Canceled || j.Outcome.What != "cancelled by the user: enough" {
 		t.Errorf("got %s, %+v", j.State, j.Outcome)
+	}
+	s.nothingLeft()
+}
+
+// A job that is over has no task that runs, whatever its framework told last.
+func TestNothingRunsAfterTheEnd(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	c := s.scene()
+	s.join(id, false, s.started()...)
+	s.until(id, "running", running)
+	c.Report(core.Progress{Stages: []core.Stage{{Name: "map", Tasks: 3, Done: 1, Running: 2}}})
+	s.until(id, "its progress", func(j core.Job) bool { return len(j.Progress.Stages) == 1 && j.Progress.Stages[0].Running == 2 })
+	if _, err := s.h.Cancel(string(id), ""); err != nil {
+		t.Fatal(err)
+	}
+	c.end <- core.Errorf(core.Cancelled, "as asked")
+	j := s.until(id, "the end", ended)
+	if st := j.Progress.Stages; len(st) != 1 || st[0].Running != 0 || st[0].Done != 1 {
+		t.Errorf("the history of a job that ended tells %+v", st)
 	}
 	s.nothingLeft()
 }

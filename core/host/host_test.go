@@ -330,7 +330,7 @@ func TestCancel(t *testing.T) {
 	if _, err := r.h.Cancel(string(id), "changed my mind"); err != nil {
 		t.Fatal(err)
 	}
-	if j := r.until(id, "the end", final); j.State != core.Canceled || j.Outcome.What != "changed my mind" {
+	if j := r.until(id, "the end", final); j.State != core.Canceled || j.Outcome.What != "cancelled by the user: changed my mind" {
 		t.Errorf("got %s, %+v", j.State, j.Outcome)
 	}
 	r.swept(id)

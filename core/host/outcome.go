@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -59,10 +61,17 @@ func (a *attempt) conclude(report core.Report, err error) {
 	outcome, ended, state := core.OutcomeOf(err, report), now(), finalState(core.KindOf(err))
 	text := "succeeded"
 	if err != nil {
-		text = string(state) + ": " + err.Error()
+		text = err.Error()
+		if !strings.HasPrefix(text, string(state)) {
+			text = string(state) + ": " + text
+		}
 	}
 	end := func(r *record) {
 		r.Job.Outcome, r.Job.Ended, r.Job.State = outcome, ended, state
+		r.Job.Progress.Stages = slices.Clone(r.Job.Progress.Stages) // whoever has the job reads them
+		for i := range r.Job.Progress.Stages {
+			r.Job.Progress.Stages[i].Running = 0
+		}
 	}
 	// A full disk must not make the outcome disappear.
 	if h.insist(j, end, j.event("ended", text)) {

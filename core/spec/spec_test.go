@@ -67,6 +67,7 @@ func TestFaults(t *testing.T) {
 		{"two documents", good + "---\n" + good, []string{"a second document begins here"}},
 		{"twice", good + "kind: Demo\n", []string{`"kind"`}},
 		{"tabs", "a:\n\t- b\n", []string{"line 2"}},
+		{"syntax", "a: b\n c: [d\n", []string{"line 2:1: mapping values are not allowed in this context"}},
 		{"empty", "", []string{"empty"}},
 		{"binary", "kind: !!binary aGk=\n", []string{"tag !!binary is not allowed"}},
 		{"deep", strings.Repeat("[", 100) + strings.Repeat("]", 100), []string{"nested more than 64 levels deep"}},

@@ -74,8 +74,10 @@ func read(doc []byte) (*tree, *core.Diagnostic) {
 }
 
 func syntaxFault(err error) *core.Diagnostic {
-	d := &core.Diagnostic{Message: strings.TrimPrefix(err.Error(), "yaml: ")}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	d := &core.Diagnostic{Message: text}
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		d.Message = strings.TrimPrefix(text, m[0]+": ") // the diagnostic says the place itself
 		d.Line, _ = strconv.Atoi(m[1])
 		if d.Column, _ = strconv.Atoi(m[2]); d.Column == 0 {
 			d.Column = 1

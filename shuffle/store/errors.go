@@ -136,7 +136,7 @@ var verdicts = map[error]verdict{
 	ErrDenied:      {core.Denied, "check the store's credentials and that the job was granted this prefix"},
 	ErrFenced:      {core.Denied, "nothing to do: a newer attempt has taken over, or the job is over"},
 	ErrExpired:     {core.Denied, "ask the host for new credentials; if the job has no walltime, see the host's log for why it did not extend them"},
-	ErrFull:        {core.Failed, "free space on the store's disk, or delete old results with `capstan store gc`"},
+	ErrFull:        {core.Failed, "free space on the store's disk; `capstan store gc` removes what ended jobs left there, but no result"},
 	ErrUnavailable: {core.Failed, "check that the store is up (`capstan doctor`) and reachable at its endpoint"},
 }
 

@@ -275,8 +275,17 @@ func (r *runner) report() core.Report {
 	if r.err == nil && r.over {
 		rep.Output = r.Output
 		if rep.DeadLetters > 0 {
-			rep.Notes = append(rep.Notes, fmt.Sprintf("%d bad records were set aside: %s/_dead", rep.DeadLetters, strings.TrimRight(r.Output, "/")))
+			rep.Notes = append(rep.Notes, setAside(rep.DeadLetters, r.Output))
 		}
 	}
 	return rep
+}
+
+// setAside tells how many bad records there were, and where they are.
+func setAside(n int64, output string) string {
+	text := fmt.Sprintf("%d bad records were", n)
+	if n == 1 {
+		text = "1 bad record was"
+	}
+	return text + " set aside: " + strings.TrimRight(output, "/") + "/_dead"
 }

@@ -16,6 +16,7 @@ type Bad struct {
 	Length int64  // in bytes; -1 for the rest of the file
 	Line   int64  // 1-based, where the reader counts lines; else 0
 	Reason string // "longer than 16Mi", "not UTF-8 at byte 12"
+	Long   bool   // it is longer than Options.MaxRecord
 	Sample []byte // its first SampleSize bytes; the callee owns it
 }
 
@@ -35,7 +36,10 @@ func (b Bad) Where() string {
 func (b Bad) Err() *core.Error {
 	what := "bad record: " + b.Reason
 	remedy := "repair the record, or set onBadRecord: deadLetter to set such records aside"
-	if b.Length < 0 {
+	switch {
+	case b.Long:
+		remedy = "raise spec.input.maxRecord, or set onBadRecord: deadLetter to set such records aside"
+	case b.Length < 0:
 		what = b.Reason
 		remedy = "replace the file, or set onBadRecord: deadLetter to go on without its rest"
 	}

@@ -121,7 +121,8 @@ func (r *BlockReader) region() (Block, error) {
 		if at > 0 {
 			return r.take(at), nil
 		}
-		bad := Bad{File: r.cur.URL, Offset: r.base + int64(r.lo), Length: int64(len(line)), Reason: reason, Sample: sample(line)}
+		bad := Bad{File: r.cur.URL, Offset: r.base + int64(r.lo), Length: int64(len(line)), Reason: reason, Sample: sample(line),
+			Long: int64(len(line)) > r.o.MaxRecord}
 		r.take(n)
 		return Block{}, r.o.report(bad)
 	}
@@ -251,7 +252,7 @@ func (r *BlockReader) makeRoom() error {
 		r.buf = grown
 		return nil
 	}
-	r.long = Bad{File: r.cur.URL, Offset: r.base, Reason: r.tooLong(), Sample: sample(r.buf[:r.hi])}
+	r.long = Bad{File: r.cur.URL, Offset: r.base, Reason: r.tooLong(), Long: true, Sample: sample(r.buf[:r.hi])}
 	r.skip = skipLong
 	r.drop(r.hi)
 	return nil

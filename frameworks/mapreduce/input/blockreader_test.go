@@ -293,7 +293,7 @@ func TestLongLineInBoundedMemory(t *testing.T) {
 	if string(got) != "first\nlast\n" {
 		t.Fatalf("got %q", got)
 	}
-	if len(bad) != 1 || bad[0].Offset != 6 || bad[0].Length != 3<<20 || len(bad[0].Sample) != SampleSize || bad[0].Reason != "longer than 64Ki" {
+	if len(bad) != 1 || bad[0].Offset != 6 || bad[0].Length != 3<<20 || len(bad[0].Sample) != SampleSize || bad[0].Reason != "longer than 64Ki" || !bad[0].Long {
 		t.Fatalf("reports %+v", bad)
 	}
 }
@@ -387,6 +387,18 @@ func TestWhere(t *testing.T) {
 	} {
 		if got := b.Where(); got != want {
 			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestRemedy(t *testing.T) {
+	for want, b := range map[string]Bad{
+		"spec.input.maxRecord": {Long: true, Reason: "longer than 16Mi"},
+		"repair the record":    {Length: 3, Reason: "not UTF-8 at byte 0"},
+		"replace the file":     {Length: -1, Reason: "the rest of the file is unreadable"},
+	} {
+		if got := b.Err().Remedy; !strings.Contains(got, want) {
+			t.Errorf("%s: remedy %q, want one with %q", b.Reason, got, want)
 		}
 	}
 }

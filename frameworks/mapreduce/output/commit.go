@@ -97,8 +97,11 @@ func Sweep(ctx context.Context, st Store, out spec.Output, job core.JobID) error
 }
 
 func (d dest) taken() *core.Error {
-	return core.Errorf(core.Conflict, "the output exists: %s", d.url).At("spec.output.path").
-		Do("choose another folder, remove this one, or set spec.output.ifExists: replace")
+	remedy := "choose another folder, or set spec.output.ifExists: replace"
+	if d.local() {
+		remedy = "choose another folder, remove this one, or set spec.output.ifExists: replace"
+	}
+	return core.Errorf(core.Conflict, "the output exists: %s", d.url).At("spec.output.path").Do(remedy)
 }
 
 // stage opens a staged part: as a plain file where the store's disk is here.

@@ -40,13 +40,13 @@ func StartPeer(t testing.TB) core.StoreAccess {
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
-	dir := t.TempDir()
+	dir, tmp := t.TempDir(), t.TempDir() // killed, it leaves its temporary files
 	out, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { out.Close() })
-	cmd := exec.Command("java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+	cmd := exec.Command("java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.io.tmpdir="+tmp,
 		"-Dserver.address=127.0.0.1", "-Dserver.port=0", "-Dcom.adobe.testing.s3mock.httpPort="+port,
 		"-Dcom.adobe.testing.s3mock.store.root="+dir, "-jar", jar)
 	cmd.Stdout, cmd.Stderr = out, out
