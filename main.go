@@ -227,7 +227,16 @@ func startPlugins(ctx context.Context, o cli.HostOptions, log *slog.Logger) (*pl
 // frameworks is the supervisor as the host sees it.
 type frameworks struct{ *plugins.Supervisor }
 
+// Kinds knows a plugin that was added since.
+func (f frameworks) Kinds() []core.Description {
+	_ = f.Notice(context.Background()) // that a folder cannot be read was said at the start
+	return f.Supervisor.Kinds()
+}
+
 func (f frameworks) Plugins(ctx context.Context, verify bool, accept string) ([]host.PluginInfo, error) {
+	if err := f.Notice(ctx); err != nil {
+		return nil, err
+	}
 	if accept != "" {
 		if _, err := f.Verify(ctx, accept, true); err != nil {
 			return nil, err
@@ -246,7 +255,8 @@ func (f frameworks) Plugins(ctx context.Context, verify bool, accept string) ([]
 	}
 	var out []host.PluginInfo
 	for _, p := range list {
-		v := host.PluginInfo{Name: p.Name, Path: p.Path, SHA256: p.SHA256, Pin: p.Pin, State: p.State, Message: p.Message}
+		v := host.PluginInfo{Name: p.Name, Path: p.Path, SHA256: p.SHA256, Pin: p.Pin, State: p.State,
+			Message: strings.TrimRight(p.Message+"\n"+p.Stacks, "\n")}
 		for _, k := range p.Kinds {
 			v.Kinds = append(v.Kinds, k.Kind)
 			v.Version = k.Version

@@ -24,7 +24,7 @@ func (s *Supervisor) Discover(ctx context.Context) error {
 		return err
 	}
 	s.mu.Lock()
-	var asked, gone []*plugin
+	var gone []*plugin
 	keep := s.plugins[:0:0]
 	for _, p := range s.plugins {
 		if p.binary.builtIn || slices.Contains(names, p.name) {
@@ -33,26 +33,53 @@ func (s *Supervisor) Discover(ctx context.Context) error {
 			gone = append(gone, p)
 		}
 	}
+	s.plugins = keep
+	s.addLocked(names)
+	asked := slices.Clone(s.plugins)
+	s.mu.Unlock()
+	for _, p := range gone {
+		p.close()
+	}
+	s.examineAll(ctx, asked)
+	return nil
+}
+
+// Notice is Discover for what was added to the folder since: it looks at nothing
+// that is known, and so costs little where nothing was.
+func (s *Supervisor) Notice(ctx context.Context) error {
+	names, err := s.folder()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	added := s.addLocked(names)
+	s.mu.Unlock()
+	s.examineAll(ctx, added)
+	return nil
+}
+
+// addLocked adds the plugins of these names that are not known yet, and returns
+// those. s.mu is held.
+func (s *Supervisor) addLocked(names []string) []*plugin {
+	var added []*plugin
 	for _, name := range names {
-		if !slices.ContainsFunc(keep, func(p *plugin) bool { return p.name == name }) {
-			keep = append(keep, &plugin{
+		if !s.closed && !slices.ContainsFunc(s.plugins, func(p *plugin) bool { return p.name == name }) {
+			added = append(added, &plugin{
 				name: name, sup: s, state: StateReady, pin: PinUnpinned,
 				binary: &binary{path: filepath.Join(s.config.Dir, name), args: []string{"plugin"}},
 			})
 		}
 	}
-	s.plugins = keep
-	asked = slices.Clone(keep)
-	s.mu.Unlock()
-	for _, p := range gone {
-		p.close()
-	}
+	s.plugins = append(s.plugins, added...)
+	return added
+}
+
+func (s *Supervisor) examineAll(ctx context.Context, all []*plugin) {
 	var wg sync.WaitGroup
-	for _, p := range asked {
+	for _, p := range all {
 		wg.Go(func() { s.examine(ctx, p) })
 	}
 	wg.Wait()
-	return nil
 }
 
 // folder lists the executable files of the plugin folder, by name.
@@ -80,9 +107,7 @@ func (s *Supervisor) folder() ([]string, error) {
 // examine checks a plugin's pin and, if it may run and has not said yet, asks
 // what it serves.
 func (s *Supervisor) examine(ctx context.Context, p *plugin) {
-	if !p.binary.builtIn {
-		s.checkPin(p)
-	}
+	first := !p.binary.builtIn && s.checkPin(p)
 	p.mu.Lock()
 	ask := (p.state == StateReady && len(p.kinds) == 0) || p.state == StateBroken
 	p.mu.Unlock()
@@ -93,8 +118,15 @@ func (s *Supervisor) examine(ctx context.Context, p *plugin) {
 	if err == nil {
 		err = s.pins.remember(p.name, p.serves())
 	}
+	if err != nil && first {
+		// Perhaps it is not all there yet: the pin of half a file would refuse it later.
+		err = errors.Join(err, s.pins.forget(p.name))
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if err != nil && first {
+		p.pin = PinUnpinned
+	}
 	switch {
 	case err == nil:
 		p.state, p.message = StateReady, p.note()
@@ -117,12 +149,15 @@ const (
 	accepted = "accepted"
 )
 
-func (s *Supervisor) checkPin(p *plugin) {
+// checkPin holds the binary against its pin, and says whether it has just made
+// that.
+func (s *Supervisor) checkPin(p *plugin) (first bool) {
 	pinned, known := s.pins.get(p.name)
 	sum, err := safeDigest(p.binary)
 	if err == nil && !known {
 		pinned.SHA256 = sum
 		if err = s.pins.trust(p.name, sum, firstUse); err == nil {
+			first = true
 			s.config.Log.Warn("plugin trusted on first use", "plugin", p.name, "sha256", sum)
 		}
 	}
@@ -141,6 +176,7 @@ func (s *Supervisor) checkPin(p *plugin) {
 			p.state, p.message = StateReady, p.note()
 		}
 	}
+	return first
 }
 
 // safeDigest hashes the binary, unless anybody may write it or its folder.

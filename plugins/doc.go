@@ -32,9 +32,13 @@
 //	    change between; a hash is used again only while inode, size, mtime and
 //	    ctime stay the same. A built-in is executed as /proc/self/exe, the very
 //	    inode that the host runs. This is why go-plugin's SecureConfig is not
-//	    used: it hashes a path and then runs that path, each time anew.
-//	P5  The first sight of a third party's binary pins it and says so. Another
-//	    hash under the same name is refused until somebody accepts it.
+//	    used: it hashes a path and then runs that path, each time anew. And this
+//	    is why a plugin is a binary, no script: an interpreter would open the
+//	    file again, by a descriptor that it does not have.
+//	P5  The first sight of a third party's binary pins it and says so, if it then
+//	    says what it serves. Another hash under the same name is refused until
+//	    somebody accepts it. What is added to the folder is found by the next
+//	    job or list.
 //	P6  No plugin outlives its host, were it killed or were the plugin stopped:
 //	    the kernel kills it when the thread that started it is gone.
 //	P7  A plugin gets none of the host's environment but PATH, HOME, TMPDIR and

@@ -215,6 +215,50 @@ func TestWritableByAllIsRefused(t *testing.T) {
 	}
 }
 
+// What is put into the folder of a supervisor at work is found by its name, and
+// a half of it is not what is pinned.
+func TestNotice(t *testing.T) {
+	c := folder(t)
+	path := filepath.Join(c.Dir, "pi")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	s := discovered(t, c)
+	for _, text := range [][]byte{whole[:len(whole)/2], whole} {
+		if err := os.WriteFile(path, text, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Notice(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(s.List()); n != 2 {
+			t.Fatalf("%d plugins are listed", n)
+		}
+		if v, pinned := s.pins.get("pi"); pinned {
+			t.Errorf("half a binary is pinned: %+v", v)
+		}
+	}
+	if info, err := s.Verify(t.Context(), "pi", false); err != nil || info.Pin != PinPinned {
+		t.Fatalf("the whole binary: %+v, %v", info, err)
+	}
+	if _, err := s.Plan(t.Context(), piJob("100")); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.Dir, "again"), whole, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Notice(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if l := s.List(); len(l) != 3 || l[2].Name != "again" || l[2].State != StateReady || l[2].Pin != PinPinned {
+		t.Errorf("list shows %+v", l)
+	}
+}
+
 func TestNoPlugin(t *testing.T) {
 	c := Config{Dir: t.TempDir(), Pins: filepath.Join(t.TempDir(), "pins.json")}
 	if err := os.WriteFile(filepath.Join(c.Dir, "p"), []byte("#!/bin/sh\necho I am no plugin >&2\nexit 3\n"), 0o755); err != nil {
@@ -222,7 +266,7 @@ func TestNoPlugin(t *testing.T) {
 	}
 	s := discovered(t, c)
 	p := s.List()[1]
-	if p.State != StateBroken || p.Message == "" {
+	if p.State != StateBroken || !strings.Contains(p.Message, "exit status") || !strings.Contains(p.Stacks, "crash 1 of 1") {
 		t.Errorf("list shows %+v", p)
 	}
 	if err := os.Remove(filepath.Join(c.Dir, "p")); err != nil {

@@ -12,6 +12,7 @@ type Info struct {
 	State   string             `json:"state"` // ready, held, refused, broken
 	Message string             `json:"message,omitempty"`
 	Crashes int                `json:"crashes,omitempty"` // in a row
+	Stacks  string             `json:"stacks,omitempty"`  // of one that is held or broken: what its crashes said
 }
 
 // The pins of a plugin.
@@ -39,8 +40,12 @@ func (p *plugin) info() Info {
 	if len(p.kinds) > 0 {
 		kinds = p.kinds
 	}
-	return Info{
+	i := Info{
 		Name: p.name, Kinds: kinds, Path: p.binary.path, SHA256: sum,
 		Pin: p.pin, State: p.state, Message: p.message, Crashes: len(p.crashes),
 	}
+	if p.state == StateHeld || p.state == StateBroken {
+		i.Stacks = stacks(p.crashes)
+	}
+	return i
 }

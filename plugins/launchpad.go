@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -119,6 +120,12 @@ func (r *cmdRunner) Kill(context.Context) error {
 
 // state is how the process ended, once exited is closed.
 func (r *cmdRunner) state() string { return r.cmd.ProcessState.String() }
+
+// killed says, once exited is closed, whether the process was ended by SIGKILL.
+func (r *cmdRunner) killed() bool {
+	status, ok := r.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
 
 func (r *cmdRunner) Stdout() io.ReadCloser { return r.stdout }
 func (r *cmdRunner) Stderr() io.ReadCloser { return r.stderr }

@@ -77,14 +77,25 @@ func same(a, b []core.Description) bool {
 	return err1 == nil && err2 == nil && bytes.Equal(x, y)
 }
 
-// change is durable: the new file is complete before it takes the old one's place.
+// forget takes back a pin.
+func (p *pins) forget(name string) error {
+	return p.rewrite(func(all map[string]pin) { delete(all, name) }, name)
+}
+
 func (p *pins) change(name string, f func(*pin)) error {
+	return p.rewrite(func(all map[string]pin) {
+		v := all[name]
+		f(&v)
+		all[name] = v
+	}, name)
+}
+
+// rewrite is durable: the new file is complete before it takes the old one's place.
+func (p *pins) rewrite(f func(map[string]pin), name string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	next := maps.Clone(p.all)
-	v := next[name]
-	f(&v)
-	next[name] = v
+	f(next)
 	if err := writePins(p.path, next); err != nil {
 		return &core.Error{Kind: core.Internal, What: "pin plugin " + name, Where: p.path, Err: err}
 	}

@@ -61,7 +61,7 @@ func (p *plugin) usable(shared bool) error {
 		return e.Do("mend what the message names, then: capstan plugin verify")
 	case p.state == StateHeld && shared:
 		e := core.Errorf(core.Denied, "plugin %s is held: it crashed %d times in a row", p.serving(), len(p.crashes)).
-			Do("mend or replace it, then let it go on: capstan plugin verify " + p.name)
+			Do("mend or replace it, then let it go on: capstan plugin verify")
 		e.Detail = stacks(p.crashes)
 		return e
 	}
@@ -158,7 +158,7 @@ func (p *plugin) crashed(proc *process, e *core.Error) error {
 	}
 	p.state = StateHeld
 	p.message = e.Err.Error()
-	e.Remedy = "it is held now; mend or replace it, then: capstan plugin verify " + p.name
+	e.Remedy = "it is held now; mend or replace it, then: capstan plugin verify"
 	p.sup.config.Log.Error("plugin held", "plugin", p.name, "crashes", len(p.crashes), "error", e.Error())
 	return e
 }

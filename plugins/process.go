@@ -71,7 +71,7 @@ func (l *launchpad) start(name string, b *binary) (*process, error) {
 	})
 	if err := p.connect(); err != nil {
 		began := p.runner != nil && p.runner.started()
-		p.hung.Store(began && p.alive())
+		p.hung.Store(began && !p.endedByItself())
 		p.kill()
 		if !began {
 			return nil, &core.Error{Kind: core.Internal, What: "start plugin " + name, Where: b.path, Err: err}
@@ -114,6 +114,17 @@ func (p *process) alive() bool {
 		return false
 	default:
 		return true
+	}
+}
+
+// endedByItself tells a process that ended before it served from one that go-plugin
+// has killed, or is about to, since it did not serve in time.
+func (p *process) endedByItself() bool {
+	select {
+	case <-p.runner.exited:
+		return !p.runner.killed()
+	case <-time.After(time.Second):
+		return false
 	}
 }
 

@@ -55,7 +55,7 @@ type Supervisor struct {
 	wg     sync.WaitGroup
 
 	mu      sync.Mutex
-	plugins []*plugin // built-ins in their order, then the folder's by name
+	plugins []*plugin // built-ins in their order, then the folder's as they came
 	closed  bool
 }
 

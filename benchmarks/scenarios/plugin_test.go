@@ -23,7 +23,6 @@ func TestThirdParty(t *testing.T) {
 			t.Errorf("plugin verify shows\n%s", out)
 		}
 		doc := l.write("pi.yaml", l.ok("init", "pi"))
-		doc = l.write("pi.yaml", strings.Replace(read(t, doc), "size: 4}", "size: 4, cpu: 500m, memory: 64Mi}", 1))
 		if out := l.ok("run", doc); !strings.Contains(out, "3.14159") {
 			t.Errorf("the job says\n%s", out)
 		}

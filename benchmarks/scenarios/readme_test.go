@@ -25,7 +25,7 @@ func block(t *testing.T, text string) string {
 
 // TestReadmeBlocks knows every block of the README: a new one needs a test.
 func TestReadmeBlocks(t *testing.T) {
-	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "curl --unix-socket"}
+	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "plugins/examples/pi", "curl --unix-socket"}
 	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
 		known := false
 		for _, s := range tested {
@@ -114,6 +114,23 @@ func TestReadmeGo(t *testing.T) {
 		url := regexp.MustCompile(`(s3|file)://\S+`).FindString(string(text))
 		t.Logf("%s", text)
 		l.check(want, url)
+	})
+}
+
+// TestReadmePlugin drops the example framework into the folder of a host that
+// runs.
+func TestReadmePlugin(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, launcher string) {
+		l := open(t, launcher)
+		script := strings.NewReplacer("~/.local/state/capstan", l.state, "bin/capstan", capstan).Replace(block(t, "plugins/examples/pi"))
+		cmd := exec.Command("sh", "-e", "-c", script)
+		cmd.Dir = module
+		cmd.Env = append(os.Environ(), "CAPSTAN_STATE="+l.state, "GOWORK=off")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "3.14159") || !strings.Contains(string(out), "pinned") {
+			t.Errorf("%v\n%s\nhost log:\n%s", err, out, l.hostLog())
+		}
 	})
 }
 

@@ -171,7 +171,7 @@ func (a *app) printPlugins(list []*apipb.Plugin) error {
 	})
 	for _, p := range list {
 		if p.Message != "" {
-			a.hint("%s: %s", p.Name, p.Message)
+			a.hint("%s: %s", p.Name, strings.ReplaceAll(cleanLines(p.Message), "\n", "\n  | "))
 		}
 		if p.Pin == "mismatch" {
 			a.hint("  fix: if you changed it, `capstan plugin verify --accept %s`; else put the old binary back", p.Name)

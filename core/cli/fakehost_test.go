@@ -95,8 +95,22 @@ func (h *fakeHost) Info(context.Context, *connect.Request[apipb.InfoRequest]) (*
 }
 
 func (h *fakeHost) Kinds(context.Context, *connect.Request[apipb.KindsRequest]) (*connect.Response[apipb.KindsResponse], error) {
-	doc, err := api.ToStruct(echo)
-	return connect.NewResponse(&apipb.KindsResponse{Kinds: []*structpb.Struct{doc}}), err
+	kinds := []core.Description{echo}
+	plugins, _ := os.ReadDir(h.path("plugins")) // each serves the kind of its name
+	for _, p := range plugins {
+		k := echo
+		k.Kind = p.Name()
+		kinds = append(kinds, k)
+	}
+	var r apipb.KindsResponse
+	for _, k := range kinds {
+		doc, err := api.ToStruct(k)
+		if err != nil {
+			return nil, err
+		}
+		r.Kinds = append(r.Kinds, doc)
+	}
+	return connect.NewResponse(&r), nil
 }
 
 func (h *fakeHost) Submit(_ context.Context, r *connect.Request[apipb.SubmitRequest]) (*connect.Response[apipb.SubmitResponse], error) {
@@ -255,7 +269,7 @@ func (h *fakeHost) Nodes(context.Context, *connect.Request[apipb.NodesRequest]) 
 func (h *fakeHost) Plugins(_ context.Context, r *connect.Request[apipb.PluginsRequest]) (*connect.Response[apipb.PluginsResponse], error) {
 	list := []*apipb.Plugin{{Name: "echo", Kinds: []string{"Echo"}, Version: "1", Path: "/bin/echo", Sha256: strings.Repeat("ab", 32), Pin: "built-in", State: "ready"}}
 	if r.Msg.Verify && r.Msg.Accept == "" {
-		list = append(list, &apipb.Plugin{Name: "odd", Pin: "mismatch", State: "refused", Message: "it changed"})
+		list = append(list, &apipb.Plugin{Name: "odd", Pin: "mismatch", State: "refused", Message: "it changed\nat line 1\x1b[31m"})
 	}
 	return connect.NewResponse(&apipb.PluginsResponse{Plugins: list}), nil
 }

@@ -153,42 +153,6 @@ func (a *app) document(name string) (doc []byte, source, dir string, err error) 
 	return doc, name, filepath.Dir(abs), err
 }
 
-// precheck finds the faults of a built-in kind's document before a host is
-// started for it. Other kinds are the host's to judge.
-func (a *app) precheck(doc []byte, source string) error {
-	sp, err := spec.Parse(doc, source, a.Kinds)
-	if err == nil {
-		return a.check(sp, doc, source)
-	}
-	var e *core.Error
-	if errors.As(err, &e) {
-		for _, d := range e.Diagnostics {
-			if d.Path == "kind" {
-				return nil
-			}
-		}
-	}
-	return err
-}
-
-// check refuses a spec of a built-in kind that its schema let pass.
-func (a *app) check(s *core.Spec, doc []byte, source string) error {
-	if a.Check == nil {
-		return nil
-	}
-	var faults []core.Diagnostic
-	for _, d := range a.Check(s) {
-		if !d.Warning {
-			faults = append(faults, d)
-		}
-	}
-	if len(faults) == 0 {
-		return nil
-	}
-	spec.Locate(doc, faults)
-	return &core.Error{Kind: core.Invalid, What: "the spec does not make sense", Where: source, Diagnostics: faults}
-}
-
 // submit uploads what the document ships and submits it.
 func (a *app) submit(ctx context.Context, c *api.Client, doc []byte, source, dir, id string) (core.JobID, error) {
 	if len(doc) <= spec.MaxBytes {

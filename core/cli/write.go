@@ -2,7 +2,11 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,10 +35,32 @@ func (a *app) kinds(ctx context.Context) []core.Description {
 	return list
 }
 
+// kindsOfPlugins are kinds, and those of the plugins where no host runs yet that
+// could have told of them: one is started for the occasion.
+func (a *app) kindsOfPlugins(ctx context.Context) []core.Description {
+	list := a.kinds(ctx)
+	if entries, err := os.ReadDir(filepath.Join(a.state, "plugins")); err != nil || len(entries) == 0 {
+		return list
+	}
+	err := a.anyHost(ctx, func(ctx context.Context, s *session) (err error) {
+		list, err = s.Kinds(ctx)
+		return err
+	})
+	if err != nil {
+		return a.Kinds
+	}
+	return list
+}
+
 func (a *app) kind(ctx context.Context, name string) (*core.Description, error) {
+	named := func(k core.Description) bool { return strings.EqualFold(k.Kind, name) }
+	list := a.kinds(ctx)
+	if !slices.ContainsFunc(list, named) {
+		list = a.kindsOfPlugins(ctx)
+	}
 	var names []string
-	for _, k := range a.kinds(ctx) {
-		if strings.EqualFold(k.Kind, name) {
+	for _, k := range list {
+		if named(k) {
 			return &k, nil
 		}
 		names = append(names, k.Kind)
@@ -111,6 +137,10 @@ func (a *app) validateCommand() *cobra.Command {
 			}
 			kinds := a.kinds(cmd.Context())
 			s, err := spec.Parse(doc, source, kinds)
+			if unknownKind(err) {
+				kinds = a.kindsOfPlugins(cmd.Context())
+				s, err = spec.Parse(doc, source, kinds)
+			}
 			if err != nil {
 				return err
 			}
@@ -127,6 +157,43 @@ func (a *app) validateCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// precheck finds the faults of a built-in kind's document before a host is
+// started for it. Other kinds are the host's to judge.
+func (a *app) precheck(doc []byte, source string) error {
+	sp, err := spec.Parse(doc, source, a.Kinds)
+	if err == nil {
+		return a.check(sp, doc, source)
+	}
+	if unknownKind(err) {
+		return nil
+	}
+	return err
+}
+
+// unknownKind says whether a document was refused for its kind.
+func unknownKind(err error) bool {
+	var e *core.Error
+	return errors.As(err, &e) && slices.ContainsFunc(e.Diagnostics, func(d core.Diagnostic) bool { return d.Path == "kind" })
+}
+
+// check refuses a spec of a built-in kind that its schema let pass.
+func (a *app) check(s *core.Spec, doc []byte, source string) error {
+	if a.Check == nil {
+		return nil
+	}
+	var faults []core.Diagnostic
+	for _, d := range a.Check(s) {
+		if !d.Warning {
+			faults = append(faults, d)
+		}
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	spec.Locate(doc, faults)
+	return &core.Error{Kind: core.Invalid, What: "the spec does not make sense", Where: source, Diagnostics: faults}
 }
 
 func (a *app) planCommand() *cobra.Command {

@@ -5,7 +5,7 @@
 //	apiVersion: capstan/v1
 //	kind: Pi
 //	metadata: {name: pi}
-//	gang: {size: 4}
+//	gang: {size: 4, cpu: 250m, memory: 128Mi}
 //	spec: {terms: 100000000}
 //
 // Every rank adds up its share of Leibniz's series; the coordinator adds up
@@ -45,7 +45,7 @@ const schema = `{
 const example = `apiVersion: capstan/v1
 kind: Pi
 metadata: {name: pi}
-gang: {size: 4}
+gang: {size: 4, cpu: 250m, memory: 128Mi}
 spec:
   terms: 100000000   # more terms, more digits
 `
