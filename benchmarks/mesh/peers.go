@@ -1,8 +1,7 @@
-package main
+package mesh
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -18,40 +17,23 @@ import (
 //go:embed mpi/pingpong.c
 var pingPongSource []byte
 
-// contenders are the programs that measure what.
-func contenders(ctx context.Context, what, cache string) ([]contender, []verdict, error) {
-	switch what {
-	case "shm":
-		list := []contender{
-			{"mesh", func(ctx context.Context) (samples, error) { return ranks(ctx, "shm") }},
-		}
-		mpi, err := buildPingPong(ctx, cache)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "MPICH is left out:", err)
-		} else {
-			list = append(list, contender{"mpich", func(ctx context.Context) (samples, error) { return mpich(ctx, mpi) }})
-		}
-		return list, []verdict{
-			{"8 B round trip", "shm 8 B, mesh", "shm 8 B, mpich", 2},
-			{"64 MiB sent", "shm 64 MiB, mesh, sent", "shm 64 MiB, mpich", 1},
-			{"64 MiB handed over", "shm 64 MiB, mesh, handed", "shm 64 MiB, mpich", 1},
-		}, nil
-	case "tcp":
-		list := []contender{
-			{"mesh", func(ctx context.Context) (samples, error) { return ranks(ctx, "tcp") }},
-			{"mesh with mTLS", func(ctx context.Context) (samples, error) { return ranks(ctx, "mtls") }},
-		}
-		if _, err := exec.LookPath("iperf3"); err != nil {
-			fmt.Fprintln(os.Stderr, "iperf3 is left out:", err)
-		} else {
-			list = append(list, contender{"iperf3", iperf})
-		}
-		return list, []verdict{
-			{"64 MiB, mTLS off", "tcp 64 MiB, mesh", "tcp 64 MiB, iperf3", 1 / 0.9},
-			{"64 MiB, mTLS on", "tcp 64 MiB, mesh, mTLS", "tcp 64 MiB, mesh", 0},
-		}, nil
+// peers is what of them this machine has.
+type peers struct {
+	pingPong string // the compiled MPI program; empty without MPICH
+	iperf    bool
+}
+
+func findPeers(ctx context.Context, c Config) peers {
+	var p peers
+	var err error
+	if p.pingPong, err = buildPingPong(ctx, c.Cache); err != nil {
+		fmt.Fprintf(c.Log, "MPICH is left out: %v (packages mpich and libmpich-dev)\n", err)
 	}
-	return nil, nil, fmt.Errorf("-only %s: shm and tcp are known", what)
+	_, err = exec.LookPath("iperf3")
+	if p.iperf = err == nil; err != nil {
+		fmt.Fprintf(c.Log, "iperf3 is left out: %v (package iperf3)\n", err)
+	}
+	return p
 }
 
 // buildPingPong compiles the MPI program into the cache.
@@ -74,46 +56,31 @@ func buildPingPong(ctx context.Context, cache string) (string, error) {
 	return program, nil
 }
 
-func mpich(ctx context.Context, program string) (samples, error) {
-	out, err := exec.CommandContext(ctx, "mpiexec", "-n", "2", program).Output()
+func mpichPlayer(ctx context.Context, program, dir string) (*player, error) {
+	prefix := filepath.Join(dir, "mpich")
+	p, err := newPlayer(prefix)
 	if err != nil {
 		return nil, err
 	}
-	return parse(out, map[string]string{"8": "shm 8 B, mpich", fmt.Sprint(large): "shm 64 MiB, mpich"})
+	return p, p.start(exec.CommandContext(ctx, "mpiexec", "-n", "2", program, prefix))
 }
 
-// parse reads lines of a name and a number.
-func parse(out []byte, names map[string]string) (samples, error) {
-	s := samples{}
-	for sc := bufio.NewScanner(bytes.NewReader(out)); sc.Scan(); {
-		var ns float64
-		name, value, _ := strings.Cut(sc.Text(), " ")
-		if _, err := fmt.Sscan(value, &ns); err != nil || names[name] == "" {
-			return nil, fmt.Errorf("line %q is no batch", sc.Text())
-		}
-		s[names[name]] = append(s[names[name]], ns)
-	}
-	if len(s) != len(names) {
-		return nil, errors.New("not all sizes were measured")
-	}
-	return s, nil
-}
-
-// iperf sends as many bytes as a run of ours, and counts as one batch.
-func iperf(ctx context.Context) (samples, error) {
+// iperf sends as many bytes as a run of ours over so many connections, and
+// returns the nanoseconds of 64 MiB.
+func iperf(ctx context.Context, streams int) (float64, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
 	l.Close()
 	server := exec.CommandContext(ctx, "iperf3", "-s", "-1", "-p", port, "-B", "127.0.0.1", "--forceflush")
 	said, err := server.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	if err := server.Start(); err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer server.Wait()
 	lines := bufio.NewScanner(said)
@@ -123,9 +90,10 @@ func iperf(ctx context.Context) (samples, error) {
 		for lines.Scan() {
 		}
 	}()
-	out, err := exec.CommandContext(ctx, "iperf3", "-c", "127.0.0.1", "-p", port, "-n", fmt.Sprint(streamed*large), "-J").Output()
+	out, err := exec.CommandContext(ctx, "iperf3", "-c", "127.0.0.1", "-p", port, "-n", fmt.Sprint(streamed*Large),
+		"-P", fmt.Sprint(streams), "-J").Output()
 	if err != nil {
-		return nil, errors.Join(err, server.Process.Kill())
+		return 0, errors.Join(err, server.Process.Kill())
 	}
 	var report struct {
 		End struct {
@@ -135,7 +103,7 @@ func iperf(ctx context.Context) (samples, error) {
 		} `json:"end"`
 	}
 	if err := json.Unmarshal(out, &report); err != nil || report.End.Received.Rate == 0 {
-		return nil, fmt.Errorf("report of iperf3: %w", err)
+		return 0, fmt.Errorf("report of iperf3: %w", err)
 	}
-	return samples{"tcp 64 MiB, iperf3": {large * 8e9 / report.End.Received.Rate}}, nil
+	return Large * 8e9 / report.End.Received.Rate, nil
 }

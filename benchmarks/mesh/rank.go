@@ -1,4 +1,4 @@
-package main
+package mesh
 
 import (
 	"bytes"
@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,76 +21,81 @@ import (
 )
 
 const (
-	large    = 64 << 20
 	streamed = 24 // messages of a network run
+	streams  = 2  // connections that the mesh spreads them over
 )
 
 // order is what a rank's process is told.
 type order struct {
-	Kind    string // shm, tcp, mtls
 	Rank    int
 	Dir     string
-	Address string // of rank 0
+	Pipes   string // prefix of the pipes from which the ranks are told their turns
+	Address string // of rank 0; empty for shared memory
 	Keys    *keys
 }
 
-// ranks runs two ranks in processes of their own and returns what rank 0 says.
-func ranks(ctx context.Context, kind string) (samples, error) {
-	self, err := os.Executable()
+func (o order) command(ctx context.Context, c Config) (*exec.Cmd, error) {
+	doc, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "mesh-")
+	cmd := exec.CommandContext(ctx, c.Rank[0], append(c.Rank[1:len(c.Rank):len(c.Rank)], string(doc))...)
+	cmd.Stderr = os.Stderr
+	return cmd, nil
+}
+
+// meshPlayer is two ranks over shared memory.
+func meshPlayer(ctx context.Context, c Config, dir string) (*player, error) {
+	o := order{Dir: dir, Pipes: filepath.Join(dir, "mesh")}
+	p, err := newPlayer(o.Pipes)
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	o := order{Kind: kind, Dir: dir}
-	if kind != "shm" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	var cmds [2]*exec.Cmd
+	for o.Rank = range cmds {
+		if cmds[o.Rank], err = o.command(ctx, c); err != nil {
 			return nil, err
 		}
-		o.Address = l.Addr().String()
-		l.Close()
 	}
-	if kind == "mtls" {
+	return p, p.start(cmds[:]...)
+}
+
+// streamOf runs two ranks over TCP and returns the nanoseconds of one message.
+func streamOf(ctx context.Context, c Config, secure bool) (float64, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	o := order{Address: l.Addr().String()}
+	l.Close()
+	if secure {
 		if o.Keys, err = newKeys(); err != nil {
-			return nil, err
+			return 0, err
 		}
 	}
 	var out bytes.Buffer
 	g, ctx := errgroup.WithContext(ctx)
-	for r := range 2 {
-		o.Rank = r
-		doc, err := json.Marshal(o)
+	for o.Rank = range 2 {
+		cmd, err := o.command(ctx, c)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		cmd := exec.CommandContext(ctx, self, "rank", string(doc))
-		cmd.Stderr = os.Stderr
-		if r == 0 {
+		if o.Rank == 0 {
 			cmd.Stdout = &out
 		}
 		g.Go(cmd.Run)
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return 0, err
 	}
-	return parse(out.Bytes(), map[string]map[string]string{
-		"shm":  {"8": "shm 8 B, mesh", "sent": "shm 64 MiB, mesh, sent", "handed": "shm 64 MiB, mesh, handed"},
-		"tcp":  {"stream": "tcp 64 MiB, mesh"},
-		"mtls": {"stream": "tcp 64 MiB, mesh, mTLS"},
-	}[kind])
+	return strconv.ParseFloat(strings.TrimSpace(out.String()), 64)
 }
 
-// runRank is a rank's process.
-func runRank(args []string) error {
+// Rank is a rank's process: it does what the order says that a measurement
+// gave it as its last argument.
+func Rank(doc string) error {
 	var o order
-	if len(args) != 1 {
-		return errors.New("rank: want one order")
-	}
-	if err := json.Unmarshal([]byte(args[0]), &o); err != nil {
+	if err := json.Unmarshal([]byte(doc), &o); err != nil {
 		return err
 	}
 	cfg, err := o.config()
@@ -99,8 +108,8 @@ func runRank(args []string) error {
 	if err != nil {
 		return err
 	}
-	if o.Kind == "shm" {
-		err = exchange(ctx, m)
+	if o.Address == "" {
+		err = play(ctx, m, o.Pipes)
 	} else {
 		err = stream(ctx, m)
 	}
@@ -108,8 +117,8 @@ func runRank(args []string) error {
 }
 
 func (o *order) config() (mesh.Config, error) {
-	cfg := mesh.Config{ID: "bench", Rank: o.Rank, Size: 2, Dir: o.Dir, Arena: 4 * large}
-	if o.Kind == "shm" {
+	cfg := mesh.Config{ID: "bench", Rank: o.Rank, Size: 2, Dir: o.Dir, Arena: 4 * Large, Streams: streams}
+	if o.Address == "" {
 		cfg.Places = []mesh.Place{{Host: "here"}, {Host: "here"}}
 		return cfg, nil
 	}
@@ -124,52 +133,73 @@ func (o *order) config() (mesh.Config, error) {
 	return cfg, err
 }
 
-// exchange measures round trips.
-func exchange(ctx context.Context, m *mesh.Mesh) error {
-	small, big := make([]byte, 8), make([]byte, large)
-	for i := range big {
-		big[i] = byte(m.Rank())
+// play makes a batch of round trips for each byte that its pipe says.
+func play(ctx context.Context, m *mesh.Mesh, pipes string) error {
+	turns, err := os.Open(fmt.Sprintf("%s-%d", pipes, m.Rank()))
+	if err != nil {
+		return err
 	}
+	defer turns.Close()
+	small, large := make([]byte, Small), bytes.Repeat([]byte{byte(m.Rank())}, Large)
 	send := func(b []byte) func() error {
 		return func() error { return m.Send(ctx, 1-m.Rank(), 0, b) }
 	}
 	hand := func() error {
-		b, err := m.Alloc(ctx, large)
+		b, err := m.Alloc(ctx, Large)
 		if err != nil {
 			return err
 		}
 		return m.Hand(ctx, 1-m.Rank(), 0, b)
 	}
-	if err := trips(ctx, m, "8", 8, 40, 5000, send(small)); err != nil {
-		return err
+	for what := make([]byte, 1); ; {
+		if _, err := turns.Read(what); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		switch what[0] {
+		case smallBatch:
+			err = batch(ctx, m, Small, smallWarm, smallTrips, send(small))
+		case largeBatch:
+			err = batch(ctx, m, Large, 0, 1, send(large))
+		default:
+			err = batch(ctx, m, Large, 0, 1, hand)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := trips(ctx, m, "sent", large, 12, 1, send(big)); err != nil {
-		return err
-	}
-	return trips(ctx, m, "handed", large, 12, 1, hand)
 }
 
-// trips makes two batches to warm up and then those that count.
-func trips(ctx context.Context, m *mesh.Mesh, name string, n, batches, each int, send func() error) error {
-	for b := -2; b < batches; b++ {
-		start := time.Now()
-		for range each {
-			if m.Rank() == 0 {
-				if err := send(); err != nil {
-					return err
-				}
-			}
-			if err := receive(ctx, m, n); err != nil {
+// batch measures round trips, the first of which do not count.
+func batch(ctx context.Context, m *mesh.Mesh, n, warm, each int, send func() error) error {
+	if err := trips(ctx, m, n, warm, send); err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := trips(ctx, m, n, each, send); err != nil {
+		return err
+	}
+	if m.Rank() == 0 {
+		fmt.Printf("%.1f\n", float64(time.Since(start).Nanoseconds())/float64(each))
+	}
+	return nil
+}
+
+func trips(ctx context.Context, m *mesh.Mesh, n, count int, send func() error) error {
+	for range count {
+		if m.Rank() == 0 {
+			if err := send(); err != nil {
 				return err
 			}
-			if m.Rank() == 1 {
-				if err := send(); err != nil {
-					return err
-				}
-			}
 		}
-		if m.Rank() == 0 && b >= 0 {
-			fmt.Printf("%s %.1f\n", name, float64(time.Since(start).Nanoseconds())/float64(each))
+		if err := receive(ctx, m, n); err != nil {
+			return err
+		}
+		if m.Rank() == 1 {
+			if err := send(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -189,7 +219,7 @@ func receive(ctx context.Context, m *mesh.Mesh, n int) error {
 
 // stream measures messages in one direction, from rank 1 to rank 0.
 func stream(ctx context.Context, m *mesh.Mesh) error {
-	big := make([]byte, large)
+	big := make([]byte, Large)
 	var start time.Time
 	for i := range streamed + 2 {
 		if i == 2 {
@@ -199,12 +229,12 @@ func stream(ctx context.Context, m *mesh.Mesh) error {
 			if err := m.Send(ctx, 0, 0, big); err != nil {
 				return err
 			}
-		} else if err := receive(ctx, m, large); err != nil {
+		} else if err := receive(ctx, m, Large); err != nil {
 			return err
 		}
 	}
 	if m.Rank() == 0 {
-		fmt.Printf("stream %.1f\n", float64(time.Since(start).Nanoseconds())/streamed)
+		fmt.Printf("%.1f\n", float64(time.Since(start).Nanoseconds())/streamed)
 	}
 	return nil
 }

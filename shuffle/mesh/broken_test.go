@@ -8,20 +8,18 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/capstan-run/capstan/shuffle/mesh/shm"
 )
 
 // TestBrokenRing writes nonsense into the memory that two ranks share: both
 // find each other lost.
 func TestBrokenRing(t *testing.T) {
 	for name, spoil := range map[string]func(mem []byte){
-		"producer": func(mem []byte) { binary.LittleEndian.PutUint64(mem, 1<<50) },
-		"frame": func(mem []byte) {
-			binary.LittleEndian.PutUint64(mem[512+8:], 1<<50)
-			binary.LittleEndian.PutUint64(mem, 1024)
-		},
+		"frame": func(mem []byte) { binary.LittleEndian.PutUint64(mem[shm.RingOverhead+8:], 1<<50) },
 		"label": func(mem []byte) {
-			binary.LittleEndian.PutUint64(mem[512:], ^uint64(0))
-			binary.LittleEndian.PutUint64(mem, 16)
+			binary.LittleEndian.PutUint64(mem[shm.RingOverhead:], ^uint64(0))
+			binary.LittleEndian.PutUint64(mem[shm.RingOverhead+8:], 1)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +50,7 @@ func TestBrokenRing(t *testing.T) {
 func TestBrokenRoom(t *testing.T) {
 	ctx, m := twoRanks(t)
 	mem := m[0].links[1].(*wire).data.(*shared).far.regions[0].Bytes()
-	binary.LittleEndian.PutUint64(mem[128:], 1<<50)
+	binary.LittleEndian.PutUint64(mem, 1<<50)
 	for {
 		if err := m[0].Send(ctx, 1, 4, make([]byte, 10<<10)); err != nil {
 			if err := wantLost(err); err != nil {

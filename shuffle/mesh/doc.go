@@ -118,7 +118,7 @@
 //
 // Every connection begins with a hello from the dialer and one in answer:
 //
-//	0   8 bytes  "CAPMESH1"
+//	0   8 bytes  "CAPMESH2"
 //	8   uint32   rank that speaks
 //	12  uint32   rank spoken to
 //	16  uint32   size of the mesh

@@ -19,7 +19,7 @@ type hello struct {
 	id             string
 }
 
-var helloMagic = [8]byte{'C', 'A', 'P', 'M', 'E', 'S', 'H', '1'}
+var helloMagic = [8]byte{'C', 'A', 'P', 'M', 'E', 'S', 'H', '2'}
 
 const (
 	helloSize   = 56 // before the ID

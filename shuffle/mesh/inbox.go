@@ -33,7 +33,7 @@ func (in *inbox) recv(ctx context.Context, from int, k key) (*Message, error) {
 			return nil, err
 		}
 		if m.charge > 0 {
-			in.sources[m.From].link.taken(m.charge, m.signal)
+			in.sources[m.From].link.taken(int(m.charge), m.signal)
 		}
 		if m.offer == nil {
 			return m, nil
@@ -184,7 +184,7 @@ func (in *inbox) pop(s *source, k key) *Message {
 	}
 	if s.ring != nil && !m.signal {
 		full := s.held > 0 && in.full(s)
-		if s.held -= m.charge; full && !in.full(s) && len(in.waiters) > 0 {
+		if s.held -= int(m.charge); full && !in.full(s) && len(in.waiters) > 0 {
 			// What waits in the ring may be what others sleep for.
 			in.drain(s, noKey)
 			in.watch(s.rank)
@@ -244,7 +244,7 @@ func (in *inbox) enqueue(s *source, m *Message) {
 	}
 	s.queues[m.key()] = append(s.queues[m.key()], m)
 	if s.ring != nil && !m.signal {
-		s.held += m.charge
+		s.held += int(m.charge)
 	}
 }
 
@@ -336,7 +336,10 @@ func (in *inbox) leave(rank int, why *PeerError) {
 // added to it.
 func (in *inbox) empty(s *source) {
 	// In a closed mesh nobody asks any more.
-	for s.ring != nil && !s.broken && !in.shut {
+	if s.ring == nil || in.shut {
+		return
+	}
+	for s.ring.last(); !s.broken; {
 		m, err := s.ring.take()
 		if m == nil || err != nil {
 			return
@@ -396,7 +399,10 @@ func (in *inbox) discard() {
 			}
 		}
 		s.queues = nil
-		for s.ring != nil && !s.broken {
+		if s.ring == nil {
+			continue
+		}
+		for s.ring.last(); !s.broken; {
 			m, err := s.ring.take()
 			if m == nil || err != nil {
 				break

@@ -110,7 +110,7 @@ func (l *local) send(ctx context.Context, t Tag, n int, parts [][]byte) error {
 	if err := l.reserve(ctx, l.data, n); err != nil {
 		return err
 	}
-	msg := &Message{From: l.m.cfg.Rank, Tag: t, charge: n + overhead}
+	msg := &Message{From: l.m.cfg.Rank, Tag: t, charge: int32(n) + overhead}
 	gather(msg.reserve(l.in().pool, n), parts)
 	l.in().deliver(msg)
 	return nil
@@ -161,7 +161,7 @@ func (l *local) offer(ctx context.Context, t Tag, n int, parts [][]byte) error {
 }
 
 func (l *local) hand(ctx context.Context, t Tag, b *Buffer) error {
-	if len(b.b) <= inline {
+	if len(b.b) <= tiny {
 		defer b.Release()
 		return l.send(ctx, t, len(b.b), [][]byte{b.b})
 	}
@@ -178,7 +178,7 @@ func (l *local) signal(ctx context.Context, t Tag, data []byte) error {
 	if err := l.reserve(ctx, l.signals, len(data)); err != nil {
 		return err
 	}
-	msg := &Message{From: l.m.cfg.Rank, Tag: t, signal: true, charge: len(data) + overhead}
+	msg := &Message{From: l.m.cfg.Rank, Tag: t, signal: true, charge: int32(len(data)) + overhead}
 	copy(msg.reserve(l.in().pool, len(data)), data)
 	l.in().deliver(msg)
 	return nil

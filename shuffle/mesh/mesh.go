@@ -3,6 +3,7 @@ package mesh
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,7 @@ const closed = -1 << 40
 func newMesh(cfg Config) *Mesh {
 	m := &Mesh{cfg: cfg, closing: make(chan struct{}), idle: make(chan struct{}), ended: make(chan struct{}), never: newFate()}
 	m.in = inbox{pool: &m.pool, closing: m.closing, window: cfg.Window, sources: make([]source, cfg.Size)}
+	m.in.spin.single = runtime.GOMAXPROCS(0) == 1
 	m.links, m.rings = make([]link, cfg.Size), make([]*shared, cfg.Size)
 	for r := range m.in.sources {
 		m.in.sources[r].rank = r

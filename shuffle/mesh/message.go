@@ -15,14 +15,13 @@ type Message struct {
 	data   []byte
 	owner  owner // of data; nil when the garbage collector is
 	slot   uint32
+	charge int32 // bytes of its sender's credit that it takes up until it is taken
 	signal bool
-	charge int    // bytes of its sender's credit that it takes up until it is taken
 	offer  *offer // set while the bytes are still with the sender
-	small  [inline]byte
 }
 
-// inline is the number of bytes that a message holds within itself.
-const inline = 64
+// tiny is the size up to which a message's bytes are not worth pooling.
+const tiny = 64
 
 // owner takes a message's bytes back.
 type owner interface{ free(m *Message) }
@@ -59,8 +58,8 @@ func (m *Message) key() key {
 
 // reserve gives m n bytes with undefined content.
 func (m *Message) reserve(p *pool, n int) []byte {
-	if n <= inline {
-		m.data = m.small[:n:n]
+	if n <= tiny {
+		m.data = make([]byte, (n+7)&^7)[:n:n]
 		return m.data
 	}
 	m.data, m.owner = p.get(n), p

@@ -16,6 +16,7 @@ type shared struct {
 	w     *wire
 	in    *shm.Consumer
 	spare []Message
+	crumb []byte
 	far   *mapping // the pair's region and the peer's arena
 	arena []byte   // the peer's
 	yours *returns // where we give the peer's payloads back
@@ -195,7 +196,7 @@ func (s *shared) try(l uint64, n int, parts [][]byte) (bool, <-chan struct{}, er
 	}
 }
 
-// ready, take, sleep and broken make the lane an inbox's ring.
+// ready, take, sleep, last and broken make the lane an inbox's ring.
 func (s *shared) ready() bool { return s.in.Ready() }
 
 func (s *shared) take() (*Message, error) {
@@ -212,6 +213,8 @@ func (s *shared) take() (*Message, error) {
 
 func (s *shared) sleep() bool { return s.in.Sleep() }
 
+func (s *shared) last() { s.in.Last() }
+
 func (s *shared) broken(err error) { s.w.fail(err) }
 
 // message makes a message of a frame. It takes what it needs from the ring
@@ -225,8 +228,11 @@ func (s *shared) message(f *shm.Frame) (*Message, error) {
 	switch {
 	case k == kindData && n <= sharedEager:
 		m := s.newMessage(n)
-		m.From, m.Tag, m.charge = s.w.rank, t, n+overhead
-		gather2(m.reserve(&s.w.m.pool, n), f)
+		m.From, m.Tag, m.charge = s.w.rank, t, int32(n)+overhead
+		if n > tiny {
+			m.reserve(&s.w.m.pool, n)
+		}
+		gather2(m.data, f)
 		return m, nil
 	case k == kindOffer && n == offerSize:
 		var b [offerSize]byte
@@ -246,17 +252,21 @@ func (s *shared) message(f *shm.Frame) (*Message, error) {
 	return nil, fmt.Errorf("%w: frame of kind %d with %d bytes in the ring", errProtocol, k, n)
 }
 
-// newMessage makes small messages several at a time: for them the allocation
-// would be the larger part of the work. Under the inbox's lock.
+// newMessage makes small messages and their bytes several at a time: for them
+// the allocation would be the larger part of the work. Under the inbox's lock.
 func (s *shared) newMessage(n int) *Message {
-	if n > inline {
+	if n > tiny {
 		return new(Message)
 	}
 	if len(s.spare) == 0 {
-		s.spare = make([]Message, 8)
+		s.spare = make([]Message, 16)
 	}
-	m := &s.spare[0]
+	m, size := &s.spare[0], (n+7)&^7
 	s.spare = s.spare[1:]
+	if len(s.crumb) < size {
+		s.crumb = make([]byte, 1<<10)
+	}
+	m.data, s.crumb = s.crumb[:n:n], s.crumb[size:]
 	return m
 }
 

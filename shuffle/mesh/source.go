@@ -22,6 +22,8 @@ type ring interface {
 	// sleep reports whether the peer will ring when a frame comes; false if
 	// one is there.
 	sleep() bool
+	// last says that the peer puts nothing more into the ring.
+	last()
 	// broken ends the link; the inbox learns of it by leave, later.
 	broken(err error)
 }

@@ -12,7 +12,13 @@ import (
 //
 // Two ranks that sleep in turn find each other asleep for ever, since waking
 // takes longer than a short look. So one look in probeEvery is a long one.
+//
+// While it looks it does not let other goroutines have their turn, unless there
+// is one processor for all of them. [runtime.Gosched] wakes an idle thread of
+// this process to take what was given up, and on a machine with a core for
+// every rank that thread takes its core from the rank that is to answer.
 type spinner struct {
+	single bool // all goroutines share one processor
 	level  atomic.Int32
 	misses atomic.Uint32
 }
@@ -42,7 +48,7 @@ func (s *spinner) until(budget *int, ok func() bool) bool {
 		if ok() {
 			return true
 		}
-		if *budget--; *budget%spinBurst == 0 {
+		if *budget--; *budget%spinBurst == 0 && s.single {
 			runtime.Gosched()
 		}
 	}

@@ -114,7 +114,7 @@ func (s *stream) message(r io.Reader, k kind, t Tag, n uint64) (*Message, error)
 		if err := s.owed.hold(int(n) + overhead); err != nil {
 			return nil, fmt.Errorf("%w: more data than the window", err)
 		}
-		m := &Message{From: s.w.rank, Tag: t, charge: int(n) + overhead}
+		m := &Message{From: s.w.rank, Tag: t, charge: int32(n) + overhead}
 		_, err := io.ReadFull(r, m.reserve(&s.w.m.pool, int(n)))
 		return m, cutShort(err)
 	case k == kindOffer && n == offerSize:

@@ -171,7 +171,7 @@ func (w *wire) gotSignal(t Tag, data []byte) error {
 	if err := w.owed.hold(len(data) + overhead); err != nil {
 		return err
 	}
-	msg := &Message{From: w.rank, Tag: t, signal: true, charge: len(data) + overhead}
+	msg := &Message{From: w.rank, Tag: t, signal: true, charge: int32(len(data)) + overhead}
 	copy(msg.reserve(&w.m.pool, len(data)), data)
 	w.m.in.deliver(msg)
 	return nil

@@ -15,18 +15,19 @@ var ErrBroken = errors.New("shared ring is broken")
 
 const (
 	// RingOverhead is the number of bytes of a ring beside its data.
-	RingOverhead = 512
+	RingOverhead = 384
 	// FrameHeader is the number of bytes of a frame before its payload.
 	FrameHeader = 16
 
 	align = 16
+	// ahead is how far before its next frame a producer keeps the data clear:
+	// the lines of small frames are its own when they come.
+	ahead = 128
 )
 
 // words are the ring's shared words, each on lines of its own: processors
 // fetch lines in pairs.
 type words struct {
-	tail     atomic.Uint64
-	_        [120]byte
 	head     atomic.Uint64
 	_        [120]byte
 	consumer atomic.Uint32 // 1: asleep
@@ -54,6 +55,14 @@ func attach(mem []byte) (ring, error) {
 	return ring{words: (*words)(base), data: mem[RingOverhead:], mask: uint64(n - 1)}, nil
 }
 
+// mark is the second word of the frame at a position: its length and one.
+func (r *ring) mark(at uint64) *atomic.Uint64 {
+	return (*atomic.Uint64)(unsafe.Pointer(&r.data[at&r.mask+8]))
+}
+
+// most is the largest payload: beside its frame lies the mark of the next.
+func (r *ring) most() int { return len(r.data) - FrameHeader - align }
+
 // span is the number of bytes a frame with n bytes of payload takes.
 func span(n uint64) uint64 { return (FrameHeader + n + align - 1) &^ (align - 1) }
 
@@ -61,19 +70,20 @@ func span(n uint64) uint64 { return (FrameHeader + n + align - 1) &^ (align - 1)
 // Wake may be called by another.
 type Producer struct {
 	ring
-	tail uint64 // ours: the shared word is only ever written
-	head uint64 // the consumer's, as last seen
+	tail  uint64 // where the next frame starts
+	clear uint64 // no mark lies between tail and here, nor at tail
+	head  uint64 // the consumer's, as last seen
 }
 
 // NewProducer makes mem, of RingOverhead and a power of two bytes and all
 // zero, the writing side of a ring.
 func NewProducer(mem []byte) (*Producer, error) {
 	r, err := attach(mem)
-	return &Producer{ring: r}, err
+	return &Producer{ring: r, clear: uint64(len(r.data))}, err
 }
 
 // Most is the largest payload that the ring can hold at all.
-func (p *Producer) Most() int { return len(p.data) - FrameHeader }
+func (p *Producer) Most() int { return p.most() }
 
 // Put appends a frame whose payload is parts, n bytes together. It reports
 // false when there is no room for it now.
@@ -82,9 +92,13 @@ func (p *Producer) Put(label uint64, n int, parts [][]byte) (bool, error) {
 	if !room || err != nil {
 		return false, err
 	}
-	at := p.tail & p.mask
+	start, end := p.tail, p.tail+span(uint64(n))
+	if p.clear < end+align {
+		p.mark(end).Store(0)
+		p.clear = end + align
+	}
+	at := start & p.mask
 	binary.LittleEndian.PutUint64(p.data[at:], label)
-	binary.LittleEndian.PutUint64(p.data[at+8:], uint64(n))
 	at += FrameHeader
 	for _, b := range parts {
 		at &= p.mask
@@ -92,16 +106,32 @@ func (p *Producer) Put(label uint64, n int, parts [][]byte) (bool, error) {
 		copy(p.data, b[k:])
 		at += uint64(len(b))
 	}
-	p.tail += span(uint64(n))
-	p.words.tail.Store(p.tail)
+	p.tail = end
+	p.mark(start).Store(uint64(n) + 1)
+	p.sweep()
 	return true, nil
 }
 
+// sweep clears what the next small frames will need, while the consumer is
+// busy with the last.
+func (p *Producer) sweep() {
+	if p.clear >= p.tail+ahead/2 {
+		return
+	}
+	end := min((p.tail+ahead+ahead-1)&^(ahead-1), p.head+uint64(len(p.data)))
+	for p.clear < end {
+		from := p.clear & p.mask
+		n := min(end-p.clear, uint64(len(p.data))-from)
+		clear(p.data[from : from+n])
+		p.clear += n
+	}
+}
+
 func (p *Producer) room(n int) (bool, error) {
-	if n > p.Most() {
+	if n > p.most() {
 		return false, fmt.Errorf("frame of %d bytes in a ring of %d", n, len(p.data))
 	}
-	need, size := span(uint64(n)), uint64(len(p.data))
+	need, size := span(uint64(n))+align, uint64(len(p.data))
 	if p.tail+need-p.head <= size {
 		return true, nil
 	}
@@ -131,14 +161,14 @@ func (p *Producer) Wake() bool {
 }
 
 // Drained reports whether the consumer has taken every frame.
-func (p *Producer) Drained() bool { return p.words.head.Load() == p.words.tail.Load() }
+func (p *Producer) Drained() bool { return p.words.head.Load() == p.tail }
 
 // Consumer is the reading side of a ring. One goroutine uses it at a time;
 // Ready and Wake may be called by others.
 type Consumer struct {
 	ring
 	head atomic.Uint64 // ours; atomic for Ready
-	tail uint64        // the producer's, as last seen
+	end  atomic.Uint64 // where Last stops it
 	next uint64        // where the frame that was returned last ends
 }
 
@@ -146,11 +176,20 @@ type Consumer struct {
 // zero, the reading side of a ring.
 func NewConsumer(mem []byte) (*Consumer, error) {
 	r, err := attach(mem)
-	return &Consumer{ring: r}, err
+	c := &Consumer{ring: r}
+	c.end.Store(^uint64(0))
+	return c, err
 }
 
 // Ready reports whether Next would return something: a frame or an error.
-func (c *Consumer) Ready() bool { return c.words.tail.Load() != c.head.Load() }
+func (c *Consumer) Ready() bool {
+	head := c.head.Load()
+	return c.mark(head).Load() != 0 && head < c.end.Load()
+}
+
+// Last says that the producer is gone: no more is read than the ring can hold,
+// whatever lies in it.
+func (c *Consumer) Last() { c.end.CompareAndSwap(^uint64(0), c.head.Load()+uint64(len(c.data))) }
 
 // Frame is the oldest frame of a ring. Its payload is A, then B, which is not
 // empty where the frame runs over the ring's end. Both lie in the ring and are
@@ -166,23 +205,16 @@ func (f *Frame) Len() int { return len(f.A) + len(f.B) }
 // Next returns the oldest frame, false when there is none.
 func (c *Consumer) Next() (Frame, bool, error) {
 	head, size := c.head.Load(), uint64(len(c.data))
-	if c.tail == head {
-		tail := c.words.tail.Load()
-		if tail == head {
-			return Frame{}, false, nil
-		}
-		if tail < head || tail-head > size || tail%align != 0 {
-			return Frame{}, false, fmt.Errorf("%w: its producer is at %d, its consumer at %d of %d bytes", ErrBroken, tail, head, size)
-		}
-		c.tail = tail
+	n := c.mark(head).Load() - 1
+	if n == ^uint64(0) || head >= c.end.Load() {
+		return Frame{}, false, nil
 	}
-	at := head & c.mask
-	label, n := binary.LittleEndian.Uint64(c.data[at:]), binary.LittleEndian.Uint64(c.data[at+8:])
-	if have := c.tail - head; n > have || span(n) > have {
-		return Frame{}, false, fmt.Errorf("%w: a frame of %d bytes where %d are written", ErrBroken, n, have)
+	if n > uint64(c.most()) {
+		return Frame{}, false, fmt.Errorf("%w: a frame of %d bytes in a ring of %d", ErrBroken, n, size)
 	}
+	label := binary.LittleEndian.Uint64(c.data[head&c.mask:])
 	c.next = head + span(n)
-	at = (at + FrameHeader) & c.mask
+	at := (head + FrameHeader) & c.mask
 	first := min(n, size-at)
 	return Frame{Label: label, A: c.data[at : at+first], B: c.data[:n-first]}, true, nil
 }

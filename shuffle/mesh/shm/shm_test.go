@@ -59,7 +59,7 @@ func TestRing(t *testing.T) {
 		t.Fatal(err)
 	}
 	length := func(i int) int {
-		return int(rand.New(rand.NewPCG(1, uint64(i))).Uint64() % (size - shm.FrameHeader + 1))
+		return int(rand.New(rand.NewPCG(1, uint64(i))).Uint64() % (size - 2*shm.FrameHeader + 1))
 	}
 	fill := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, length(i)) }
 	go func() {
@@ -142,11 +142,9 @@ func put(t *testing.T, p *shm.Producer, n int) {
 // TestBrokenRing writes nonsense where the other side reads.
 func TestBrokenRing(t *testing.T) {
 	for name, spoil := range map[string]func(mem []byte){
-		"producer far ahead": func(mem []byte) { binary.LittleEndian.PutUint64(mem, 1<<40) },
-		"producer behind":    func(mem []byte) { binary.LittleEndian.PutUint64(mem, ^uint64(15)) },
-		"odd position":       func(mem []byte) { binary.LittleEndian.PutUint64(mem, 17) },
-		"long frame":         func(mem []byte) { binary.LittleEndian.PutUint64(mem[shm.RingOverhead+8:], 1<<62) },
-		"frame of all ones":  func(mem []byte) { binary.LittleEndian.PutUint64(mem[shm.RingOverhead+8:], ^uint64(0)) },
+		"frame a little too long": func(mem []byte) { binary.LittleEndian.PutUint64(mem[shm.RingOverhead+8:], 1024-32+2) },
+		"long frame":              func(mem []byte) { binary.LittleEndian.PutUint64(mem[shm.RingOverhead+8:], 1<<62) },
+		"frame of all ones":       func(mem []byte) { binary.LittleEndian.PutUint64(mem[shm.RingOverhead+8:], ^uint64(0)) },
 	} {
 		mem := memoryOf(shm.RingOverhead + 1024)
 		p, c := pair(t, mem)
@@ -159,7 +157,7 @@ func TestBrokenRing(t *testing.T) {
 	mem := memoryOf(shm.RingOverhead + 1024)
 	p, _ := pair(t, mem)
 	put(t, p, 900)
-	binary.LittleEndian.PutUint64(mem[128:], 1<<40)
+	binary.LittleEndian.PutUint64(mem, 1<<40)
 	if _, err := p.Put(1, 900, [][]byte{make([]byte, 900)}); !errors.Is(err, shm.ErrBroken) {
 		t.Errorf("consumer far ahead: %v", err)
 	}
@@ -168,20 +166,68 @@ func TestBrokenRing(t *testing.T) {
 	}
 }
 
+// TestLast reads a ring whose producer left a mark at every place: what it can
+// hold is read, and no more.
+func TestLast(t *testing.T) {
+	mem := memoryOf(shm.RingOverhead + 1024)
+	for at := shm.RingOverhead; at < len(mem); at += 16 {
+		binary.LittleEndian.PutUint64(mem[at+8:], 1)
+	}
+	_, c := pair(t, mem)
+	c.Last()
+	frames := 0
+	for {
+		_, ok, err := c.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			break
+		}
+		c.Done()
+		frames++
+	}
+	if frames != 1024/16 || c.Ready() {
+		t.Errorf("%d frames were read, %d fit; ready: %v", frames, 1024/16, c.Ready())
+	}
+}
+
+// TestStale puts frames over the remains of others that look like frames: the
+// consumer sees those that were put, also right after each.
+func TestStale(t *testing.T) {
+	p, c := pair(t, memoryOf(shm.RingOverhead+1024))
+	mark := bytes.Repeat([]byte{1, 0, 0, 0, 0, 0, 0, 0}, 124)
+	for i := range 2000 {
+		n := (i * i * 7) % len(mark)
+		if ok, err := p.Put(uint64(i), n, [][]byte{mark[:n]}); !ok || err != nil {
+			t.Fatalf("put %d: %v, %v", i, ok, err)
+		}
+		f, ok, err := c.Next()
+		if !ok || err != nil || f.Label != uint64(i) || f.Len() != n {
+			t.Fatalf("frame %d: label %d, %d bytes, %v, %v", i, f.Label, f.Len(), ok, err)
+		}
+		c.Done()
+		if c.Ready() {
+			t.Fatalf("after frame %d there is another", i)
+		}
+	}
+}
+
 // FuzzConsumer reads a ring of arbitrary bytes: frames or an error, never a
 // panic, and never more bytes than the ring has.
 func FuzzConsumer(f *testing.F) {
-	f.Add(uint64(0), []byte{})
-	f.Add(uint64(32), []byte{1, 0, 0, 0, 0, 0, 0, 0, 5})
-	f.Add(uint64(1024), bytes.Repeat([]byte{0xff}, 64))
-	f.Fuzz(func(t *testing.T, tail uint64, data []byte) {
+	f.Add([]byte{})
+	f.Add([]byte{1, 0, 0, 0, 0, 0, 0, 0, 5})
+	f.Add(bytes.Repeat([]byte{0xff}, 64))
+	f.Add(bytes.Repeat([]byte{1, 0, 0, 0, 0, 0, 0, 0}, 128))
+	f.Fuzz(func(t *testing.T, data []byte) {
 		mem := memoryOf(shm.RingOverhead + 1024)
-		binary.LittleEndian.PutUint64(mem, tail)
 		copy(mem[shm.RingOverhead:], data)
 		c, err := shm.NewConsumer(mem)
 		if err != nil {
 			t.Fatal(err)
 		}
+		c.Last()
 		total := 0
 		for {
 			f, ok, err := c.Next()
@@ -191,9 +237,10 @@ func FuzzConsumer(f *testing.F) {
 				}
 				break
 			}
-			if total += f.Len() + shm.FrameHeader; total > 1024 {
-				t.Fatalf("%d bytes from a ring of 1024", total)
+			if total >= 1024 {
+				t.Fatal("a frame begins behind the last")
 			}
+			total += f.Len() + shm.FrameHeader
 			c.Done()
 		}
 	})

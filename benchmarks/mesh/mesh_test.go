@@ -1,0 +1,52 @@
+package mesh
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "rank" {
+		if err := Rank(os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// TestMeasure makes one round: every series that this machine has gives a
+// figure.
+func TestMeasure(t *testing.T) {
+	if testing.Short() {
+		t.Skip("moves 10 GB")
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	c := Config{Rank: []string{self, "rank"}, Cache: t.TempDir(), Repeat: 1, Log: t.Output()}
+	err = Measure(t.Context(), c, func(f Figure) {
+		got[fmt.Sprint(f.Series, " ", f.Bytes)] = f.Seconds
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []struct {
+		series string
+		bytes  int64
+	}{{Shared, Small}, {Shared, Large}, {Handed, Large}, {TCP, Large}, {MTLS, Large}} {
+		if name := fmt.Sprint(key.series, " ", key.bytes); got[name] <= 0 {
+			t.Errorf("%s: %v s", name, got[name])
+		}
+	}
+}
+
+func TestMedian(t *testing.T) {
+	if got := median([]float64{9, 1, 5, 7, 3, 6}); got != 5.5 {
+		t.Errorf("median %v, want 5.5", got)
+	}
+}
