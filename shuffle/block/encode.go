@@ -11,6 +11,11 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/bitutil"
 )
 
+// Scratch is the size up to which an [Encoder] without a compressor writes
+// memory of its own. A longer piece is the record's: it stays as it is until
+// the record is released.
+const Scratch = 16 << 10
+
 // Encoder writes record batches of one schema. It holds a small buffer and no
 // Arrow memory; it is not safe for concurrent use.
 type Encoder struct {
@@ -24,7 +29,7 @@ type Encoder struct {
 	head    []byte
 	packed  []byte // the compressed body
 	flat    []byte // a piece put together before it is compressed
-	scratch [16 << 10]byte
+	scratch [Scratch]byte
 }
 
 // NewEncoder returns an encoder for schema, which must pass [CheckSchema]. comp,
@@ -131,8 +136,14 @@ func (e *Encoder) writeHead(w io.Writer, meta *message, at, body int64) error {
 	}
 	e.head = e.head[:len(meta.bytes)]
 	meta.put(e.head, &e.batch, at, body)
-	_, err := w.Write(e.head)
-	return err
+	for rest := e.head; len(rest) > 0; {
+		n := min(len(rest), Scratch)
+		if _, err := w.Write(rest[:n]); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
 }
 
 // flushPacked is flush with the pieces compressed.

@@ -137,10 +137,11 @@
 // memory of the pair is the ring of the lower rank, the ring of the higher, the
 // words by which the lower's payloads come back, and those of the higher's.
 //
-// A record batch is a message that begins with its batch's numbers, 8 bytes
-// each: rows; for each array its length and nulls; for each buffer its offset
-// in the message and its length; zeros up to a multiple of 64; then the message
-// of package block.
+// A record batch is a message that begins with numbers, 8 bytes each, for each
+// dictionary of its schema and then for the batch: rows; for each array its
+// length and nulls; for each buffer its offset in the message and its length.
+// Zeros up to a multiple of 64 follow, then the messages of package block in
+// the same order.
 //
 // # Left out
 //

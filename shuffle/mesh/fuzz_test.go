@@ -10,7 +10,11 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
 	"github.com/capstan-run/capstan/shuffle/block"
+	"github.com/capstan-run/capstan/shuffle/block/blocktest"
 	"github.com/capstan-run/capstan/shuffle/mesh/shm"
 )
 
@@ -128,20 +132,58 @@ func FuzzRingFrame(f *testing.F) {
 	})
 }
 
-// FuzzRecordHead reads where a record's buffers lie.
+// FuzzRecordHead reads where the buffers of a record and a dictionary lie.
 func FuzzRecordHead(f *testing.F) {
 	f.Add([]byte{}, uint8(1), uint8(2))
-	f.Add(binary.LittleEndian.AppendUint64(make([]byte, 120), 7), uint8(2), uint8(4))
+	f.Add(binary.LittleEndian.AppendUint64(make([]byte, 200), 7), uint8(2), uint8(4))
 	f.Fuzz(func(t *testing.T, b []byte, arrays, buffers uint8) {
-		shape := block.Shape{Arrays: int(arrays), Buffers: int(buffers)}
-		batch, err := getBatch(b, shape)
+		shapes := []block.Shape{{Arrays: 1, Buffers: 2}, {Arrays: int(arrays), Buffers: int(buffers)}}
+		batches, err := getBatches(b, shapes)
 		if err != nil {
 			return
 		}
-		again := make([]byte, recordHead(shape))
-		putBatch(again, batch)
-		if n := 8 + 16*int(arrays) + 16*int(buffers); !bytes.Equal(again[:n], b[:n]) {
+		again := make([]byte, recordHead(shapes))
+		putBatches(again, batches)
+		if n := 8 + 16 + 32 + 8 + 16*int(arrays) + 16*int(buffers); !bytes.Equal(again[:n], b[:n]) {
 			t.Fatalf("%x came back as %x", b[:n], again[:n])
 		}
+	})
+}
+
+// FuzzRecord receives arbitrary bytes as a record with a dictionary: a record
+// whose every value can be read, or an error that names the cause.
+func FuzzRecord(f *testing.F) {
+	schema := blocktest.SchemaOf(append(blocktest.Dictionaries()[:1], arrow.BinaryTypes.String, arrow.ListOf(arrow.PrimitiveTypes.Int32))...)
+	r, err := NewRecords(nil, schema)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, rows := range []int{0, 9} {
+		rec := blocktest.Record(memory.DefaultAllocator, schema, rows, 0.3, 1)
+		enc, err := r.encoder()
+		if err != nil {
+			f.Fatal(err)
+		}
+		head := recordHead(r.shapes)
+		g := gatherer{parts: [][]byte{make([]byte, head)}}
+		batches, err := encode(enc, &g, head, rec)
+		if err != nil {
+			f.Fatal(err)
+		}
+		putBatches(g.parts[0], batches)
+		f.Add(bytes.Join(g.parts, nil))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		data := aligned(max(1, len(b)))[:len(b)]
+		copy(data, b)
+		rec, err := r.decode(&Message{data: data})
+		if err != nil {
+			if !errors.Is(err, block.ErrMalformed) {
+				t.Fatalf("error %v does not blame the bytes", err)
+			}
+			return
+		}
+		_ = block.RowHash(rec)
+		rec.Release()
 	})
 }

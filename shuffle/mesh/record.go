@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -16,40 +17,58 @@ import (
 // Records sends and receives record batches of one schema, which both ends
 // know from elsewhere. Its methods may be called from any goroutine.
 //
-// Send writes the arrays once: within a host into shared memory. Recv copies
-// nothing.
+// Within a host Send writes the arrays once, into memory that the receiver
+// reads. Over a network long arrays go to the kernel as they lie. Recv copies
+// nothing. A dictionary travels with every record that has it: a receiver from
+// [Any] knows of no earlier record.
 type Records struct {
 	m      *Mesh
 	schema *arrow.Schema
-	shape  block.Shape
+	shapes []block.Shape // of the dictionaries, then of the record
 
-	mu  sync.Mutex
-	enc *block.Encoder
+	mu   sync.Mutex
+	free []*block.Encoder
 }
 
-// NewRecords returns the records of a schema. Dictionary columns are refused:
-// cast them to their values.
+// NewRecords returns the records of a schema. What package block cannot write
+// is Invalid.
 func NewRecords(m *Mesh, schema *arrow.Schema) (*Records, error) {
-	refuse := func(err error) (*Records, error) {
-		return nil, core.Errorf(core.Invalid, "%v", err).At("mesh records").Do("cast the column before it is sent")
-	}
 	enc, err := block.NewEncoder(schema, nil)
 	if err != nil {
-		return refuse(err)
+		return nil, core.Errorf(core.Invalid, "%v", err).At("mesh records").Do("cast the column before it is sent")
 	}
-	if n := len(block.Dictionaries(schema)); n > 0 {
-		return refuse(fmt.Errorf("schema has %d dictionary columns", n))
+	r := &Records{m: m, schema: schema, free: []*block.Encoder{enc}}
+	for _, t := range block.Dictionaries(schema) {
+		l, err := block.LayoutOf(t.ValueType)
+		if err != nil {
+			return nil, err
+		}
+		r.shapes = append(r.shapes, block.Shape{Arrays: 1, Buffers: l.Buffers()})
 	}
-	return &Records{m: m, schema: schema, shape: block.ShapeOf(schema), enc: enc}, nil
+	r.shapes = append(r.shapes, block.ShapeOf(schema))
+	return r, nil
 }
 
-// Send sends rec, which must be of the schema and is not retained.
+// Send sends rec, which must be of the schema, is not changed until Send
+// returns, and is not retained.
 func (r *Records) Send(ctx context.Context, to int, t Tag, rec arrow.Record) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	head := recordHead(r.shape)
+	enc, err := r.encoder()
+	if err != nil {
+		return err
+	}
+	defer r.done(enc)
+	head := recordHead(r.shapes)
+	if r.m.remote(to) {
+		g := gatherer{parts: [][]byte{make([]byte, head)}}
+		batches, err := encode(enc, &g, head, rec)
+		if err != nil {
+			return err
+		}
+		putBatches(g.parts[0], batches)
+		return r.m.Send(ctx, to, t, g.parts...)
+	}
 	var length counter
-	if _, _, err := r.enc.Encode(&length, head, rec); err != nil {
+	if _, err := encode(enc, &length, head, rec); err != nil {
 		return err
 	}
 	b, err := r.m.Alloc(ctx, int(head)+int(length))
@@ -57,13 +76,55 @@ func (r *Records) Send(ctx context.Context, to int, t Tag, rec arrow.Record) err
 		return err
 	}
 	w := cursor(b.Bytes()[head:])
-	batch, _, err := r.enc.Encode(&w, head, rec)
+	batches, err := encode(enc, &w, head, rec)
 	if err != nil {
 		b.Release()
 		return err
 	}
-	putBatch(b.Bytes()[:head], &batch)
+	putBatches(b.Bytes()[:head], batches)
 	return r.m.Hand(ctx, to, t, b)
+}
+
+// remote reports whether what is sent to a rank passes through the kernel.
+func (m *Mesh) remote(to int) bool {
+	if to < 0 || to >= m.cfg.Size {
+		return false
+	}
+	_, wired := m.links[to].(*wire)
+	return wired && m.rings[to] == nil
+}
+
+// encoder takes an encoder that nobody uses: a Send that waits for its receiver
+// must not hold up those to others.
+func (r *Records) encoder() (*block.Encoder, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if n := len(r.free); n > 0 {
+		enc := r.free[n-1]
+		r.free = r.free[:n-1]
+		return enc, nil
+	}
+	return block.NewEncoder(r.schema, nil)
+}
+
+func (r *Records) done(enc *block.Encoder) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.free = append(r.free, enc)
+}
+
+// encode writes rec's dictionaries and then rec, as they lie from pos on.
+func encode(enc *block.Encoder, w io.Writer, pos int64, rec arrow.Record) ([]block.Batch, error) {
+	var batches []block.Batch
+	for id, values := range block.RecordDictionaries(rec) {
+		b, n, err := enc.EncodeDictionary(w, pos, id, values)
+		if err != nil {
+			return nil, err
+		}
+		batches, pos = append(batches, b), pos+n
+	}
+	b, _, err := enc.Encode(w, pos, rec)
+	return append(batches, b), err
 }
 
 // Recv returns the oldest record from a rank, or from [Any], and who sent it.
@@ -74,18 +135,29 @@ func (r *Records) Recv(ctx context.Context, from int, t Tag) (arrow.Record, int,
 	if err != nil {
 		return nil, 0, err
 	}
-	batch, err := getBatch(msg.Bytes(), r.shape)
-	if err != nil {
-		msg.Release()
-		return nil, msg.From, fmt.Errorf("record from rank %d: %w", msg.From, err)
-	}
-	buf := memory.NewBufferWithAllocator(msg.Bytes(), lease{msg})
-	defer buf.Release()
-	rec, err := block.Decode(r.schema, buf, batch)
+	rec, err := r.decode(msg)
 	if err != nil {
 		return nil, msg.From, fmt.Errorf("record from rank %d: %w", msg.From, err)
 	}
 	return rec, msg.From, nil
+}
+
+// decode makes a record over msg, and releases msg where it cannot.
+func (r *Records) decode(msg *Message) (arrow.Record, error) {
+	batches, err := getBatches(msg.Bytes(), r.shapes)
+	if err != nil {
+		msg.Release()
+		return nil, err
+	}
+	buf := memory.NewBufferWithAllocator(msg.Bytes(), lease{msg})
+	defer buf.Release()
+	last := len(batches) - 1
+	dec, err := block.NewDecoder(r.schema, buf, block.Packing{Dictionaries: batches[:last]})
+	if err != nil {
+		return nil, err
+	}
+	defer dec.Release()
+	return dec.Decode(&batches[last])
 }
 
 // lease is the arrow allocator of one message: freeing it releases the message.
@@ -95,65 +167,56 @@ func (l lease) Free([]byte)                   { l.m.Release() }
 func (l lease) Allocate(int) []byte           { panic("mesh: a message does not allocate") }
 func (l lease) Reallocate(int, []byte) []byte { panic("mesh: a message does not grow") }
 
-// recordHead is the number of bytes before a record's block.
-func recordHead(s block.Shape) int64 {
-	return block.Align(8 + 16*int64(s.Arrays) + 16*int64(s.Buffers))
+// recordHead is the number of bytes before a record's blocks.
+func recordHead(shapes []block.Shape) int64 {
+	n := int64(0)
+	for _, s := range shapes {
+		n += 8 + 16*int64(s.Arrays) + 16*int64(s.Buffers)
+	}
+	return block.Align(n)
 }
 
-// putBatch writes what [getBatch] reads.
-func putBatch(b []byte, batch *block.Batch) {
+// putBatches writes what [getBatches] reads.
+func putBatches(b []byte, batches []block.Batch) {
 	out := b[:0]
 	put := func(v int64) { out = binary.LittleEndian.AppendUint64(out, uint64(v)) }
-	put(batch.Rows)
-	for i := range batch.Lengths {
-		put(batch.Lengths[i])
-		put(batch.Nulls[i])
-	}
-	for _, x := range batch.Buffers {
-		put(x.Offset)
-		put(x.Length)
+	for i := range batches {
+		batch := &batches[i]
+		put(batch.Rows)
+		for i := range batch.Lengths {
+			put(batch.Lengths[i])
+			put(batch.Nulls[i])
+		}
+		for _, x := range batch.Buffers {
+			put(x.Offset)
+			put(x.Length)
+		}
 	}
 	clear(b[len(out):])
 }
 
-// getBatch reads where a record's buffers lie. The schema, not the bytes, says
-// how many there are.
-func getBatch(b []byte, s block.Shape) (*block.Batch, error) {
-	if int64(len(b)) < recordHead(s) {
-		return nil, fmt.Errorf("%w: %d bytes, a record of the schema has at least %d", block.ErrMalformed, len(b), recordHead(s))
+// getBatches reads where the buffers of a record and its dictionaries lie. The
+// schema, not the bytes, says how many there are.
+func getBatches(b []byte, shapes []block.Shape) ([]block.Batch, error) {
+	if int64(len(b)) < recordHead(shapes) {
+		return nil, fmt.Errorf("%w: %d bytes, a record of the schema has at least %d", block.ErrMalformed, len(b), recordHead(shapes))
 	}
 	get := func() int64 {
 		v := binary.LittleEndian.Uint64(b)
 		b = b[8:]
 		return int64(v)
 	}
-	batch := &block.Batch{Rows: get(), Lengths: make([]int64, s.Arrays), Nulls: make([]int64, s.Arrays),
-		Buffers: make([]block.Extent, s.Buffers)}
-	for i := range batch.Lengths {
-		batch.Lengths[i], batch.Nulls[i] = get(), get()
+	batches := make([]block.Batch, len(shapes))
+	for i, s := range shapes {
+		batch := block.Batch{Rows: get(), Lengths: make([]int64, s.Arrays), Nulls: make([]int64, s.Arrays),
+			Buffers: make([]block.Extent, s.Buffers)}
+		for i := range batch.Lengths {
+			batch.Lengths[i], batch.Nulls[i] = get(), get()
+		}
+		for i := range batch.Buffers {
+			batch.Buffers[i] = block.Extent{Offset: get(), Length: get()}
+		}
+		batches[i] = batch
 	}
-	for i := range batch.Buffers {
-		batch.Buffers[i] = block.Extent{Offset: get(), Length: get()}
-	}
-	return batch, nil
-}
-
-// counter counts what is written to it.
-type counter int
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
-}
-
-// cursor is memory that is written from its start.
-type cursor []byte
-
-func (c *cursor) Write(p []byte) (int, error) {
-	n := copy(*c, p)
-	*c = (*c)[n:]
-	if n < len(p) {
-		return n, fmt.Errorf("a record grew by %d bytes while it was sent", len(p)-n)
-	}
-	return n, nil
+	return batches, nil
 }

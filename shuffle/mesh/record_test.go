@@ -24,7 +24,7 @@ func TestRecords(t *testing.T) {
 			ctx, g := meshtest.Deadline(t), meshtest.Join(t, kind(t, 2))
 			mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 			defer mem.AssertSize(t, 0)
-			schema := blocktest.SchemaOf(blocktest.Plain()...)
+			schema := blocktest.SchemaOf(blocktest.Types()...)
 			send, err := mesh.NewRecords(g[0], schema)
 			must(t, err)
 			recv, err := mesh.NewRecords(g[1], schema)
@@ -82,10 +82,43 @@ func TestRecordsMalformed(t *testing.T) {
 		}
 		must(t, group.Wait())
 	}
-	if _, err := mesh.NewRecords(g[0], blocktest.SchemaOf(blocktest.Dictionaries()...)); core.KindOf(err) != core.Invalid {
-		t.Errorf("dictionary columns: %v", err)
+	if _, err := mesh.NewRecords(g[0], blocktest.SchemaOf(arrow.BinaryTypes.StringView)); core.KindOf(err) != core.Invalid {
+		t.Errorf("a schema that cannot be written: %v", err)
 	}
 	g.Close(t)
+}
+
+// TestRecordsWait has a record wait for a rank that does not receive: records
+// to another rank pass meanwhile.
+func TestRecordsWait(t *testing.T) {
+	ctx, g := meshtest.Deadline(t), meshtest.Join(t, network(t, 3))
+	schema := blocktest.SchemaOf(blocktest.Types()...)
+	var ends [3]*mesh.Records
+	for rank := range ends {
+		var err error
+		ends[rank], err = mesh.NewRecords(g[rank], schema)
+		must(t, err)
+	}
+	rec := blocktest.Record(memory.DefaultAllocator, schema, 20000, 0.2, 1)
+	var group errgroup.Group
+	group.Go(func() error { return ends[0].Send(ctx, 1, 0, rec) })
+	for range 3 {
+		group.Go(func() error { return ends[0].Send(ctx, 2, 0, rec) })
+		expectRecord(t, ends[2], rec)
+	}
+	expectRecord(t, ends[1], rec)
+	must(t, group.Wait())
+	g.Close(t)
+}
+
+func expectRecord(t *testing.T, r *mesh.Records, want arrow.Record) {
+	t.Helper()
+	got, from, err := r.Recv(meshtest.Deadline(t), mesh.Any, 0)
+	must(t, err)
+	defer got.Release()
+	if from != 0 || !array.RecordEqual(got, want) {
+		t.Errorf("another record came from rank %d", from)
+	}
 }
 
 func must(t testing.TB, err error) {
