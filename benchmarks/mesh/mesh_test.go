@@ -6,15 +6,30 @@ import (
 	"testing"
 )
 
+// The test binary is also the ranks that it starts.
+const (
+	rankArg      = "mesh-rank"
+	containedArg = "mesh-contained"
+)
+
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == "rank" {
-		if err := Rank(os.Args[2]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case rankArg:
+			exit(Rank(os.Args[2]))
+		case containedArg:
+			exit(runContained())
 		}
-		os.Exit(0)
 	}
 	os.Exit(m.Run())
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
 }
 
 // TestMeasure makes one round: every series that this machine has gives a
@@ -28,7 +43,7 @@ func TestMeasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := map[string]float64{}
-	c := Config{Rank: []string{self, "rank"}, Cache: t.TempDir(), Repeat: 1, Log: t.Output()}
+	c := Config{Rank: []string{self, rankArg}, Cache: t.TempDir(), Repeat: 1, Log: t.Output()}
 	err = Measure(t.Context(), c, func(f Figure) {
 		got[fmt.Sprint(f.Series, " ", f.Bytes)] = f.Seconds
 	})
