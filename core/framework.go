@@ -47,9 +47,10 @@ type Description struct {
 	Summary string          `json:"summary"` // one line
 	// Ships lists the places in the spec's body that may name a local file to
 	// ship with the job: dotted, * for each element ("map.program",
-	// "map.exec.0", "files.*"). Where such a string holds a slash and names a
+	// "map.exec.0", "files.*!"). Where such a string holds a slash and names a
 	// regular file of the submitter's, the client uploads it and puts
-	// "artifact:<sha256>/<base name>" in its place.
+	// "artifact:<sha256>/<base name>" in its place. At a place that ends in ! it
+	// needs no slash, and has to name such a file.
 	Ships []string `json:"ships,omitempty"`
 }
 

@@ -26,9 +26,9 @@ type Draft struct {
 }
 
 // Ships finds the local files that doc names in the places its kind ships
-// files from (core.Description.Ships). Relative names are taken from dir. A
-// name with a slash that is no regular file is left alone: an executor may
-// have it.
+// files from (core.Description.Ships). Relative names are taken from dir. Where
+// a place does not insist on a file, a name with a slash that is no regular file
+// is left alone: an executor may have it.
 func Ships(doc []byte, kinds []core.Description, dir string) (*Draft, error) {
 	d := new(Draft)
 	if err := yaml.Unmarshal(doc, &d.root); err != nil || len(d.root.Content) == 0 {
@@ -45,8 +45,9 @@ func Ships(doc []byte, kinds []core.Description, dir string) (*Draft, error) {
 			continue
 		}
 		for _, place := range k.Ships {
+			place, must := strings.CutSuffix(place, "!")
 			for _, n := range find(body, strings.Split(place, ".")) {
-				if err := d.ship(n, dir, place); err != nil {
+				if err := d.ship(n, dir, place, must); err != nil {
 					return nil, err
 				}
 			}
@@ -55,8 +56,8 @@ func Ships(doc []byte, kinds []core.Description, dir string) (*Draft, error) {
 	return d, nil
 }
 
-func (d *Draft) ship(n *yaml.Node, dir, place string) error {
-	if n.Kind != yaml.ScalarNode || !strings.Contains(n.Value, "/") || strings.HasPrefix(n.Value, "artifact:") {
+func (d *Draft) ship(n *yaml.Node, dir, place string, must bool) error {
+	if n.Kind != yaml.ScalarNode || !must && !strings.Contains(n.Value, "/") || strings.HasPrefix(n.Value, "artifact:") {
 		return nil
 	}
 	path := n.Value
@@ -65,14 +66,17 @@ func (d *Draft) ship(n *yaml.Node, dir, place string) error {
 	}
 	fi, err := os.Stat(path)
 	if err != nil {
-		if filepath.IsAbs(n.Value) {
+		if filepath.IsAbs(n.Value) && !must {
 			return nil
 		}
 		return &core.Error{Kind: core.Invalid, What: fmt.Sprintf("%s is not there: %v", n.Value, err), Where: "spec." + place,
 			Remedy: "relative names are taken from the document's folder, " + dir}
 	}
-	if fi.Mode().IsRegular() {
+	switch {
+	case fi.Mode().IsRegular():
 		d.Files = append(d.Files, Shipped{Path: path, node: n})
+	case must:
+		return &core.Error{Kind: core.Invalid, What: n.Value + " is no file", Where: "spec." + place, Remedy: "name the files one by one"}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 )
 
 var kinds = []core.Description{{
-	Kind: "Demo", Summary: "A kind for tests.", Ships: []string{"run.exec.0", "files.*"},
+	Kind: "Demo", Summary: "A kind for tests.", Ships: []string{"run.exec.0", "files.*!"},
 	Schema: []byte(`{"type":"object","additionalProperties":false,"required":["input"],
 	 "properties":{"input":{"$ref":"#/$defs/in"},"count":{"type":"integer","minimum":1},
 	  "run":{"type":"object","properties":{"exec":{"type":"array"}}},"files":{"type":"array"}},
@@ -155,7 +155,7 @@ func TestHash(t *testing.T) {
 
 func TestShips(t *testing.T) {
 	dir := t.TempDir()
-	for _, f := range []string{"mapper.py", "data.txt"} {
+	for _, f := range []string{"mapper.py", "data.txt", "plain"} {
 		if err := os.WriteFile(filepath.Join(dir, f), []byte("x"), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -165,20 +165,25 @@ func TestShips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(d.Files) != 2 || d.Files[0].Path != filepath.Join(dir, "mapper.py") {
+	if len(d.Files) != 3 || d.Files[0].Path != filepath.Join(dir, "mapper.py") {
 		t.Fatalf("got %v", d.Files)
 	}
-	out, err := d.Doc([]string{"aa", "bb"})
+	out, err := d.Doc([]string{"aa", "bb", "cc"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, w := range []string{"artifact:aa/mapper.py", "./other", "artifact:bb/data.txt", "plain"} {
+	for _, w := range []string{"artifact:aa/mapper.py", "./other", "artifact:bb/data.txt", "artifact:cc/plain"} {
 		if !strings.Contains(string(out), w) {
 			t.Errorf("%q is not in:\n%s", w, out)
 		}
 	}
-	if _, err := Ships([]byte(strings.Replace(doc, "./data.txt", "./nope.txt", 1)), kinds, dir); err == nil {
-		t.Error("a missing file was accepted")
+	for _, wrong := range []string{"./nope.txt", "nope", "/nope/nope", "."} {
+		if _, err := Ships([]byte(strings.Replace(doc, "./data.txt", wrong, 1)), kinds, dir); core.KindOf(err) != core.Invalid || core.AsError(err).Remedy == "" {
+			t.Errorf("files: [%s] answers %v", wrong, err)
+		}
+	}
+	if d, err := Ships([]byte(strings.Replace(doc, "./mapper.py", "mapper.py", 1)), kinds, dir); err != nil || len(d.Files) != 2 {
+		t.Errorf("a command without a slash is not the executor's own: %v, %v", d, err)
 	}
 }
 

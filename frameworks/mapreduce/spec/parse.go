@@ -26,8 +26,8 @@ func Example() string { return example }
 func Ships() []string {
 	return []string{
 		"map.exec.0", "combine.exec.0", "reduce.exec.0",
-		"map.program", "combine.program", "reduce.program",
-		"files.*",
+		"map.program!", "combine.program!", "reduce.program!",
+		"files.*!",
 	}
 }
 
