@@ -165,7 +165,9 @@ func (h *fakeHost) job(ref string) (*core.Job, error) {
 		}
 		fallthrough
 	default:
-		j.State, j.Outcome = core.Succeeded, &core.Outcome{Report: core.Report{Output: "s3://results/a", RecordsOut: 1, BytesOut: 4,
+		counters := map[string]int64{"voice/high": 12345, "voice/deep": 7}
+		j.Progress = core.Progress{Note: "bowing", Counters: counters}
+		j.State, j.Outcome = core.Succeeded, &core.Outcome{Report: core.Report{Output: "s3://results/a", RecordsOut: 1, BytesOut: 4, Counters: counters,
 			Preview: &core.Table{Columns: []string{"text", "n"}, Rows: [][]string{{"hello", "1"}}}}}
 	}
 	return j, nil

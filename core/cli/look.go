@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -134,7 +136,12 @@ func statusTable(w io.Writer, j *core.Job) {
 	for _, s := range j.Progress.Stages {
 		row(s.Name, fmt.Sprintf("%d of %s done, %d running, %s, %s of %s", s.Done, several(int64(s.Tasks), "task"), s.Running, failedTries(s.Failed), size(s.BytesDone), size(s.BytesTotal)))
 	}
-	row("note", j.Progress.Note)
+	if !j.State.Final() {
+		row("note", j.Progress.Note)
+	}
+	for _, name := range slices.Sorted(maps.Keys(j.Progress.Counters)) {
+		row("counter", name+"  "+count(j.Progress.Counters[name]))
+	}
 	if o := j.Outcome; o != nil {
 		row("result", o.Report.Output)
 		row("error", o.What)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/capstan-run/capstan/core"
@@ -70,7 +72,7 @@ func (a *app) table(t *core.Table) {
 	fmt.Fprintln(a.out)
 }
 
-// cost tells where the result lies and what it took.
+// cost tells where the result lies, what it took, and what the job counted.
 func (a *app) cost(j *core.Job, r core.Report) {
 	if r.Output != "" && j.Outcome.Kind == "" {
 		fmt.Fprintf(a.out, "result  %s  (%s, %s)\n", r.Output, several(r.RecordsOut, "row"), size(r.BytesOut))
@@ -87,6 +89,9 @@ func (a *app) cost(j *core.Job, r core.Report) {
 			line += fmt.Sprintf(": %.0f MB/s per core", float64(r.BytesIn)/1e6/r.CPUSeconds)
 		}
 		fmt.Fprintln(a.out, line)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Counters)) {
+		fmt.Fprintf(a.out, "counter %s  %s\n", clean(name), count(r.Counters[name]))
 	}
 	for _, n := range r.Notes {
 		a.hint("%s %s", a.colour(yellow, "note:"), clean(n))
