@@ -35,6 +35,7 @@ type Options struct {
 	Columns   []string // Parquet, Arrow: the columns to read; nil for all
 	Buffer    int      // bytes in a block; default 1 MiB, less only in tests
 	BatchRows int      // rows in a record of the structured formats; default 16384
+	Sample    bool     // Parquet: only the first record of a few row groups of each range
 
 	// Bad is told of every bad record, on the reader's goroutine. Its error ends
 	// the reader and comes back from Next as it is; nil goes on. A nil Bad makes

@@ -7,23 +7,32 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"github.com/apache/arrow/go/v15/parquet"
 	"github.com/apache/arrow/go/v15/parquet/file"
 	"github.com/apache/arrow/go/v15/parquet/metadata"
 	"github.com/apache/arrow/go/v15/parquet/pqarrow"
 )
 
+// sampleGroups is how many row groups of a range Options.Sample reads from.
+const sampleGroups = 4
+
 // parquetFile reads the row groups that begin in a range.
 type parquetFile struct {
-	src source
-	pf  *file.Reader
-	rr  pqarrow.RecordReader
+	src    source
+	fr     *pqarrow.FileReader
+	leaves []int
+	groups []int // still to read
+	sample bool
+	rr     pqarrow.RecordReader // nil between groups
 }
 
 func openParquet(ctx context.Context, src source, r Range, o Options) (recordFile, error) {
 	if r.Codec != "" {
 		return nil, errors.New("Parquet inside " + r.Codec + " cannot be read; Parquet compresses its own pages")
 	}
-	pf, err := file.NewParquetReader(section(ctx, src, r.Size))
+	props := parquet.NewReaderProperties(memory.DefaultAllocator)
+	props.BufferedStreamEnabled = o.Sample // else it reads whole columns
+	pf, err := file.NewParquetReader(section(ctx, src, r.Size), file.WithReadProps(props))
 	if err != nil {
 		return nil, err
 	}
@@ -40,20 +49,43 @@ func openParquet(ctx context.Context, src source, r Range, o Options) (recordFil
 			groups = append(groups, i)
 		}
 	}
-	p := &parquetFile{src: src, pf: pf}
+	p := &parquetFile{src: src, groups: groups, sample: o.Sample}
 	if len(groups) == 0 {
 		return p, nil
 	}
-	fr, err := pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{BatchSize: int64(o.BatchRows)}, memory.DefaultAllocator)
-	if err != nil {
+	if p.fr, err = pqarrow.NewFileReader(pf, pqarrow.ArrowReadProperties{BatchSize: int64(o.BatchRows)}, memory.DefaultAllocator); err != nil {
 		return nil, err
 	}
-	leaves, err := leavesOf(fr, o.Columns, r.URL)
-	if err != nil {
+	if p.leaves, err = leavesOf(p.fr, o.Columns, r.URL); err != nil {
 		return nil, err
 	}
-	p.rr, err = fr.GetRecordReader(ctx, leaves, groups)
-	return p, err
+	if p.sample {
+		p.groups = spread(groups, sampleGroups)
+	}
+	return p, p.nextGroups(ctx)
+}
+
+// spread picks at most n of list, evenly: the middle of each n-th part.
+func spread(list []int, n int) []int {
+	if len(list) <= n {
+		return list
+	}
+	out := make([]int, n)
+	for i := range out {
+		out[i] = list[(2*i+1)*len(list)/(2*n)]
+	}
+	return out
+}
+
+// nextGroups opens the row groups to read: all of them, or for a sample one.
+func (p *parquetFile) nextGroups(ctx context.Context) (err error) {
+	now := p.groups
+	if p.sample {
+		now = now[:1]
+	}
+	p.groups = p.groups[len(now):]
+	p.rr, err = p.fr.GetRecordReader(ctx, p.leaves, now)
+	return err
 }
 
 // leavesOf lists the leaf columns of the named top-level columns.
@@ -83,28 +115,52 @@ func appendLeaves(leaves []int, f *pqarrow.SchemaField) []int {
 	return leaves
 }
 
-func (p *parquetFile) next(context.Context) (arrow.Record, error) {
-	if p.rr == nil {
-		return nil, io.EOF
-	}
-	rec, err := p.rr.Read()
+func (p *parquetFile) next(ctx context.Context) (arrow.Record, error) {
+	rec, err := p.read(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if rec == nil {
-		return nil, io.EOF
 	}
 	if err := checkRecord(rec); err != nil {
 		return nil, err
 	}
 	rec.Retain()
+	if p.sample {
+		p.endGroups()
+	}
 	return rec, nil
 }
 
-func (p *parquetFile) close() error {
+// read is the next record, which stays the reader's.
+func (p *parquetFile) read(ctx context.Context) (arrow.Record, error) {
+	for {
+		if p.rr == nil {
+			if len(p.groups) == 0 {
+				return nil, io.EOF
+			}
+			if err := p.nextGroups(ctx); err != nil {
+				return nil, err
+			}
+		}
+		rec, err := p.rr.Read()
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		if rec != nil {
+			return rec, nil
+		}
+		p.endGroups()
+	}
+}
+
+func (p *parquetFile) endGroups() {
 	if p.rr != nil {
 		p.rr.Release()
+		p.rr = nil
 	}
+}
+
+func (p *parquetFile) close() error {
+	p.endGroups()
 	return p.src.close()
 }
 

@@ -193,7 +193,9 @@ func ignoreCancel(err error) error {
 }
 
 func (t *try) options() input.Options {
-	return input.OptionsOf(t.plan.body.Input, t.store, t.dead.add)
+	o := input.OptionsOf(t.plan.body.Input, t.store, t.dead.add)
+	o.Sample = t.run.Task.Phase == task.Sample
+	return o
 }
 
 func (t *try) feedBlocks(ctx context.Context, m Mapper, out Emitter, done *task.Done) error {

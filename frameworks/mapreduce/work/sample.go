@@ -22,7 +22,7 @@ const (
 
 // runSample maps a little of the split and answers keys that came out, in order.
 func (t *try) runSample(ctx context.Context) (*task.Done, error) {
-	t.run = sampled(t.run)
+	t.run = sampled(t.run, t.plan.body.Input.Format)
 	t.state.split = t.run.Split
 	keys := &keySample{order: t.plan.order, random: rand.New(rand.NewPCG(uint64(t.run.Task.Index), 1))}
 	done := &task.Done{}
@@ -33,14 +33,18 @@ func (t *try) runSample(ctx context.Context) (*task.Done, error) {
 	return done, nil
 }
 
-// sampled is r over a part of its split: the middle of some of its ranges.
-func sampled(r *task.Run) *task.Run {
+// sampled is r over a part of its split: the middle of some of its ranges. Ranges
+// of Parquet and Arrow stay whole: what begins in their middle may be nothing.
+// The reader takes little of a Parquet range (input.Options.Sample); an Arrow
+// stream it has to read to its end.
+func sampled(r *task.Run, format string) *task.Run {
 	s := *r
-	s.Split = input.Split{}
+	s.Split = input.Split{Columns: r.Split.Columns}
+	whole := format == "parquet" || format == "arrow"
 	step := max(1, len(r.Split.Ranges)/sampleRanges)
 	for i := 0; i < len(r.Split.Ranges); i += step {
 		g := r.Split.Ranges[i]
-		if g.Codec == "" && g.Length > sampleBytes {
+		if !whole && g.Codec == "" && g.Length > sampleBytes {
 			g.Offset += (g.Length - sampleBytes) / 2
 			g.Length = sampleBytes
 		}
