@@ -2,8 +2,9 @@ package shuffle
 
 import (
 	"fmt"
-	"hash/crc32"
 	"io"
+
+	"github.com/capstan-run/capstan/shuffle/checksum"
 )
 
 // assembly puts an object together from messages of runs, without a look at
@@ -180,7 +181,7 @@ func (m *assembly) add(p int, x *piece, message []byte) error {
 		return nil
 	}
 	if len(m.w.runs) > 0 {
-		if crc := crc32.Checksum(message, castagnoli); crc != x.crc {
+		if crc := checksum.Of(message); crc != x.crc {
 			return fmt.Errorf("%w: spilled message of partition %d has checksum %08x, was written with %08x", ErrCorrupt, p, crc, x.crc)
 		}
 	}

@@ -3,8 +3,9 @@ package shuffle
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"io"
+
+	"github.com/capstan-run/capstan/shuffle/checksum"
 )
 
 // The trailer ends the file: the footer's length, the CRC32C of the footer and
@@ -27,7 +28,7 @@ func footer(x Index) ([]byte, error) {
 		return nil, fmt.Errorf("footer of %d bytes, more than %d: write larger batches", len(b), maxFooter)
 	}
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(b)))
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	b = binary.LittleEndian.AppendUint32(b, checksum.Of(b))
 	return fmt.Appendf(b, "%s%d", magic, x.Version), nil
 }
 
@@ -51,7 +52,7 @@ func ReadFooter(r io.ReaderAt, size int64) (*Index, error) {
 	if _, err := r.ReadAt(b, size-trailerSize-n); err != nil {
 		return nil, fmt.Errorf("read footer: %w", err)
 	}
-	if crc32.Checksum(b, castagnoli) != binary.LittleEndian.Uint32(t[4:]) {
+	if checksum.Of(b) != binary.LittleEndian.Uint32(t[4:]) {
 		return nil, fmt.Errorf("%w: footer's checksum does not match", ErrCorrupt)
 	}
 	x := new(Index)

@@ -3,9 +3,9 @@ package shuffle
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"os"
 
+	"github.com/capstan-run/capstan/shuffle/checksum"
 	"github.com/capstan-run/capstan/shuffle/partition"
 )
 
@@ -164,7 +164,7 @@ func (w *PartitionedWriter) sum(image []byte, l *imageLayout, out *objectFile) e
 		crc := uint32(0)
 		for at := l.starts[p]; at < l.end(p); {
 			n := min(l.end(p)-at, writeChunk)
-			crc = crc32.Update(crc, castagnoli, image[at:at+n])
+			crc = checksum.Update(crc, image[at:at+n])
 			at += n
 			if err := emit(at, writeChunk); err != nil {
 				return err

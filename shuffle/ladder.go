@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"math"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/capstan-run/capstan/shuffle/block"
+	"github.com/capstan-run/capstan/shuffle/checksum"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -214,7 +214,7 @@ func checkPlace(idx *Index, p *Partition) error {
 }
 
 func verify(b []byte, p *Partition) error {
-	if crc := crc32.Checksum(b, castagnoli); crc != p.CRC32C {
+	if crc := checksum.Of(b); crc != p.CRC32C {
 		return fmt.Errorf("%w: checksum %08x, index says %08x", ErrCorrupt, crc, p.CRC32C)
 	}
 	return nil

@@ -3,7 +3,6 @@ package shuffle
 import (
 	"bytes"
 	"fmt"
-	"hash/crc32"
 	"os"
 	"runtime"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/block"
+	"github.com/capstan-run/capstan/shuffle/checksum"
 )
 
 // run is what was gathered within the budget once: a message per partition, in
@@ -68,7 +68,7 @@ func (w *PartitionedWriter) spillRun() error {
 	r := run{pieces: make([]piece, w.parts)}
 	err := w.eachPiece(func(p int, x piece, message []byte) error {
 		x.off, x.length = w.spill.size, int64(len(message))
-		x.crc = crc32.Checksum(message, castagnoli)
+		x.crc = checksum.Of(message)
 		r.pieces[p] = x
 		_, err := w.spill.Write(message)
 		return err
@@ -93,7 +93,7 @@ func (w *PartitionedWriter) holdRun() error {
 	for p := range r.pieces {
 		if l.plan.Batches[p].Rows > 0 {
 			r.pieces[p] = w.pieceOf(&l, p, hashes[p])
-			r.pieces[p].crc = crc32.Checksum(b.Bytes()[l.starts[p]:l.end(p)], castagnoli)
+			r.pieces[p].crc = checksum.Of(b.Bytes()[l.starts[p]:l.end(p)])
 		}
 	}
 	w.runs = append(w.runs, r)

@@ -1,6 +1,6 @@
 package shuffle
 
-import "hash/crc32"
+import "github.com/capstan-run/capstan/shuffle/checksum"
 
 // stage gathers small pieces on their way to a file, lets large ones pass, and
 // keeps the checksum of the current partition. The checksum is taken of what
@@ -47,7 +47,7 @@ func (s *stage) Write(b []byte) (int, error) {
 	// brought there.
 	for done := 0; done < len(b); {
 		n := min(len(b)-done, stageSize)
-		s.crc = crc32.Update(s.crc, castagnoli, b[done:done+n])
+		s.crc = checksum.Update(s.crc, b[done:done+n])
 		if _, err := s.file.Write(b[done : done+n]); err != nil {
 			return done, err
 		}
@@ -63,7 +63,7 @@ func (s *stage) end() (int64, uint32) {
 }
 
 func (s *stage) sum() {
-	s.crc = crc32.Update(s.crc, castagnoli, s.buf[s.summed:])
+	s.crc = checksum.Update(s.crc, s.buf[s.summed:])
 	s.summed = len(s.buf)
 }
 

@@ -3,7 +3,6 @@ package shuffle
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"path/filepath"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -14,8 +13,6 @@ import (
 
 // ErrClosed is returned by a writer after Commit or Abort.
 var ErrClosed = errors.New("exchange writer is closed")
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // WriterOptions says how an exchange object is written. The zero value is good.
 type WriterOptions struct {

@@ -35,6 +35,7 @@ type Config struct {
 	Tier       Tier   // default File
 	Codec      string // of the file tier
 	Budget     int64  // of the writer; default 512 MiB
+	Together   int64  // bytes of partitions that a consumer is given; default 16 MiB
 	Rounds     int    // default 5
 }
 
@@ -53,6 +54,9 @@ func (c *Config) defaults() {
 	}
 	if c.Budget == 0 {
 		c.Budget = 512 << 20
+	}
+	if c.Together == 0 {
+		c.Together = 16 << 20
 	}
 }
 
@@ -197,33 +201,46 @@ func (l *lab) write(ctx context.Context) (*shuffle.Index, error) {
 	return idx, nil
 }
 
-// read opens every partition and walks its batches.
+// read reads all partitions as consumers do that are given about Together
+// bytes each, and walks their batches.
 func (l *lab) read(ctx context.Context, idx *shuffle.Index) error {
+	shares, err := shuffle.PlanReads([]*shuffle.Index{idx}, l.c.Together, false)
+	if err != nil {
+		return err
+	}
 	rows, hash := int64(0), uint64(0)
-	for p := range idx.Total {
-		r, err := l.src.Open(ctx, idx, p)
+	for _, s := range shares {
+		readers, err := l.src.OpenRange(ctx, idx, s.Lo, s.Hi)
 		if err != nil {
 			return err
 		}
-		for {
-			rec, err := r.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
+		for i, r := range readers {
+			n, err := walk(r)
 			if err != nil {
-				return errors.Join(err, r.Close())
+				return err
 			}
-			rows += rec.NumRows()
+			rows, hash = rows+n, hash+idx.Partitions[s.Lo+i].RowHash
 		}
-		if err := r.Close(); err != nil {
-			return err
-		}
-		hash += idx.Partitions[p].RowHash
 	}
 	if rows != int64(l.c.Rows) || hash != l.hash {
 		return fmt.Errorf("read %d rows with hash %x, wrote %d with %x", rows, hash, l.c.Rows, l.hash)
 	}
 	return nil
+}
+
+// walk reads r to its end, closes it, and returns its rows.
+func walk(r *shuffle.PartitionReader) (int64, error) {
+	rows := int64(0)
+	for {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return rows, r.Close()
+		}
+		if err != nil {
+			return rows, errors.Join(err, r.Close())
+		}
+		rows += rec.NumRows()
+	}
 }
 
 func (l *lab) remove() error {

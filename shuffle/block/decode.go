@@ -114,7 +114,8 @@ func (d *Decoder) Decode(b *Batch) (arrow.Record, error) {
 			c.Release()
 		}
 	}()
-	for _, f := range d.schema.Fields() {
+	for i := range d.schema.NumFields() {
+		f := d.schema.Field(i) // Fields would copy them all
 		data, err := w.array(f.Type)
 		if err == nil && int64(data.Len()) != b.Rows {
 			err = fmt.Errorf("%w: %d values for %d rows", ErrMalformed, data.Len(), b.Rows)

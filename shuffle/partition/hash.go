@@ -7,6 +7,7 @@ import (
 	"math/bits"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/bitutil"
 	"github.com/apache/arrow/go/v15/arrow/float16"
 	"github.com/zeebo/xxh3"
 
@@ -123,7 +124,7 @@ func hashEntries(out []uint64, d arrow.ArrayData, off int) error {
 }
 
 func maskNulls(out []uint64, valid []byte, off int) {
-	if len(valid) == 0 {
+	if len(valid) == 0 || bitutil.CountSetBits(valid, off, len(out)) == len(out) {
 		return
 	}
 	for i := range out {
