@@ -55,7 +55,7 @@ func (c Config) Validate() error {
 		return nil
 	}
 	for _, err := range []error{
-		check("WORKLOAD", c.Workloads, []string{result.WordCount, result.Latency, result.Files, result.Gang}),
+		check("WORKLOAD", c.Workloads, result.Workloads()),
 		check("--launchers", c.Launchers, []string{"docker", "process"}),
 		check("--peers", c.Peers, []string{"single", "spark"}),
 		check("--variants", c.Variants, slices.Collect(variantNames())),
@@ -103,6 +103,7 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 	err := b.prepare(ctx)
 	workloads := map[string]func(context.Context) error{
 		result.WordCount: b.wordCount, result.Latency: b.latency, result.Files: b.files, result.Gang: b.gang,
+		result.Exchange: b.exchange, result.Store: b.store, result.Mesh: b.mesh,
 	}
 	for _, w := range c.Workloads {
 		if err == nil {
@@ -127,6 +128,9 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := os.Chmod(b.work, 0o755); err != nil {
 		return err
 	}
+	if !slices.ContainsFunc(b.Workloads, overText) {
+		return nil
+	}
 	root, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
 	if err != nil {
 		return core.Errorf(core.Invalid, "the text is made of the Go toolchain's source, and `go env GOROOT` says: %v", err).Do("install Go")
@@ -140,6 +144,11 @@ func (b *bench) prepare(ctx context.Context) error {
 		b.result.Machine.Spark = b.spark.Version
 	}
 	return nil
+}
+
+// overText reports whether a workload reads text.
+func overText(workload string) bool {
+	return !slices.Contains([]string{result.Exchange, result.Store, result.Mesh}, workload)
 }
 
 // build compiles one of the programs and returns its path.

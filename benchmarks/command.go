@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/capstan-run/capstan/benchmarks/mesh"
 	"github.com/capstan-run/capstan/benchmarks/page"
 	"github.com/capstan-run/capstan/benchmarks/result"
 	"github.com/capstan-run/capstan/core"
@@ -28,14 +29,18 @@ func Command(version string) *cobra.Command {
 	c := &cobra.Command{
 		Use:       "bench [WORKLOAD...]",
 		Short:     "Measure this binary against its peers",
-		ValidArgs: []string{result.WordCount, result.Latency, result.Files, result.Gang, "all"},
+		ValidArgs: append(result.Workloads(), "all"),
+		Args:      cobra.ArbitraryArgs, // Validate tells what is wrong with them
 		Long: `Runs workloads through this binary and through its peers, in turn, checks every
 answer, and writes what they took as results.json and results.html.
 
   wordcount   built-in, typed and script jobs, against one thread of Go and Spark
   latency     a small job: with no host running, and on a warm host
   files       many small files against the same bytes in one
-  gang        executors started together, against the bare Docker engine`,
+  gang        executors started together, against the bare Docker engine
+  exchange    rows scattered, written, read and verified, per CPU-second
+  store       objects put and got, against minio-go alone
+  mesh        messages between two ranks, against MPICH and iperf3`,
 		Example: `  capstan bench wordcount --sizes 1GB --peers single,spark
   capstan bench all --repeat 5
   capstan bench --from benchmarks/results/results.json    # make the page again`,
@@ -57,6 +62,13 @@ answer, and writes what they took as results.json and results.html.
 	f.StringVar(&o.Cache, "cache", defaultCache(), "directory for texts and Spark; a few GB")
 	f.StringVar(&o.Module, "module", ".", "Capstan's source tree, to build the Go programs from")
 	f.StringVar(&o.from, "from", "", "make the page of this results.json and run nothing")
+	c.AddCommand(&cobra.Command{
+		Use:    meshRank + " ORDER",
+		Short:  "Be a rank of the mesh workload",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE:   func(_ *cobra.Command, args []string) error { return mesh.Rank(args[0]) },
+	})
 	return c
 }
 
@@ -132,7 +144,7 @@ func (o *options) complete(ctx context.Context, args []string) error {
 	case len(args) == 0:
 		o.Workloads = []string{result.WordCount}
 	case slices.Contains(args, "all"):
-		o.Workloads = []string{result.WordCount, result.Latency, result.Files, result.Gang}
+		o.Workloads = result.Workloads()
 	}
 	for _, s := range o.sizes {
 		n, err := parseSize("--sizes", s)

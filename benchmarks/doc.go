@@ -17,6 +17,13 @@
 //	latency    the 1 MB job: with no host running, and on a host that is up
 //	files      many small files against the same bytes in one
 //	gang       8 executors: cold and warm, against the engine's own create and start
+//	exchange   the local exchange, per CPU-second: package benchmarks/exchange
+//	store      objects put and got, against minio-go: package benchmarks/store
+//	mesh       two ranks, against MPICH and iperf3: package benchmarks/mesh
+//
+// The last three measure libraries, each in the way that its package tells: the
+// exchange runs in this process, and the store by "go test -bench" in the
+// source tree.
 //
 // # Laws
 //

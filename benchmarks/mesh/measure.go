@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
+
+	"github.com/capstan-run/capstan/benchmarks/result"
 )
 
 // Config is what to measure, and with what.
@@ -20,22 +21,11 @@ type Config struct {
 
 // Figure is what one repetition found of one series.
 type Figure struct {
-	Series     string
-	Bytes      int64 // of a message
-	Repetition int   // from 1 on
+	Series     string // of workload mesh in package result: a round trip over shared memory, a message over TCP
+	Bytes      int64  // of a message
+	Repetition int    // from 1 on
 	Seconds    float64
 }
-
-// Series. Those of shared memory are round trips, those of TCP messages.
-const (
-	Shared    = "mesh, shared memory"
-	Handed    = "mesh, shared memory, handed over"
-	MPICH     = "MPICH"
-	TCP       = "mesh, TCP"
-	MTLS      = "mesh, TCP with mTLS"
-	IPerf     = "iperf3"
-	IPerfWide = "iperf3, as many streams"
-)
 
 // Sizes of messages, in bytes.
 const (
@@ -49,7 +39,7 @@ func Measure(ctx context.Context, c Config, add func(Figure)) error {
 	peers := findPeers(ctx, c)
 	for rep := range c.Repeat {
 		give := func(series string, bytes int64, ns []float64) {
-			add(Figure{series, bytes, rep + 1, median(ns) / 1e9})
+			add(Figure{series, bytes, rep + 1, result.Of(ns).Median / 1e9})
 		}
 		if err := measureShared(ctx, c, peers, give); err != nil {
 			return fmt.Errorf("shared memory: %w", err)
@@ -73,15 +63,15 @@ func measureShared(ctx context.Context, c Config, peers peers, give func(string,
 		return err
 	}
 	defer func() { err = errors.Join(err, ours.close()) }()
-	small := []turn{{Shared, ours, smallBatch}}
-	large := []turn{{Shared, ours, largeBatch}, {Handed, ours, handedBatch}}
+	small := []turn{{result.MeshShared, ours, smallBatch}}
+	large := []turn{{result.MeshShared, ours, largeBatch}, {result.MeshHanded, ours, handedBatch}}
 	if peers.pingPong != "" {
 		theirs, err := mpichPlayer(ctx, peers.pingPong, dir)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, theirs.close()) }()
-		small, large = append(small, turn{MPICH, theirs, smallBatch}), append(large, turn{MPICH, theirs, largeBatch})
+		small, large = append(small, turn{result.MPICH, theirs, smallBatch}), append(large, turn{result.MPICH, theirs, largeBatch})
 	}
 	for _, part := range []struct {
 		bytes int64
@@ -106,13 +96,13 @@ func measureTCP(ctx context.Context, c Config, peers peers, rep int, give func(s
 		run    func() (float64, error)
 	}
 	list := []contender{
-		{TCP, func() (float64, error) { return streamOf(ctx, c, false) }},
-		{MTLS, func() (float64, error) { return streamOf(ctx, c, true) }},
+		{result.MeshTCP, func() (float64, error) { return streamOf(ctx, c, false) }},
+		{result.MeshMTLS, func() (float64, error) { return streamOf(ctx, c, true) }},
 	}
 	if peers.iperf {
 		list = append(list,
-			contender{IPerf, func() (float64, error) { return iperf(ctx, 1) }},
-			contender{IPerfWide, func() (float64, error) { return iperf(ctx, streams) }})
+			contender{result.IPerf, func() (float64, error) { return iperf(ctx, 1) }},
+			contender{result.IPerfWide, func() (float64, error) { return iperf(ctx, streams) }})
 	}
 	for i := range list {
 		l := list[(i+rep)%len(list)]
@@ -123,10 +113,4 @@ func measureTCP(ctx context.Context, c Config, peers peers, rep int, give func(s
 		give(l.series, Large, []float64{ns})
 	}
 	return nil
-}
-
-func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	n := len(v)
-	return (v[(n-1)/2] + v[n/2]) / 2
 }

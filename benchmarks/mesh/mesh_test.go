@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/capstan-run/capstan/benchmarks/result"
 )
 
 // The test binary is also the ranks that it starts.
@@ -53,15 +55,9 @@ func TestMeasure(t *testing.T) {
 	for _, key := range []struct {
 		series string
 		bytes  int64
-	}{{Shared, Small}, {Shared, Large}, {Handed, Large}, {TCP, Large}, {MTLS, Large}} {
+	}{{result.MeshShared, Small}, {result.MeshShared, Large}, {result.MeshHanded, Large}, {result.MeshTCP, Large}, {result.MeshMTLS, Large}} {
 		if name := fmt.Sprint(key.series, " ", key.bytes); got[name] <= 0 {
 			t.Errorf("%s: %v s", name, got[name])
 		}
-	}
-}
-
-func TestMedian(t *testing.T) {
-	if got := median([]float64{9, 1, 5, 7, 3, 6}); got != 5.5 {
-		t.Errorf("median %v, want 5.5", got)
 	}
 }

@@ -75,6 +75,30 @@ func sections(r *result.Result) []section {
 				Plots: []template.HTML{bars(wallTitle, rows(g, func(g result.Group) result.Spread { return g.Wall }))}})
 		}
 	}
+	return append(list, dataPlane(r)...)
+}
+
+// dataPlane is the sections of the libraries that carry data.
+func dataPlane(r *result.Result) []section {
+	var list []section
+	wall := func(g result.Group) result.Spread { return g.Wall }
+	if g := r.Groups(result.Exchange); len(g) > 0 {
+		list = append(list, section{Title: "Local exchange", Groups: g, Rates: true,
+			Text: "Rows of 100 bytes scattered into partitions, written, opened, verified and read, beside the bare operations they cannot do without.",
+			Plots: []template.HTML{bars("MB per CPU-second, longer is better",
+				ranked(g, func(g result.Group) result.Spread { return g.Rate }, -1))}})
+	}
+	if g := r.Groups(result.Store); len(g) > 0 {
+		list = append(list, section{Title: "Store", Groups: g,
+			Text:  "Objects of 64 MiB, four at once, against the embedded server: by minio-go alone, by the store's client, and through an attempt's gate.",
+			Plots: []template.HTML{bars("Seconds for 64 MiB, shorter is better", rows(g, wall))}})
+	}
+	for _, bytes := range r.Sizes(result.Mesh) {
+		g := slices.DeleteFunc(r.Groups(result.Mesh), func(g result.Group) bool { return g.Bytes != bytes })
+		list = append(list, section{Title: "Mesh, messages of " + result.Size(bytes), Groups: g,
+			Text:  "Round trips between two processes over shared memory; over TCP, messages one after the other.",
+			Plots: []template.HTML{bars(wallTitle, rows(g, wall))}})
+	}
 	return list
 }
 
@@ -110,7 +134,7 @@ func ranked(groups []result.Group, figure func(result.Group) result.Spread, sign
 func rows(groups []result.Group, figure func(result.Group) result.Spread) []row {
 	var list []row
 	for _, g := range groups {
-		list = append(list, row{name(g.Key), figure(g), g.Executors > 0 && g.Series != result.BareStart})
+		list = append(list, row{name(g.Key), figure(g), g.Ours()})
 	}
 	return list
 }
@@ -134,6 +158,9 @@ func figure(v float64) string {
 func spread(s result.Spread) string {
 	if s.Most == 0 {
 		return ""
+	}
+	if s.Most < 1e-3 {
+		return fmt.Sprintf("%s (%s to %s) µs", figure(s.Median*1e6), figure(s.Least*1e6), figure(s.Most*1e6))
 	}
 	return fmt.Sprintf("%s (%s to %s)", figure(s.Median), figure(s.Least), figure(s.Most))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/capstan-run/capstan/benchmarks/machine"
@@ -27,7 +28,13 @@ const (
 	Latency   = "latency"
 	Files     = "files"
 	Gang      = "gang"
+	Exchange  = "exchange"
+	Store     = "store"
+	Mesh      = "mesh"
 )
+
+// Workloads are all of them.
+func Workloads() []string { return []string{WordCount, Latency, Files, Gang, Exchange, Store, Mesh} }
 
 // Series: who did the work, and how.
 const (
@@ -46,7 +53,36 @@ const (
 	ColdGang  = "cold gang" // of gang: submitted until all executors joined
 	WarmGang  = "warm gang"
 	BareStart = "bare create and start"
+
+	FileExchange  = "exchange by files" // of exchange: what 100-byte rows take
+	ArenaExchange = "exchange by an arena"
+	WideExchange  = "exchange by an arena, 2000 partitions"
+	Memcpy        = "copying memory"
+	BareWrite     = "writing to a file"
+
+	StorePeer = "minio-go" // of store: with "put, " or "get, " before it
+
+	MeshShared = "mesh, shared memory" // of mesh
+	MeshHanded = "mesh, shared memory, handed over"
+	MPICH      = "MPICH"
+	MeshTCP    = "mesh, TCP"
+	MeshMTLS   = "mesh, TCP with mTLS"
+	IPerf      = "iperf3"
+	IPerfWide  = "iperf3, as many streams"
 )
+
+// Ours reports whether k is a run of Capstan or of a part of it.
+func (k Key) Ours() bool {
+	switch k.Workload {
+	case Exchange:
+		return k.Series != Memcpy && k.Series != BareWrite
+	case Store:
+		return !strings.HasSuffix(k.Series, StorePeer)
+	case Mesh:
+		return strings.HasPrefix(k.Series, "mesh")
+	}
+	return k.Executors > 0 && k.Series != BareStart
+}
 
 // Key tells what was run.
 type Key struct {

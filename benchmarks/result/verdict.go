@@ -22,7 +22,10 @@ func (r *Result) Judge() []Verdict {
 	}
 	v = append(v, judgeLatency(r.Groups(Latency))...)
 	v = append(v, judgeFiles(r.Groups(Files))...)
-	return append(v, judgeGang(r.Groups(Gang))...)
+	v = append(v, judgeGang(r.Groups(Gang))...)
+	v = append(v, judgeExchange(r.Groups(Exchange))...)
+	v = append(v, r.judgeStore()...)
+	return append(v, r.judgeMesh()...)
 }
 
 func judgeWordCount(groups []Group, bytes int64) []Verdict {

@@ -4,6 +4,8 @@
 //
 //	go test -run '^$' -bench . -benchtime 10x ./benchmarks/store
 //
+// "capstan bench store" runs it for objects of 64 MiB and judges what it says.
+//
 // # Model
 //
 //	minio-go ──────────────────────────────── loopback ──→ embedded server

@@ -29,7 +29,7 @@ func TestRecords(t *testing.T) {
 			must(t, err)
 			recv, err := mesh.NewRecords(g[1], schema)
 			must(t, err)
-			rows := []int{0, 1, 100, 20000}
+			rows := []int{0, 1, 100, 5000}
 			var want []arrow.Record
 			for i, n := range rows {
 				want = append(want, blocktest.Record(mem, schema, n, 0.2, uint64(i)))
@@ -92,14 +92,14 @@ func TestRecordsMalformed(t *testing.T) {
 // to another rank pass meanwhile.
 func TestRecordsWait(t *testing.T) {
 	ctx, g := meshtest.Deadline(t), meshtest.Join(t, network(t, 3))
-	schema := blocktest.SchemaOf(blocktest.Types()...)
+	schema := blocktest.SchemaOf(arrow.PrimitiveTypes.Int64)
 	var ends [3]*mesh.Records
 	for rank := range ends {
 		var err error
 		ends[rank], err = mesh.NewRecords(g[rank], schema)
 		must(t, err)
 	}
-	rec := blocktest.Record(memory.DefaultAllocator, schema, 20000, 0.2, 1)
+	rec := blocktest.Record(memory.DefaultAllocator, schema, 20000, 0.2, 1) // too large for the window
 	var group errgroup.Group
 	group.Go(func() error { return ends[0].Send(ctx, 1, 0, rec) })
 	for range 3 {
