@@ -177,7 +177,7 @@ func (s *Source) fromMemory(idx *Index, left []*want) []*want {
 func (s *Source) ask(ctx context.Context, idx *Index, ws []window) {
 	for i := range ws {
 		x := &ws[i]
-		b := s.pool.get(int(x.length))
+		b := s.pool.Get(int(x.length))
 		if x.err = s.Peers.ReadRange(ctx, idx.Name, x.off, b); x.err != nil {
 			s.pool.Free(b)
 			continue
@@ -192,7 +192,7 @@ func (s *Source) fetch(ctx context.Context, idx *Index, ws []window) {
 	ranges, into := make([]store.Range, len(ws)), make([][]byte, len(ws))
 	for i := range ws {
 		ranges[i] = store.Range{Off: ws[i].off, Len: ws[i].length}
-		into[i] = s.pool.get(int(ws[i].length))
+		into[i] = s.pool.Get(int(ws[i].length))
 	}
 	err := s.Objects.ReadRanges(ctx, idx.Object, ranges, into)
 	for i := range ws {

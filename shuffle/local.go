@@ -79,7 +79,7 @@ func (s *Source) readWindow(fd int, x *window) (*memory.Buffer, error) {
 	if x.length >= mapFrom {
 		return mapFile(fd, x.off, x.length)
 	}
-	b := s.pool.get(int(x.length))
+	b := s.pool.Get(int(x.length))
 	if err := readFull(fd, b, x.off); err != nil {
 		s.pool.Free(b)
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/capstan-run/capstan/shuffle/block"
+	"github.com/capstan-run/capstan/shuffle/slab"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -36,7 +37,7 @@ type Source struct {
 	Objects  Objects   // nil: no store
 	Metrics  *Metrics  // nil: uncounted
 
-	pool    bufferPool
+	pool    slab.Pool
 	codecs  block.Codecs
 	mu      sync.Mutex
 	message string        // the last schema message decoded,

@@ -28,7 +28,7 @@ func (b *Buffer) Release() {
 	switch {
 	case b.b == nil:
 	case b.arena == nil:
-		b.pool.put(b.b)
+		b.pool.Free(b.b)
 	default:
 		b.arena.release(b.off)
 	}
@@ -50,7 +50,7 @@ func (m *Mesh) Alloc(ctx context.Context, n int) (*Buffer, error) {
 		return nil, core.Errorf(core.Invalid, "buffer of %d bytes", n).At("mesh")
 	}
 	if m.arena == nil || n <= sharedEager || n > m.arena.most() {
-		return &Buffer{b: m.pool.get(max(n, 1))[:n], pool: &m.pool}, nil
+		return &Buffer{b: m.pool.Get(max(n, 1))[:n], pool: &m.pool}, nil
 	}
 	return m.arena.alloc(ctx, waits{m.closing, m.never}, n)
 }

@@ -155,7 +155,7 @@ func (w *wire) gotOffer(t Tag, envelope []byte) (*Message, error) {
 
 // accept asks the sender of an offer for its bytes.
 func (w *wire) accept(id uint64, o *offer) {
-	buf := w.m.pool.get(o.length)
+	buf := w.m.pool.Get(o.length)
 	w.mu.Lock()
 	_, open := w.offered[id]
 	if open {
@@ -165,7 +165,7 @@ func (w *wire) accept(id uint64, o *offer) {
 	}
 	w.mu.Unlock()
 	if !open {
-		w.m.pool.put(buf)
+		w.m.pool.Free(buf)
 		return
 	}
 	w.control.post(kindAccept, 0, one(id))

@@ -174,7 +174,7 @@ func FuzzRecord(f *testing.F) {
 		f.Add(bytes.Join(g.parts, nil))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		data := aligned(max(1, len(b)))[:len(b)]
+		data := new(pool).Get(max(1, len(b)))[:len(b)]
 		copy(data, b)
 		rec, err := r.decode(&Message{data: data})
 		if err != nil {

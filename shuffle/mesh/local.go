@@ -135,7 +135,7 @@ func (l *local) offer(ctx context.Context, t Tag, n int, parts [][]byte) error {
 	o.ask = func() {
 		once.Do(func() {
 			close(asked)
-			o.buf = l.in().pool.get(n)
+			o.buf = l.in().pool.Get(n)
 			gather(o.buf, parts)
 			o.finish(nil)
 			close(copied)

@@ -62,6 +62,6 @@ func (m *Message) reserve(p *pool, n int) []byte {
 		m.data = make([]byte, (n+7)&^7)[:n:n]
 		return m.data
 	}
-	m.data, m.owner = p.get(n), p
+	m.data, m.owner = p.Get(n), p
 	return m.data
 }
