@@ -148,6 +148,9 @@ func testLost(t *testing.T, gang Make) {
 		func() error { _, err := g[0].Recv(ctx, 2, 7); return err },
 		func() error { _, err := g[0].Recv(ctx, mesh.Any, 7); return err },
 		func() error { _, err := g[1].RecvSignal(ctx, 2, 7); return err },
+		// These go until the window is full.
+		func() error { return endless(func() error { return g[1].Signal(ctx, 2, 1, payload(1, 0, 4000)) }) },
+		func() error { return endless(func() error { return hand(ctx, g[1], 2, 100) }) },
 	}
 	for _, call := range concerned {
 		group.Go(func() error {
@@ -163,12 +166,31 @@ func testLost(t *testing.T, gang Make) {
 	must(t, g[1].Send(ctx, 0, 5, payload(1, 0, 1000)))
 	must(t, group.Wait())
 
+	wantPeer(t, hand(ctx, g[0], 2, 1<<20), 2, mesh.ErrLost)
 	_, err = g[0].Recv(ctx, mesh.Any, 7)
 	wantPeer(t, err, 2, mesh.ErrLost)
 	g[0].Forgive(2)
 	must(t, g[1].Send(ctx, 0, 7, payload(1, 1, 10)))
 	must(t, expectAny(ctx, g[0], 7, 1, 1, 10))
 	g[:2].Close(t)
+}
+
+// endless calls until there is an error.
+func endless(call func() error) error {
+	for {
+		if err := call(); err != nil {
+			return err
+		}
+	}
+}
+
+// hand hands a buffer of n bytes over.
+func hand(ctx context.Context, m *mesh.Mesh, to, n int) error {
+	b, err := m.Alloc(ctx, n)
+	if err != nil {
+		return err
+	}
+	return m.Hand(ctx, to, 1, b)
 }
 
 func expectAny(ctx context.Context, m *mesh.Mesh, tag mesh.Tag, from, seq, n int) error {
