@@ -190,7 +190,7 @@ func (w *PartitionedWriter) seal(image []byte, l *imageLayout) error {
 
 // writeImage writes the image as a file.
 func (w *PartitionedWriter) writeImage(image []byte, l *imageLayout) error {
-	file, err := createObject(w.path)
+	file, err := createObject(w.path, w.o.Sync)
 	if err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (w *PartitionedWriter) writeImage(image []byte, l *imageLayout) error {
 	if _, err := file.Write(image[l.size:w.index.Size]); err != nil {
 		return err
 	}
-	return file.publish(w.o.Sync)
+	return file.publish()
 }
 
 // removeAfter removes the file at path and returns err.

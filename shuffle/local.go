@@ -27,6 +27,10 @@ const (
 // readLocal reads windows from the file idx.Name in dir.
 func (s *Source) readLocal(dir string, idx *Index, ws []window) {
 	fd, err := openObject(dir, idx)
+	if last := ws[len(ws)-1]; err == nil && last.off+last.length-ws[0].off >= mapFrom {
+		// Advice: the disk brings all of it while the first is verified.
+		_ = unix.Fadvise(fd, ws[0].off, last.off+last.length-ws[0].off, unix.FADV_WILLNEED)
+	}
 	for i := range ws {
 		x := &ws[i]
 		if x.err = err; err != nil {

@@ -15,15 +15,22 @@ type objectFile struct {
 	path string
 	file *os.File // nil once published or discarded
 	pos  int64    // bytes written
+	sync bool     // publish makes it last through a power cut
+	sent int64    // of pos, what the disk was told to write
 }
 
-// createObject starts the file that publish will name path.
-func createObject(path string) (*objectFile, error) {
+// sendSize is how much of a file that is to be synced goes to the disk at a
+// time: the disk works while the rest is put together.
+const sendSize = 8 << 20
+
+// createObject starts the file that publish will name path, and with sync will
+// make last through a power cut.
+func createObject(path string, sync bool) (*objectFile, error) {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
 		return nil, fmt.Errorf("create exchange object: %w", err)
 	}
-	return &objectFile{path: path, file: file}, nil
+	return &objectFile{path: path, file: file, sync: sync}, nil
 }
 
 // reserve takes the room for n bytes in all, where the file system can: one
@@ -49,13 +56,18 @@ func (f *objectFile) reserve(n int64) error {
 func (f *objectFile) Write(b []byte) (int, error) {
 	n, err := f.file.Write(b)
 	f.pos += int64(n)
+	if f.sync && f.pos-f.sent >= sendSize {
+		// Advice: what did not go now goes with the sync.
+		_ = unix.SyncFileRange(int(f.file.Fd()), f.sent, f.pos-f.sent, unix.SYNC_FILE_RANGE_WRITE)
+		f.sent = f.pos
+	}
 	return n, err
 }
 
-// publish gives the file its name, replacing what had it. With sync it lasts
-// through a power cut. After an error the file is gone.
-func (f *objectFile) publish(sync bool) error {
-	err := f.tryPublish(sync)
+// publish gives the file its name, replacing what had it. After an error the
+// file is gone.
+func (f *objectFile) publish() error {
+	err := f.tryPublish()
 	if err != nil {
 		f.discard()
 	}
@@ -63,8 +75,8 @@ func (f *objectFile) publish(sync bool) error {
 	return err
 }
 
-func (f *objectFile) tryPublish(sync bool) error {
-	if sync {
+func (f *objectFile) tryPublish() error {
+	if f.sync {
 		if err := f.file.Sync(); err != nil {
 			return err
 		}
@@ -75,7 +87,7 @@ func (f *objectFile) tryPublish(sync bool) error {
 	if err := os.Rename(f.file.Name(), f.path); err != nil {
 		return err
 	}
-	if sync {
+	if f.sync {
 		return syncDir(filepath.Dir(f.path))
 	}
 	return nil

@@ -242,7 +242,7 @@ func (w *PartitionedWriter) transform(p int, rec arrow.Record) (arrow.Record, er
 
 // commitRuns writes the object out of runs.
 func (w *PartitionedWriter) commitRuns(head []byte, dicts []Batch) error {
-	file, err := createObject(w.path)
+	file, err := createObject(w.path, w.o.Sync)
 	if err != nil {
 		return err
 	}
@@ -268,5 +268,5 @@ func (w *PartitionedWriter) commitRuns(head []byte, dicts []Batch) error {
 		return err
 	}
 	w.index.Size = file.pos
-	return file.publish(w.o.Sync)
+	return file.publish()
 }

@@ -22,7 +22,8 @@ type WriterOptions struct {
 	Codec string
 	// Codecs holds encoders for reuse. Default: the writer's own.
 	Codecs *block.Codecs
-	// Sync makes Commit fsync the file and its directory. Default false: a
+	// Sync makes Commit fsync the file and its directory; the disk begins to
+	// write while the file is still put together. Default false: a
 	// file lost to a power cut is found missing or corrupt by its readers and
 	// its producer runs again.
 	Sync bool
@@ -81,7 +82,7 @@ func (w *Writer) create(schema *arrow.Schema, partitions int) error {
 	if w.enc, err = block.NewEncoder(schema, comp); err != nil {
 		return err
 	}
-	if w.file, err = createObject(w.path); err != nil {
+	if w.file, err = createObject(w.path, w.options.Sync); err != nil {
 		return err
 	}
 	w.index, w.out.file = *index, w.file
@@ -242,7 +243,7 @@ func (w *Writer) Commit() (*Index, error) {
 	}
 	err := w.finish()
 	if err == nil {
-		err = w.file.publish(w.options.Sync)
+		err = w.file.publish()
 	}
 	if err != nil {
 		w.Abort()

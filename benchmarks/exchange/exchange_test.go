@@ -3,13 +3,23 @@ package exchange
 import (
 	"fmt"
 	"testing"
+	"time"
+
+	"github.com/capstan-run/capstan/shuffle/store"
+	"github.com/capstan-run/capstan/shuffle/store/storetest"
 )
+
+func TestMain(m *testing.M) {
+	storetest.ServeIfChild()
+	m.Run()
+}
 
 // TestEveryTierMeasures runs a small round of each: law E1 is the test.
 func TestEveryTierMeasures(t *testing.T) {
-	for _, tier := range []Tier{File, Arena, Memory} {
+	client := openStore(t)
+	for _, tier := range []Tier{File, Arena, Memory, Store} {
 		for _, budget := range []int64{0, 300 << 10} {
-			r, err := Measure(t.Context(), Config{Dir: t.TempDir(), Rows: 20_000, Partitions: 7, Tier: tier, Budget: budget, Rounds: 1})
+			r, err := Measure(t.Context(), Config{Dir: t.TempDir(), Rows: 20_000, Partitions: 7, Tier: tier, Budget: budget, Rounds: 1, Store: client})
 			if err != nil {
 				t.Fatalf("%s, budget %d: %v", tier, budget, err)
 			}
@@ -17,6 +27,17 @@ func TestEveryTierMeasures(t *testing.T) {
 				t.Errorf("%s, budget %d: %.3f bytes for each byte of rows", tier, budget, r.Overhead)
 			}
 		}
+	}
+	d, err := MeasureDisk(t.Context(), Config{Dir: t.TempDir(), Rows: 20_000, Partitions: 7, Rounds: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spilled := d.Written - int64(1.09*float64(d.Rows)); spilled < d.Rows/4 || d.Raw <= 0 || d.Wall <= 0 {
+		t.Errorf("beyond its budget an exchange of %d bytes wrote %d", d.Rows, d.Written)
+	}
+	q, err := MeasureRequests(t.Context(), client, t.TempDir(), 2, 2, 10, 2000)
+	if err != nil || q.Gets == 0 || q.Puts > q.MaxPuts || float64(q.Gets) > q.MaxGets {
+		t.Errorf("%+v, %v", q, err)
 	}
 	if _, err := Measure(t.Context(), Config{Dir: t.TempDir(), Tier: "tape"}); err == nil {
 		t.Error("an unknown tier is measured")
@@ -37,6 +58,82 @@ func BenchmarkExchange(b *testing.B) {
 			}
 		}
 	}
+}
+
+// BenchmarkSweep goes over bytes, partitions, tiers and codecs.
+func BenchmarkSweep(b *testing.B) {
+	client := openStore(b)
+	for _, rows := range []int{160_000, 640_000} {
+		for _, parts := range []int{20, 200, 2000} {
+			for _, tier := range []Tier{Memory, Arena, File, Store} {
+				for _, codec := range []string{"none", "lz4", "zstd"} {
+					if codec != "none" && (tier == Memory || tier == Arena) {
+						continue
+					}
+					b.Run(fmt.Sprintf("%dMB/%d/%s/%s", rows/10_000, parts, tier, codec), func(b *testing.B) {
+						bench(b, "", Config{Rows: rows, Partitions: parts, Tier: tier, Codec: codec, Store: client})
+					})
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkTogether is the tiers read partition by partition, and by consumers
+// that are given several.
+func BenchmarkTogether(b *testing.B) {
+	for _, tier := range []Tier{File, Arena, Memory} {
+		for _, parts := range []int{200, 2000} {
+			for _, together := range []int64{1, 16 << 20} {
+				b.Run(fmt.Sprintf("%s/%d/%d", tier, parts, together), func(b *testing.B) {
+					bench(b, "", Config{Partitions: parts, Tier: tier, Together: together})
+				})
+			}
+		}
+	}
+}
+
+// BenchmarkRequests counts what E executors with W waves ask of an S3 store:
+// each writes one object a wave, and reads its neighbouring partitions of all
+// of them. The limits, for objects below the 64 MiB from which a PUT is made in
+// parts, are PUT ≤ E·W and GET ≤ 1.2 · max(E²·W, bytes / 16 MiB).
+func BenchmarkRequests(b *testing.B) {
+	for _, x := range []struct{ executors, waves, parts, rows int }{{4, 2, 200, 40_000}, {2, 1, 200, 560_000}} {
+		b.Run(fmt.Sprintf("%dx%d/%dMB", x.executors, x.waves, x.executors*x.waves*x.rows/10_000), func(b *testing.B) {
+			client := openStore(b)
+			var r Requests
+			for range b.N {
+				var err error
+				if r, err = MeasureRequests(b.Context(), client, b.TempDir(), x.executors, x.waves, x.parts, x.rows); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(float64(r.Puts), "PUT")
+			b.ReportMetric(float64(r.MaxPuts), "PUT-limit")
+			b.ReportMetric(float64(r.Gets), "GET")
+			b.ReportMetric(r.MaxGets, "GET-limit")
+			if r.Gets == 0 || r.Puts > r.MaxPuts || float64(r.Gets) > r.MaxGets {
+				b.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// BenchmarkDisk passes the budget twice, synced and read from the disk.
+func BenchmarkDisk(b *testing.B) {
+	r, err := MeasureDisk(b.Context(), Config{Dir: b.TempDir(), Rows: 2_560_000, Rounds: max(b.N, 1)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rate := func(n int64, d time.Duration) float64 { return float64(n) / 1e6 / d.Seconds() }
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(rate(r.Written+r.Read, r.Wall), "MB/s")
+	b.ReportMetric(rate(r.Written+r.Read, r.Raw), "raw-MB/s")
+	b.ReportMetric(r.OfRaw(), "of-raw")
+	b.ReportMetric(r.OfDevice(), "of-device")
+	b.ReportMetric(float64(r.Written+r.Read)/float64(r.Rows), "moved/byte")
+	b.ReportMetric(float64(r.Device)/float64(r.Rows), "device/byte")
 }
 
 // BenchmarkCodecs is the same through compressed files.
@@ -67,4 +164,14 @@ func bench(b *testing.B, dir string, c Config) {
 	b.ReportMetric(r.OfMemcpy(), "of-memcpy")
 	b.ReportMetric(r.OfWrite(), "of-write")
 	b.ReportMetric(r.Overhead, "bytes/byte")
+	if c.Tier == Store {
+		b.ReportMetric(r.Requests, "requests")
+	}
+}
+
+func openStore(t testing.TB) *store.Client {
+	server := storetest.Start(t, storetest.Options(t.TempDir()))
+	access := server.Access()
+	access.Root = "" // as from another machine
+	return storetest.Open(t, access)
 }

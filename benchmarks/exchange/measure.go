@@ -7,14 +7,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/block"
 	"github.com/capstan-run/capstan/shuffle/partition"
+	"github.com/capstan-run/capstan/shuffle/store"
 )
 
 // Tier is where an object goes.
@@ -24,6 +27,7 @@ const (
 	File   Tier = "file"   // a fresh file of the directory
 	Arena  Tier = "arena"  // a recycled segment of the directory
 	Memory Tier = "memory" // this process's memory
+	Store  Tier = "store"  // an S3 store: Config.Store
 )
 
 // Config is what to measure. Zero fields take their defaults.
@@ -36,7 +40,11 @@ type Config struct {
 	Codec      string // of the file tier
 	Budget     int64  // of the writer; default 512 MiB
 	Together   int64  // bytes of partitions that a consumer is given; default 16 MiB
+	Consumers  int    // that read at a time; default 1
 	Rounds     int    // default 5
+	Sync       bool   // the file is synced
+	// Store takes the object of the tier Store.
+	Store *store.Client
 }
 
 func (c *Config) defaults() {
@@ -49,6 +57,7 @@ func (c *Config) defaults() {
 	set(&c.BatchRows, 8192)
 	set(&c.Partitions, 200)
 	set(&c.Rounds, 5)
+	set(&c.Consumers, 1)
 	if c.Tier == "" {
 		c.Tier = File
 	}
@@ -69,6 +78,7 @@ type Result struct {
 	Read       float64 // of the consumers' side alone
 	Wall       time.Duration
 	Overhead   float64 // bytes of the object per byte of rows
+	Requests   float64 // to the store, of a round
 	Yardsticks Yardsticks
 }
 
@@ -92,6 +102,7 @@ func Measure(ctx context.Context, c Config) (Result, error) {
 	}
 	defer l.close()
 	var wrote, read, best cost
+	asked := l.requests()
 	for i := range c.Rounds + 1 {
 		w, r, err := l.round(ctx)
 		if err != nil {
@@ -104,12 +115,14 @@ func Measure(ctx context.Context, c Config) (Result, error) {
 			}
 		}
 	}
+	asked = l.requests() - asked
 	total := int64(c.Rounds) * int64(c.Rows) * rowBytes
 	return Result{
 		Config: c, Yardsticks: y,
 		Rate: wrote.plus(read).rate(total), Best: best.rate(int64(c.Rows) * rowBytes), Write: wrote.rate(total), Read: read.rate(total),
 		Wall:     (wrote.wall + read.wall) / time.Duration(c.Rounds),
 		Overhead: float64(l.size) / float64(int64(c.Rows)*rowBytes),
+		Requests: float64(asked) / float64(c.Rounds+1),
 	}, nil
 }
 
@@ -126,7 +139,10 @@ type lab struct {
 	size  int64
 }
 
-const objectName = "object"
+const (
+	objectName   = "object"
+	storedObject = "test/exchange/object"
+)
 
 func newLab(c Config) (*lab, error) {
 	l := &lab{c: c, in: input(c.Rows, c.BatchRows, 1)}
@@ -143,8 +159,13 @@ func newLab(c Config) (*lab, error) {
 		}
 	case Memory:
 		l.src.Registry = &l.reg
+	case Store:
+		if c.Store == nil {
+			return nil, errors.New("tier store needs a store")
+		}
+		l.src.Local, l.src.Objects = nil, c.Store
 	default:
-		return nil, fmt.Errorf("tier %q is not known: use file, arena or memory", c.Tier)
+		return nil, fmt.Errorf("tier %q is not known: use file, arena, memory or store", c.Tier)
 	}
 	return l, nil
 }
@@ -157,6 +178,14 @@ func (l *lab) close() {
 	if l.arena != nil {
 		l.arena.Close()
 	}
+}
+
+// requests is how many the store has had of us.
+func (l *lab) requests() int64 {
+	if l.c.Store == nil {
+		return 0
+	}
+	return l.c.Store.Stats().Requests()
 }
 
 // round writes and reads one object and removes it.
@@ -175,12 +204,14 @@ func (l *lab) round(ctx context.Context) (wrote, read cost, err error) {
 
 func (l *lab) write(ctx context.Context) (*shuffle.Index, error) {
 	o := shuffle.PartitionedOptions{Budget: l.c.Budget, Memory: &l.pool}
-	o.Codec, o.Codecs = l.c.Codec, &l.codes
+	o.Codec, o.Codecs, o.Sync = l.c.Codec, &l.codes, l.c.Sync
 	switch l.c.Tier {
 	case Arena:
 		o.Durability, o.Arena = shuffle.DurableMemory, l.arena
 	case Memory:
 		o.Durability, o.Registry = shuffle.DurableMemory, &l.reg
+	case Store:
+		o.Durability, o.Objects, o.Object = shuffle.DurableStore, l.c.Store, storedObject
 	}
 	by := partition.Hash{Columns: []int{0}, Partitions: l.c.Partitions}
 	w, err := shuffle.NewPartitionedWriter(filepath.Join(l.c.Dir, objectName), schema, by, l.c.Partitions, o)
@@ -208,22 +239,30 @@ func (l *lab) read(ctx context.Context, idx *shuffle.Index) error {
 	if err != nil {
 		return err
 	}
-	rows, hash := int64(0), uint64(0)
+	var rows atomic.Int64
+	var hash atomic.Uint64
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(l.c.Consumers)
 	for _, s := range shares {
-		readers, err := l.src.OpenRange(ctx, idx, s.Lo, s.Hi)
-		if err != nil {
-			return err
-		}
-		for i, r := range readers {
-			n, err := walk(r)
+		g.Go(func() error {
+			readers, err := l.src.OpenRange(ctx, idx, s.Lo, s.Hi)
 			if err != nil {
 				return err
 			}
-			rows, hash = rows+n, hash+idx.Partitions[s.Lo+i].RowHash
-		}
+			for i, r := range readers {
+				n, e := walk(r)
+				err = errors.Join(err, e)
+				rows.Add(n)
+				hash.Add(idx.Partitions[s.Lo+i].RowHash)
+			}
+			return err
+		})
 	}
-	if rows != int64(l.c.Rows) || hash != l.hash {
-		return fmt.Errorf("read %d rows with hash %x, wrote %d with %x", rows, hash, l.c.Rows, l.hash)
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if n, h := rows.Load(), hash.Load(); n != int64(l.c.Rows) || h != l.hash {
+		return fmt.Errorf("read %d rows with hash %x, wrote %d with %x", n, h, l.c.Rows, l.hash)
 	}
 	return nil
 }
