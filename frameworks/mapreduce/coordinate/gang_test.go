@@ -262,7 +262,7 @@ func (g *gang) generate() (core.Report, error) {
 			FirstTry: int(g.generation-1) << 16,
 		},
 		Gang:       core.GangAsk{Name: "main", Gang: core.Gang{Size: len(g.ranks), CPU: 500}},
-		Partitions: g.partitions,
+		Partitions: func(int64) int { return g.partitions },
 		Saved:      saved,
 		Output:     "s3://results/x",
 		Log:        slog.New(slog.DiscardHandler),

@@ -15,8 +15,10 @@ import (
 // Attempt is what Run coordinates, and its surroundings.
 type Attempt struct {
 	Config
-	Gang       core.GangAsk
-	Partitions int    // reduce tasks; 0 in a map-only job
+	Gang core.GangAsk
+	// Partitions is the number of reduce tasks over so many bytes of input; 0 in
+	// a map-only job.
+	Partitions func(bytes int64) int
 	Saved      []byte // of the generation before; nil at first
 	Output     string // URL of the result, for the report
 	Log        *slog.Logger
@@ -129,7 +131,7 @@ func (r *runner) plan(ctx context.Context, l listing) {
 		r.end(l.err)
 		return
 	}
-	r.state = State{Began: r.start.UnixNano(), Splits: l.splits, Partitions: r.Partitions}
+	r.state = State{Began: r.start.UnixNano(), Splits: l.splits, Partitions: r.Partitions(input.TotalBytes(l.splits))}
 	if r.save(ctx) {
 		r.run(ctx)
 	}

@@ -40,7 +40,7 @@ func (f *Framework) Run(ctx context.Context, a *core.Attempt, host core.Host) (c
 	report, err = coordinate.Run(ctx, coordinate.Attempt{
 		Config:     config(body, r.gang, a.Generation),
 		Gang:       r.gang,
-		Partitions: body.PartitionsOf(r.gang.Size, r.gang.CPU),
+		Partitions: func(bytes int64) int { return work.Partitions(body, r.gang.Size, r.gang.CPU, bytes) },
 		Saved:      a.Saved,
 		Output:     body.Output.Path,
 		Log:        a.Log,

@@ -27,7 +27,7 @@ type Store interface {
 type Options struct {
 	Store Store // for s3:// files; may be nil without them
 
-	Format    string   // text (default), csv, json, parquet, arrow
+	Format    string   // text (default), csv, json, parquet, arrow, fixed
 	Binary    bool     // records need not be UTF-8
 	MaxRecord int64    // bytes in the longest record, line end not counted; default DefaultMaxRecord
 	NoHeader  bool     // CSV: the first line is a record
@@ -36,6 +36,9 @@ type Options struct {
 	Buffer    int      // bytes in a block; default 1 MiB, less only in tests
 	BatchRows int      // rows in a record of the structured formats; default 16384
 	Sample    bool     // Parquet: only the first record of a few row groups of each range
+
+	// RecordLength and KeyLength, in bytes, of fixed records: 0 < KeyLength <= RecordLength.
+	RecordLength, KeyLength int
 
 	// Bad is told of every bad record, on the reader's goroutine. Its error ends
 	// the reader and comes back from Next as it is; nil goes on. A nil Bad makes
@@ -54,6 +57,8 @@ func OptionsOf(in spec.Input, st Store, bad func(Bad) error) Options {
 		NoHeader:  in.Header != nil && !*in.Header,
 		Columns:   in.Columns,
 		Bad:       bad,
+
+		RecordLength: in.RecordLength, KeyLength: in.KeyLength,
 	}
 	for _, r := range in.Delimiter {
 		o.Delimiter = r

@@ -104,7 +104,7 @@ func (p *planner) file(ctx context.Context, f File) error {
 
 func (p *planner) lines() bool {
 	switch p.o.Read.Format {
-	case "", "text", "csv", "json":
+	case "", "text", "csv", "json", "fixed":
 		return true
 	}
 	return false
@@ -121,10 +121,12 @@ func (p *planner) cut(ctx context.Context, f File) (bool, error) {
 		return true, err
 	case "arrow":
 		return false, nil
-	}
-	head, err := p.head(ctx, f)
-	if err != nil || codecByMagic(head) != "" {
-		return false, err
+	case "fixed": // any bytes may begin it
+	default:
+		head, err := p.head(ctx, f)
+		if err != nil || codecByMagic(head) != "" {
+			return false, err
+		}
 	}
 	// Equal ranges: a short last one would make an idle core at the end.
 	n := (f.Size + p.size - 1) / p.size

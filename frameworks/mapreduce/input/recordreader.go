@@ -34,7 +34,7 @@ type RecordReader struct {
 	read int64
 }
 
-// recordFile is one open Parquet or Arrow file.
+// recordFile is one open file of a format other than lines.
 type recordFile interface {
 	// next returns a record that the caller releases, or io.EOF.
 	next(ctx context.Context) (arrow.Record, error)
@@ -115,8 +115,11 @@ func (r *RecordReader) openNext(ctx context.Context) error {
 	}
 	r.src = &watched{source: src}
 	f, err := contained(func() (recordFile, error) {
-		if r.o.Format == "parquet" {
+		switch r.o.Format {
+		case "parquet":
 			return openParquet(ctx, r.src, r.cur, r.o)
+		case "fixed":
+			return openFixed(ctx, r.src, r.cur, r.o)
 		}
 		return openArrow(ctx, r.src, r.cur, r.o)
 	})

@@ -24,6 +24,15 @@ type Split struct {
 	Columns []Column
 }
 
+// TotalBytes is what splits hold together.
+func TotalBytes(splits []Split) int64 {
+	var n int64
+	for i := range splits {
+		n += splits[i].Bytes
+	}
+	return n
+}
+
 // Column is a column of CSV or JSON lines.
 type Column struct {
 	Name string

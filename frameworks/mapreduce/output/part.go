@@ -71,7 +71,7 @@ func Ext(format, compression string) string {
 	case "arrow":
 		return ".arrow"
 	}
-	ext := map[string]string{"csv": ".csv", "json": ".jsonl"}[format]
+	ext := map[string]string{"csv": ".csv", "json": ".jsonl", "fixed": ".bin"}[format]
 	if ext == "" {
 		ext = ".txt"
 	}

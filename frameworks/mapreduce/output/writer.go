@@ -13,7 +13,7 @@ import (
 
 // Options says what a part looks like.
 type Options struct {
-	Format      string // text (default), csv, json, parquet, arrow
+	Format      string // text (default), csv, json, parquet, arrow, fixed
 	Compression string // none, gzip, zstd; parquet: also snappy. "": none, parquet zstd
 	Schema      *arrow.Schema
 }
@@ -42,9 +42,11 @@ func New(w io.Writer, o Options) (Writer, error) {
 		return newParquet(w, o)
 	case "arrow":
 		return newArrow(w, o)
+	case "fixed":
+		return newFixed(w, o)
 	}
 	return nil, core.Errorf(core.Invalid, "no such output format: %q", o.Format).At("spec.output.format").
-		Do("use text, csv, json, parquet or arrow")
+		Do("use text, csv, json, parquet, arrow or fixed")
 }
 
 // compress puts a compressor in front of w. Its Close leaves w open.

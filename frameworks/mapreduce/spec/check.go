@@ -137,8 +137,22 @@ func (c *checker) input(b *Body) {
 	if strings.ContainsAny(in.Delimiter, "\"\r\n") {
 		c.add("input.delimiter", fmt.Sprintf("%q cannot stand between fields", in.Delimiter), "quotes and line ends have a meaning of their own: use another character")
 	}
+	c.fixed(in)
 	if in.SplitSize != 0 && in.SplitSize < 64<<10 {
 		c.add("input.splitSize", fmt.Sprintf("%s is less than 64Ki", in.SplitSize), "a map task costs milliseconds: use 1Mi or more")
+	}
+}
+
+func (c *checker) fixed(in Input) {
+	switch {
+	case in.Format != "fixed" && in.RecordLength != 0:
+		c.add("input.recordLength", "recordLength needs format fixed", "remove it, or set format: fixed")
+	case in.Format != "fixed" && in.KeyLength != 0:
+		c.add("input.keyLength", "keyLength needs format fixed", "remove it, or set format: fixed")
+	case in.Format == "fixed" && in.RecordLength == 0:
+		c.add("input.recordLength", "format fixed needs the length of a record", "add recordLength: 100, or what the records have")
+	case in.KeyLength > in.RecordLength:
+		c.add("input.keyLength", fmt.Sprintf("a key of %d bytes in a record of %d", in.KeyLength, in.RecordLength), "set it to at most recordLength")
 	}
 }
 

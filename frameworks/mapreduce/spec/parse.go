@@ -93,6 +93,9 @@ func (i *Input) fill() {
 	fill(&i.Encoding, "utf-8")
 	fill(&i.Delimiter, ",")
 	fill(&i.MaxRecord, DefaultMaxRecord)
+	if i.Format == "fixed" {
+		fill(&i.KeyLength, i.RecordLength)
+	}
 	if i.Header == nil {
 		i.Header = new(true)
 	}

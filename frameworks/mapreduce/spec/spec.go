@@ -29,13 +29,17 @@ type Input struct {
 	// (recursive) or a glob with * ? [] ** {}. Compressed files (.gz, .zst)
 	// are recognised by name and magic.
 	Path   StringList `json:"path"`
-	Format string     `json:"format,omitempty"` // text (default), csv, json, parquet, arrow
+	Format string     `json:"format,omitempty"` // text (default), csv, json, parquet, arrow, fixed
 	// Encoding is "utf-8" (default; a line that is not is a bad record) or "bytes".
 	Encoding string `json:"encoding,omitempty"`
 	// Header, Delimiter: CSV only. Header default true, Delimiter ",".
 	Header    *bool    `json:"header,omitempty"`
 	Delimiter string   `json:"delimiter,omitempty"`
 	Columns   []string `json:"columns,omitempty"` // projection, for parquet and arrow
+	// RecordLength, KeyLength: of fixed records, in bytes. The first so many bytes
+	// of a record are its key; default all.
+	RecordLength int `json:"recordLength,omitempty"`
+	KeyLength    int `json:"keyLength,omitempty"`
 	// SplitSize is the most bytes in one map task; default 64Mi, or 512Mi in a
 	// job that combines.
 	SplitSize core.Bytes `json:"splitSize,omitempty"`
@@ -76,7 +80,7 @@ type Shuffle struct {
 // Output is where the result goes.
 type Output struct {
 	Path        string `json:"path"`                  // file:// or s3://, a folder
-	Format      string `json:"format,omitempty"`      // text (default: key TAB value), csv, json, parquet, arrow
+	Format      string `json:"format,omitempty"`      // text (default: key TAB value), csv, json, parquet, arrow, fixed
 	IfExists    string `json:"ifExists,omitempty"`    // "fail" (default), "replace"
 	Compression string `json:"compression,omitempty"` // none, gzip, zstd; parquet: also snappy (its default zstd)
 }

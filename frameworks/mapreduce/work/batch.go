@@ -83,6 +83,24 @@ func newPairs(k Kind) *pairs {
 	return p
 }
 
+// another is empty pairs of the same kind and with as much room.
+func (p *pairs) another() *pairs {
+	n := &pairs{schema: p.schema, kind: p.kind, keys: p.keys.another(), values: p.values.another()}
+	if cap(p.ints) > 0 {
+		n.ints = make([]int64, 0, cap(p.ints))
+	}
+	if cap(p.floats) > 0 {
+		n.floats = make([]float64, 0, cap(p.floats))
+	}
+	return n
+}
+
+func (c *byteColumn) another() byteColumn {
+	n := byteColumn{offsets: make([]int32, 0, cap(c.offsets)), data: make([]byte, 0, cap(c.data))}
+	n.reset()
+	return n
+}
+
 func (p *pairs) rows() int { return len(p.keys.offsets) - 1 }
 
 func (p *pairs) full() bool {

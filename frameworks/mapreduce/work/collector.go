@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/shuffle"
 )
@@ -28,7 +30,9 @@ type Collector struct {
 	count   bool         // fold 1 for each pair, whatever its value
 	loose   bool         // when folding: who reads the file folds again, and needs no order
 	slots   *slotStore   // when combining numbers by a function
-	records *recordStore // else
+	records *recordStore // when other code combines
+	scatter *scatter     // when nothing does: not a store, pairs go on at once
+	refs    *refStore    // of a reduce task that sorts what was scattered
 	combine combine      // over groups of the records, nil for none
 
 	sorter  sorter
@@ -61,11 +65,29 @@ func (c *Collector) Emit(key, value []byte) error {
 		}
 		return c.EmitFloat(key, v)
 	}
+	if c.scatter != nil {
+		c.emitted++
+		b := c.scatter.batch
+		b.keys.add(key)
+		if b.kind.bytes() {
+			b.values.add(value)
+		}
+		return c.scatter.full()
+	}
 	if err := c.room(); err != nil {
 		return err
 	}
 	c.records.add(c.part.Of(key), c.order.Prefix(key), key, value)
 	return nil
+}
+
+// EmitRecord takes pairs of bytes as they lie in a record of two columns.
+func (c *Collector) EmitRecord(rec arrow.Record) error {
+	if c.scatter != nil && c.kinds.Value.bytes() {
+		c.emitted += rec.NumRows()
+		return c.scatter.records(rec)
+	}
+	return emitRows(rec, c)
 }
 
 // EmitInt takes a pair with a whole value.
@@ -138,7 +160,28 @@ func (c *Collector) relieve() error {
 	return c.spill()
 }
 
+// take keeps the pairs of a record that c reads: what is in this process's memory
+// for it is heap bytes. Only for collectors of refs.
+func (c *Collector) take(at *cursor, heap int) error {
+	c.refs.take(at.rec, at, heap)
+	if !c.refs.tight(c.budget) {
+		return nil
+	}
+	return c.spill()
+}
+
 func (c *Collector) num(key []byte, bits uint64) error {
+	if c.scatter != nil {
+		c.emitted++
+		b := c.scatter.batch
+		b.keys.add(key)
+		if b.kind == Float64 {
+			b.floats = append(b.floats, floatOf(bits))
+		} else {
+			b.ints = append(b.ints, int64(bits))
+		}
+		return c.scatter.full()
+	}
 	if c.slots != nil {
 		c.emitted++
 		if c.slots.tight(c.budget) {
@@ -172,6 +215,8 @@ func (c *Collector) store() pairStore {
 		return c.tally
 	case c.slots != nil:
 		return c.slots
+	case c.refs != nil:
+		return c.refs
 	}
 	return c.records
 }
@@ -192,6 +237,8 @@ func (c *Collector) spill() error {
 func (c *Collector) Finish(ctx context.Context, path string) (*shuffle.Index, error) {
 	defer c.spills.remove()
 	switch {
+	case c.scatter != nil:
+		return c.scatter.commit(ctx)
 	case len(c.spills.runs) > 0:
 	case c.loose:
 		return c.writeLoose(path)
@@ -314,8 +361,11 @@ func (c *Collector) mergePartition(m *merger, w *runWriter) error {
 	return errors.Join(err, w.flush())
 }
 
+// pairTaker takes the current pair of a merge.
+type pairTaker interface{ pair(c *cursor) error }
+
 // copyGroups writes every pair as it is.
-func copyGroups(g *groups, w *runWriter) error {
+func copyGroups(g *groups, w pairTaker) error {
 	for ; g.head != nil && g.err == nil; g.advance() {
 		if err := w.pair(g.head); err != nil {
 			return err

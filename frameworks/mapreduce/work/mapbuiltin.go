@@ -159,6 +159,34 @@ func (m splitMapper) Block(_ context.Context, b input.Block, out Emitter) error 
 	return nil
 }
 
+// Record takes records of a fixed length as they are, and others as lines of
+// JSON.
+func (m splitMapper) Record(ctx context.Context, rec arrow.Record, out Emitter) error {
+	if !rec.Schema().Equal(input.FixedSchema) {
+		lines := recordsAsLines{to: m}
+		return lines.Record(ctx, rec, out)
+	}
+	if to, ok := out.(recordEmitter); ok {
+		return to.EmitRecord(rec)
+	}
+	return emitRows(rec, out)
+}
+
+// recordEmitter takes pairs of bytes as they lie in a record of two columns. It
+// retains what it keeps.
+type recordEmitter interface{ EmitRecord(rec arrow.Record) error }
+
+// emitRows emits the rows of a record of two columns of bytes.
+func emitRows(rec arrow.Record, out Emitter) error {
+	keys, values := rec.Column(0).(*array.Binary), rec.Column(1).(*array.Binary)
+	for i := range int(rec.NumRows()) {
+		if err := out.Emit(keys.Value(i), values.Value(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (m splitMapper) emitLine(line []byte, out Emitter) error {
 	key := keyFields(line, m.separator, m.fields)
 	if len(key) == len(line) {

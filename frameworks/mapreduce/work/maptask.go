@@ -25,6 +25,9 @@ func (t *try) runMap(ctx context.Context) (*task.Done, error) {
 	}
 	done := &task.Done{}
 	defer t.pool.put(c)
+	if c.scatter != nil {
+		defer c.scatter.Abort() // nothing after its commit
+	}
 	if err := t.mapInput(ctx, c, done); err != nil {
 		c.spills.remove()
 		return nil, err
@@ -66,6 +69,11 @@ func (t *try) newCollector(ctx context.Context) (*Collector, error) {
 	if p.fold != 0 {
 		c.tally, c.loose = t.pool.tally(p.fold, c.part, c.budget), p.refolds
 		return c, nil
+	}
+	if p.scatters {
+		var err error
+		c.scatter, err = t.newScatter(c.part)
+		return c, err
 	}
 	if err := t.combineWith(ctx, c); err != nil {
 		return nil, err

@@ -27,6 +27,8 @@ type plan struct {
 	fold       Fold                            // of the collector's tally; 0 for none
 	count      bool                            // the fold is over ones, whatever the values
 	refolds    bool                            // the reduce is the same fold: it takes folded pairs in any order
+	scatters   bool                            // nothing combines: pairs go out as they come, and the reduce sorts them
+	copies     bool                            // the reduce gives every pair as it is
 	newCombine func(*Context) (Reducer, error) // nil: none, or fold does it
 	newReducer func(*Context) (Reducer, error) // nil in a map-only job
 }
@@ -57,6 +59,27 @@ func SplitSize(b *spec.Body) core.Bytes {
 	return spec.DefaultSplitSize
 }
 
+// Partitions is the number of reduce tasks of a job over so many bytes of input
+// in a gang of size executors with cpu each. Where nothing combines, what comes
+// to a reduce task should fit its memory; of a program's functions it is not
+// known, and taken from the size of splits.
+func Partitions(b *spec.Body, size int, cpu core.MilliCPU, bytes int64) int {
+	n := b.PartitionsOf(size, cpu)
+	if n == 0 || b.Shuffle.Partitions > 0 || b.Shuffle.By == "first" {
+		return n
+	}
+	p, err := newPlan(b, Registry{})
+	if err == nil && p.scatters || err != nil && b.Combine == nil && b.Input.SplitSize < spec.CombinedSplitSize {
+		n = max(n, int(min((bytes+partitionBytes-1)/partitionBytes, maxPartitions)))
+	}
+	return n
+}
+
+const (
+	partitionBytes = 128 << 20
+	maxPartitions  = 10_000
+)
+
 func newPlan(b *spec.Body, functions Registry) (*plan, error) {
 	p := &plan{body: b, separator: "\t"}
 	if b.Map.Separator != "" {
@@ -79,6 +102,7 @@ func newPlan(b *spec.Body, functions Registry) (*plan, error) {
 			return nil, within("spec.reduce", err)
 		}
 	}
+	p.scatters = p.newReducer != nil && p.fold == 0 && p.newCombine == nil
 	p.order = ParseOrder(b.Shuffle.Order, p.exchange.Key)
 	return p, nil
 }
@@ -96,7 +120,7 @@ func within(step string, err error) error {
 }
 
 func (p *plan) textKind() Kind {
-	if p.body.Input.Encoding == "bytes" {
+	if p.body.Input.Encoding == "bytes" || p.body.Input.Format == "fixed" {
 		return Binary
 	}
 	return Text
@@ -129,6 +153,9 @@ func (p *plan) resolveMap(functions Registry) error {
 			return err
 		}
 		p.mapped = Kinds{p.textKind(), b.value}
+		if b.value == Text {
+			p.mapped.Value = p.textKind()
+		}
 		if b.Name == "field" && arguments(s.With).text("value", "none") == "none" {
 			p.mapped.Value = None
 		}
@@ -292,7 +319,7 @@ func (p *plan) reduceWith(s *spec.Step) error {
 		return core.Errorf(core.Invalid, "%s takes %v values, but the combiner gives %v", b.Name, r.in, in).
 			At("use").Do("give both the same type")
 	}
-	p.result = Kinds{p.exchange.Key, r.out}
+	p.result, p.copies = Kinds{p.exchange.Key, r.out}, b.Name == "identity"
 	p.refolds = p.foldsAgain(r.fold) && r.in == p.exchange.Value && r.out == r.in
 	p.newReducer = func(*Context) (Reducer, error) { return builtinReducer{reduction: r}, nil }
 	return nil

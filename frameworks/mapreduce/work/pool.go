@@ -39,6 +39,9 @@ func (p *pool) store(value Kind) *recordStore {
 
 // put takes the store of a collector that is done.
 func (p *pool) put(c *Collector) {
+	if c.scatter != nil {
+		return
+	}
 	c.store().reset()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -21,13 +21,13 @@ const fanIn = 512
 func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	done := &task.Done{}
 	open := t.openSources
-	if t.plan.refolds {
-		c, err := t.newFolder(ctx)
+	if t.plan.refolds || t.plan.scatters {
+		c, err := t.newGatherer(ctx)
 		if err != nil {
 			return nil, err
 		}
 		defer t.pool.put(c)
-		open = func(ctx context.Context, done *task.Done) ([]run, error) { return t.foldSources(ctx, c, done) }
+		open = func(ctx context.Context, done *task.Done) ([]run, error) { return t.gatherSources(ctx, c, done) }
 	}
 	runs, err := open(ctx, done)
 	if err != nil {
@@ -54,7 +54,11 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 		return ctx.Err()
 	}
 	g := newGroups(m, t.plan.body.Shuffle.GroupFields, []byte(t.plan.separator))
-	err = reduceAll(ctx, r, g, sink, report)
+	if t.plan.copies {
+		err = errors.Join(copyGroups(g, sink), r.Close(ctx, sink))
+	} else {
+		err = reduceAll(ctx, r, g, sink, report)
+	}
 	if err != nil {
 		return nil, err
 	}

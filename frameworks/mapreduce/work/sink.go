@@ -15,7 +15,7 @@ import (
 // Sink takes the pairs of the last step and writes them as rows.
 type Sink struct {
 	w       output.Writer
-	text    *output.Text // w, if it is one: rows go as bytes, without Arrow
+	text    pairWriter // w, if it is one: rows go as bytes, without Arrow
 	kinds   Kinds
 	rows    int64
 	preview *preview
@@ -23,6 +23,9 @@ type Sink struct {
 	key     []byte // scratch
 	value   []byte
 }
+
+// pairWriter writes a row of bytes.
+type pairWriter interface{ WriteKV(key, value []byte) error }
 
 func newSink(w io.Writer, kinds Kinds, body *spec.Body) (*Sink, error) {
 	s := &Sink{kinds: kinds}
@@ -33,7 +36,7 @@ func newSink(w io.Writer, kinds Kinds, body *spec.Body) (*Sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.text, _ = s.w.(*output.Text); s.text == nil {
+	if s.text, _ = s.w.(pairWriter); s.text == nil {
 		s.out = newRows(kinds)
 	}
 	if body.Preview != nil {
@@ -117,6 +120,19 @@ func (s *Sink) EmitFloat(key []byte, v float64) error {
 	return s.add(key)
 }
 
+// pair writes the current pair of c as it is.
+func (s *Sink) pair(c *cursor) error {
+	switch k := c.kind; {
+	case k.whole():
+		return s.EmitInt(c.key, c.Int())
+	case k == Float64:
+		return s.EmitFloat(c.key, c.Float())
+	case k == None:
+		return s.Emit(c.key, nil)
+	}
+	return s.Emit(c.key, c.Bytes())
+}
+
 func (s *Sink) line(key, value []byte) error {
 	if s.kinds.Value == None {
 		value = nil // no value, no TAB
@@ -149,11 +165,12 @@ func (s *Sink) flush() error {
 // EmitLines writes whole lines as they are, if the output is text and nobody
 // wants to look at the rows; else it answers false.
 func (s *Sink) EmitLines(lines []byte) (bool, error) {
-	if s.text == nil || s.preview != nil {
+	text, ok := s.w.(*output.Text)
+	if !ok || s.preview != nil {
 		return false, nil
 	}
 	s.rows += int64(bytes.Count(lines, newline))
-	return true, s.text.WriteLines(lines)
+	return true, text.WriteLines(lines)
 }
 
 var newline = []byte{'\n'}

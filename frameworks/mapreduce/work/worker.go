@@ -15,6 +15,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
+	memory "github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -34,6 +35,7 @@ type Worker struct {
 	budget int // bytes of a task's store
 	ledger ledger
 	pool   pool
+	images memory.Pool  // of map tasks' exchange files
 	close  func() error // nil: nothing to close
 }
 
@@ -66,6 +68,7 @@ func New(env *core.Env, functions Registry) (*Worker, error) {
 
 // Close releases the store. No try may be running.
 func (w *Worker) Close() error {
+	w.images.Close()
 	if w.close == nil {
 		return nil
 	}

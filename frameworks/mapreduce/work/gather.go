@@ -6,10 +6,20 @@ import (
 	"io"
 
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+	"github.com/capstan-run/capstan/shuffle"
 )
 
-// newFolder makes the collector of a reduce task that folds what it reads.
-func (t *try) newFolder(ctx context.Context) (*Collector, error) {
+// newGatherer makes the collector of a reduce task that folds or sorts what it
+// reads.
+func (t *try) newGatherer(ctx context.Context) (*Collector, error) {
+	if t.plan.scatters {
+		kinds := t.plan.exchange
+		return &Collector{
+			kinds: kinds, order: t.plan.order, part: &Partitioner{parts: 1}, budget: t.budget,
+			spills: spills{dir: t.state.dir}, batch: newPairs(kinds.Value),
+			refs: &refStore{kind: kinds.Value, order: t.plan.order},
+		}, nil
+	}
 	c, err := t.newCollector(ctx)
 	if err != nil {
 		return nil, err
@@ -19,10 +29,11 @@ func (t *try) newFolder(ctx context.Context) (*Collector, error) {
 	return c, nil
 }
 
-// foldSources reads the task's partition of every map output, one after the
+// gatherSources reads the task's partition of every map output, one after the
 // other, into c, and returns what it makes of them as sorted runs. They end
-// with c.
-func (t *try) foldSources(ctx context.Context, c *Collector, done *task.Done) ([]run, error) {
+// with c. Runs that were spilled have earlier pairs than those after them, which
+// keeps the order of equal keys (law W2).
+func (t *try) gatherSources(ctx context.Context, c *Collector, done *task.Done) ([]run, error) {
 	todo, err := t.sources(ctx, done)
 	if err != nil {
 		return nil, err
@@ -38,7 +49,7 @@ func (t *try) foldSources(ctx context.Context, c *Collector, done *task.Done) ([
 			return nil, err
 		}
 		if lost.first == nil {
-			err = c.foldRun(r, func(n int64) {
+			err = c.gather(r, func(n int64) {
 				rows += n
 				t.report(readBytes(done, rows), rows)
 			})
@@ -53,8 +64,8 @@ func (t *try) foldSources(ctx context.Context, c *Collector, done *task.Done) ([
 	return c.runs(ctx)
 }
 
-// foldRun folds the pairs of r. report is told of rows, a batch at a time.
-func (c *Collector) foldRun(r run, report func(rows int64)) error {
+// gather takes the pairs of r. report is told of rows, a batch at a time.
+func (c *Collector) gather(r run, report func(rows int64)) error {
 	at := cursor{kind: c.kinds.Value}
 	for {
 		rec, err := r.Next()
@@ -69,11 +80,25 @@ func (c *Collector) foldRun(r run, report func(rows int64)) error {
 			return err
 		}
 		n := int(rec.NumRows())
-		if err := c.foldBatch(&at, n); err != nil {
+		if c.refs != nil {
+			err = c.take(&at, heapOf(r, n))
+		} else {
+			err = c.foldBatch(&at, n)
+		}
+		if err != nil {
 			return err
 		}
 		report(int64(n))
 	}
+}
+
+// heapOf is how many bytes of memory that is no file's n rows of r take.
+func heapOf(r run, n int) int {
+	p, ok := r.(partitionRun)
+	if !ok || p.Rung() == shuffle.RungLocal {
+		return 0
+	}
+	return int(float64(p.Bytes()) * (float64(n) / float64(max(p.Rows(), 1))))
 }
 
 // relieveEvery is how many rows are folded between two looks at the memory.

@@ -1,0 +1,117 @@
+package work
+
+import (
+	"github.com/apache/arrow/go/v15/arrow"
+)
+
+// refStore sorts pairs where they lie: it keeps the records that hold them, and
+// of each pair its place and the prefix of its key.
+type refStore struct {
+	kind  Kind
+	order Order
+	held  []arrow.Record
+	heap  int // bytes of held that are memory of this process
+	pages []page
+	list  []item
+}
+
+// page is the columns of up to pageRows rows of a record. An item's ref is the
+// number of its page, and its row in there.
+type page struct {
+	keyAt, valueAt []int32
+	keys, values   []byte
+	ints           []int64
+	floats         []float64
+}
+
+const (
+	pageBits = 12
+	pageRows = 1 << pageBits
+	maxPages = 1 << (32 - pageBits)
+)
+
+// take adds the pairs of rec, whose columns c holds; heap is how many bytes of
+// this process's memory they take.
+func (s *refStore) take(rec arrow.Record, c *cursor, heap int) {
+	rec.Retain()
+	s.held, s.heap = append(s.held, rec), s.heap+heap
+	rows := int(rec.NumRows())
+	for from := 0; from < rows; from += pageRows {
+		to := min(from+pageRows, rows)
+		p := page{keyAt: c.offsets[from : to+1], keys: c.data}
+		switch {
+		case s.kind.bytes():
+			p.valueAt, p.values = c.valueOff[from:to+1], c.valueBuf
+		case s.kind.whole():
+			p.ints = c.ints[from:to]
+		case s.kind == Float64:
+			p.floats = c.floats[from:to]
+		}
+		s.add(&p, to-from)
+		s.pages = append(s.pages, p)
+	}
+}
+
+// add adds the items of a page that comes next.
+func (s *refStore) add(p *page, rows int) {
+	first := uint32(len(s.pages)) << pageBits
+	for i := range rows {
+		key := p.keys[p.keyAt[i]:p.keyAt[i+1]]
+		s.list = append(s.list, item{prefix: s.order.Prefix(key), ref: first | uint32(i)})
+	}
+}
+
+// tight reports whether the store holds more than budget bytes, or can number no
+// more pairs.
+func (s *refStore) tight(budget int) bool {
+	return s.heap+len(s.list)*itemBytes > budget || len(s.pages) > maxPages-maxPages/4
+}
+
+func (s *refStore) at(ref uint32) (*page, int) {
+	return &s.pages[ref>>pageBits], int(ref & (pageRows - 1))
+}
+
+func (p *page) key(i int) []byte   { return p.keys[p.keyAt[i]:p.keyAt[i+1]] }
+func (p *page) value(i int) []byte { return p.values[p.valueAt[i]:p.valueAt[i+1]] }
+
+func (s *refStore) key(ref uint32) []byte {
+	p, i := s.at(ref)
+	return p.key(i)
+}
+
+func (s *refStore) items(Order, *Partitioner) []item { return s.list }
+func (s *refStore) empty() bool                      { return len(s.list) == 0 }
+func (s *refStore) arrange([]item)                   {}
+
+func (s *refStore) compare(order Order) func(a, b item) int {
+	return func(a, b item) int { return order.Compare(s.key(a.ref), s.key(b.ref)) }
+}
+
+func (s *refStore) fill(p *pairs, items []item) int {
+	for n, it := range items {
+		if p.full() {
+			return n
+		}
+		from, i := s.at(it.ref)
+		p.keys.add(from.key(i))
+		switch {
+		case p.kind.bytes():
+			p.values.add(from.value(i))
+		case p.kind.whole():
+			p.ints = append(p.ints, from.ints[i])
+		case p.kind == Float64:
+			p.floats = append(p.floats, from.floats[i])
+		}
+	}
+	return len(items)
+}
+
+// reset gives the records back.
+func (s *refStore) reset() {
+	for _, rec := range s.held {
+		rec.Release()
+	}
+	clear(s.held)
+	clear(s.pages)
+	s.held, s.pages, s.list, s.heap = s.held[:0], s.pages[:0], s.list[:0], 0
+}
