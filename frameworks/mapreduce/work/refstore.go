@@ -13,6 +13,7 @@ type refStore struct {
 	heap  int // bytes of held that are memory of this process
 	pages []page
 	list  []item
+	seen  byte // of look, so that its loads are not left out
 }
 
 // page is the columns of up to pageRows rows of a record. An item's ref is the
@@ -88,22 +89,56 @@ func (s *refStore) compare(order Order) func(a, b item) int {
 }
 
 func (s *refStore) fill(p *pairs, items []item) int {
-	for n, it := range items {
+	for n := 0; n < len(items); {
 		if p.full() {
 			return n
 		}
-		from, i := s.at(it.ref)
-		p.keys.add(from.key(i))
-		switch {
-		case p.kind.bytes():
-			p.values.add(from.value(i))
-		case p.kind.whole():
-			p.ints = append(p.ints, from.ints[i])
-		case p.kind == Float64:
-			p.floats = append(p.floats, from.floats[i])
+		ahead := items[n:min(n+lookAhead, len(items))]
+		s.look(ahead)
+		for _, it := range ahead {
+			from, i := s.at(it.ref)
+			p.keys.add(from.key(i))
+			switch {
+			case p.kind.bytes():
+				p.values.add(from.value(i))
+			case p.kind.whole():
+				p.ints = append(p.ints, from.ints[i])
+			case p.kind == Float64:
+				p.floats = append(p.floats, from.floats[i])
+			}
 		}
+		n += len(ahead)
 	}
 	return len(items)
+}
+
+// lookAhead is how many pairs are brought to the cache together: sorted pairs lie
+// anywhere in memory, and the misses of loads that wait for nothing overlap.
+const lookAhead = 64
+
+// look brings pairs to the cache: first where they begin and end, then their
+// bytes.
+func (s *refStore) look(items []item) {
+	var key, value, end [lookAhead]*byte
+	nothing := new(byte)
+	for n, it := range items {
+		p, i := s.at(it.ref)
+		key[n], value[n], end[n] = nothing, nothing, nothing
+		if k := p.key(i); len(k) > 0 {
+			key[n] = &k[0]
+		}
+		if p.valueAt == nil {
+			continue
+		}
+		if v := p.value(i); len(v) > 0 {
+			value[n], end[n] = &v[0], &v[len(v)-1]
+		}
+	}
+	var sum byte
+	for n := range items {
+		sum += *key[n] + *value[n] + *end[n]
+	}
+	s.seen = sum
 }
 
 // reset gives the records back.
