@@ -11,6 +11,7 @@ import (
 	"path"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -26,7 +27,7 @@ type Store interface {
 	LocalFile(path string) (string, bool)
 }
 
-// inMemory is the most bytes of a part held in memory.
+// inMemory is the most bytes of a part held in memory, if nobody gives more.
 const inMemory = 4 << 20
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -38,7 +39,17 @@ type PartWriter struct {
 	part    Part
 	scratch string
 	mem     bytes.Buffer
+	pool    *arena.Pool  // nil: no more memory
+	room    int          // bytes of block, if pool has them
+	block   *arena.Block // nil: mem holds the part
+	filled  int          // bytes of block
 	file    *os.File
+}
+
+// Within lets the writer hold up to room bytes of the part in memory of pool.
+func (w *PartWriter) Within(pool *arena.Pool, room int) *PartWriter {
+	w.pool, w.room = pool, room
+	return w
 }
 
 // NewPart begins a part of a try. prefix is the attempt's (StoreAccess.Prefix),
@@ -52,10 +63,14 @@ func NewPart(st Store, prefix, task string, try int, p Part, scratch string) *Pa
 func (w *PartWriter) Write(p []byte) (int, error) {
 	w.part.CRC32C = crc32.Update(w.part.CRC32C, castagnoli, p)
 	w.part.Bytes += int64(len(p))
-	if w.file == nil && w.mem.Len()+len(p) <= inMemory {
+	switch {
+	case w.file != nil:
+	case w.block == nil && w.mem.Len()+len(p) <= inMemory:
 		return w.mem.Write(p)
-	}
-	if w.file == nil {
+	case w.widen(len(p)):
+		w.filled += copy(w.block.Bytes()[w.filled:], p)
+		return len(p), nil
+	default:
 		if err := w.spill(); err != nil {
 			return 0, err
 		}
@@ -64,14 +79,47 @@ func (w *PartWriter) Write(p []byte) (int, error) {
 	return n, w.diskError(err)
 }
 
+// widen reports whether there is memory for n more bytes, which lie in block
+// then.
+func (w *PartWriter) widen(n int) bool {
+	if w.block == nil {
+		if w.pool == nil || w.mem.Len()+n > w.room {
+			return false
+		}
+		b, err := w.pool.Get(w.room)
+		if err != nil {
+			return false // the disk has room
+		}
+		w.block, w.filled = b, copy(b.Bytes(), w.mem.Bytes())
+		w.mem = bytes.Buffer{}
+	}
+	return w.filled+n <= w.room
+}
+
+// held is what memory holds.
+func (w *PartWriter) held() []byte {
+	if w.block != nil {
+		return w.block.Bytes()[:w.filled]
+	}
+	return w.mem.Bytes()
+}
+
+func (w *PartWriter) drop() {
+	if w.block != nil {
+		w.block.Release()
+		w.block = nil
+	}
+	w.mem = bytes.Buffer{}
+}
+
 func (w *PartWriter) spill() error {
 	f, err := os.CreateTemp(w.scratch, "part-*")
 	if err != nil {
 		return w.diskError(err)
 	}
 	w.file = f
-	_, err = f.Write(w.mem.Bytes())
-	w.mem = bytes.Buffer{}
+	_, err = f.Write(w.held())
+	w.drop()
 	return w.diskError(err)
 }
 
@@ -88,7 +136,7 @@ func (w *PartWriter) diskError(err error) error {
 func (w *PartWriter) Close(ctx context.Context, rows int64) (Part, error) {
 	defer w.Abort()
 	w.part.Rows = rows
-	var r io.Reader = bytes.NewReader(w.mem.Bytes())
+	var r io.Reader = bytes.NewReader(w.held())
 	if w.file != nil {
 		if _, err := w.file.Seek(0, io.SeekStart); err != nil {
 			return Part{}, w.diskError(err)
@@ -108,5 +156,5 @@ func (w *PartWriter) Abort() {
 		os.Remove(w.file.Name())
 		w.file = nil
 	}
-	w.mem = bytes.Buffer{}
+	w.drop()
 }

@@ -76,7 +76,7 @@ func Partitions(b *spec.Body, size int, cpu core.MilliCPU, bytes int64) int {
 }
 
 const (
-	partitionBytes = 128 << 20
+	partitionBytes = 48 << 20
 	maxPartitions  = 10_000
 )
 

@@ -35,7 +35,7 @@ type Worker struct {
 	budget int // bytes of a task's store
 	ledger ledger
 	pool   pool
-	images memory.Pool  // of map tasks' exchange files
+	images memory.Pool  // for exchange files and parts while they are made
 	close  func() error // nil: nothing to close
 }
 
@@ -217,9 +217,14 @@ func (t *try) context(name string, step *spec.Step) *Context {
 	}
 }
 
+// partRoom is enough for a part of usual size: what goes to the store from memory
+// is not written twice.
+const partRoom = 64 << 20
+
 // newPart begins a part of the try's output.
 func (t *try) newPart(p output.Part) *output.PartWriter {
-	return output.NewPart(t.store, t.env.Store.Prefix, t.run.Task.String(), t.run.Try, p, t.state.dir)
+	w := output.NewPart(t.store, t.env.Store.Prefix, t.run.Task.String(), t.run.Try, p, t.state.dir)
+	return w.Within(&t.images, min(partRoom, t.budget/2))
 }
 
 // exchangePath is where the try's map output lies.
