@@ -18,7 +18,7 @@ var FixedSchema = arrow.NewSchema([]arrow.Field{
 }, nil)
 
 // fixedBytes is about how many bytes of records make a batch.
-const fixedBytes = 1 << 20
+const fixedBytes = 2 << 20
 
 // fixedFile reads records of a fixed length, which follow each other without
 // anything in between. Those of a range are the ones that begin in it.
@@ -74,7 +74,7 @@ func (f *fixedFile) next(ctx context.Context) (arrow.Record, error) {
 	if whole == 0 {
 		return nil, io.EOF
 	}
-	return f.record(whole / width), nil
+	return f.record(whole / width)
 }
 
 // fill reads records of ours into raw: whole ones, but for the last of the file.
@@ -125,23 +125,45 @@ func (f *fixedFile) torn(at int64, rest []byte) error {
 		Reason: fmt.Sprintf("the file ends after %d bytes of a record of %d", len(rest), f.o.RecordLength)})
 }
 
+// room is memory for n bytes, which its last release gives back.
+func (f *fixedFile) room(n int) (*memory.Buffer, error) {
+	if f.o.Memory == nil {
+		return memory.NewBufferBytes(make([]byte, n)), nil
+	}
+	b, err := f.o.Memory.Get(n)
+	if err != nil {
+		return nil, errGone{err}
+	}
+	return b.Buffer(), nil
+}
+
 // record takes the first rows records of raw apart.
-func (f *fixedFile) record(rows int) arrow.Record {
+func (f *fixedFile) record(rows int) (arrow.Record, error) {
 	k, width := f.o.KeyLength, f.o.RecordLength
-	keys, values := make([]byte, rows*k), make([]byte, rows*(width-k))
+	room, err := f.room(rows * width)
+	if err != nil {
+		return nil, err
+	}
+	defer room.Release()
+	keys, values := room.Bytes()[:rows*k], room.Bytes()[rows*k:]
 	for i := range rows {
 		r := f.raw[i*width : (i+1)*width]
 		copy(keys[i*k:], r[:k])
 		copy(values[i*(width-k):], r[k:])
 	}
-	columns := []arrow.Array{binaryOf(rows, f.keys, keys), binaryOf(rows, f.values, values)}
+	columns := []arrow.Array{
+		binaryOf(rows, f.keys, memory.SliceBuffer(room, 0, len(keys))),
+		binaryOf(rows, f.values, memory.SliceBuffer(room, len(keys), len(values))),
+	}
 	defer columns[0].Release()
 	defer columns[1].Release()
-	return array.NewRecord(FixedSchema, columns, int64(rows))
+	return array.NewRecord(FixedSchema, columns, int64(rows)), nil
 }
 
-func binaryOf(rows int, offsets *memory.Buffer, data []byte) arrow.Array {
-	d := array.NewData(arrow.BinaryTypes.Binary, rows, []*memory.Buffer{nil, offsets, memory.NewBufferBytes(data)}, nil, 0, 0)
+// binaryOf makes a column of data, which it takes over.
+func binaryOf(rows int, offsets, data *memory.Buffer) arrow.Array {
+	defer data.Release()
+	d := array.NewData(arrow.BinaryTypes.Binary, rows, []*memory.Buffer{nil, offsets, data}, nil, 0, 0)
 	defer d.Release()
 	return array.NewBinaryData(d)
 }

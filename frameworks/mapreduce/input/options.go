@@ -6,6 +6,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -39,6 +40,8 @@ type Options struct {
 
 	// RecordLength and KeyLength, in bytes, of fixed records: 0 < KeyLength <= RecordLength.
 	RecordLength, KeyLength int
+	// Memory, if set, holds records of fixed length until they are released.
+	Memory *arena.Pool
 
 	// Bad is told of every bad record, on the reader's goroutine. Its error ends
 	// the reader and comes back from Next as it is; nil goes on. A nil Bad makes

@@ -203,6 +203,7 @@ func ignoreCancel(err error) error {
 func (t *try) options() input.Options {
 	o := input.OptionsOf(t.plan.body.Input, t.store, t.dead.add)
 	o.Sample = t.run.Task.Phase == task.Sample
+	o.Memory = &t.images
 	return o
 }
 

@@ -33,21 +33,31 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMerger(runs, t.plan.order, t.plan.exchange.Value)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	r, err := t.plan.newReducer(t.context("reduce", t.plan.body.Reduce))
-	if err != nil {
-		return nil, err
-	}
 	part := t.newPart(t.resultPart())
 	defer part.Abort()
 	sink, err := newSink(part, t.plan.result, t.plan.body)
 	if err != nil {
-		return nil, errors.Join(err, closeReducer(ctx, r, nil))
+		return nil, errors.Join(err, closeRuns(runs))
 	}
+	if err := t.reduceRuns(ctx, runs, sink, done); err != nil {
+		return nil, err
+	}
+	return done, t.finishPart(ctx, done, sink, part)
+}
+
+// reduceRuns reduces sorted runs, which it closes.
+func (t *try) reduceRuns(ctx context.Context, runs []run, sink *Sink, done *task.Done) error {
+	if only, ok := onlyRefs(runs); ok && t.plan.copies {
+		return only.copyTo(sink, func(rows int) error {
+			t.report(readBytes(done, int64(rows)), int64(rows))
+			return ctx.Err()
+		})
+	}
+	m, err := newMerger(runs, t.plan.order, t.plan.exchange.Value)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
 	report := func() { t.report(readBytes(done, m.taken), m.taken) }
 	m.look = func() error {
 		report()
@@ -55,17 +65,13 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	}
 	g := newGroups(m, t.plan.body.Shuffle.GroupFields, []byte(t.plan.separator))
 	if t.plan.copies {
-		err = errors.Join(copyGroups(g, sink), r.Close(ctx, sink))
-	} else {
-		err = reduceAll(ctx, r, g, sink, report)
+		return copyGroups(g, sink)
 	}
+	r, err := t.plan.newReducer(t.context("reduce", t.plan.body.Reduce))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := t.finishPart(ctx, done, sink, part); err != nil {
-		return nil, err
-	}
-	return done, nil
+	return reduceAll(ctx, r, g, sink, report)
 }
 
 // readBytes is about how many of the bytes that done reads lie in its first rows.

@@ -112,6 +112,58 @@ func (s *refStore) fill(p *pairs, items []item) int {
 	return len(items)
 }
 
+// sortedRefs is pairs of a refStore in their order.
+type sortedRefs struct {
+	*refStore
+	todo []item
+}
+
+// onlyRefs answers with what runs are, if they are one run of a refStore.
+func onlyRefs(runs []run) (sortedRefs, bool) {
+	if len(runs) != 1 {
+		return sortedRefs{}, false
+	}
+	r, ok := runs[0].(*storeRun)
+	if !ok {
+		return sortedRefs{}, false
+	}
+	refs, ok := r.store.(*refStore)
+	return sortedRefs{refs, r.todo}, ok
+}
+
+// copyTo emits the pairs. look is told now and then how many were; its error ends
+// it.
+func (s sortedRefs) copyTo(out Emitter, look func(rows int) error) error {
+	for n := 0; n < len(s.todo); n += lookAhead {
+		ahead := s.todo[n:min(n+lookAhead, len(s.todo))]
+		s.look(ahead)
+		for _, it := range ahead {
+			if err := s.emit(out, it.ref); err != nil {
+				return err
+			}
+		}
+		if n%pageRows == 0 {
+			if err := look(n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *refStore) emit(out Emitter, ref uint32) error {
+	p, i := s.at(ref)
+	switch {
+	case s.kind.bytes():
+		return out.Emit(p.key(i), p.value(i))
+	case s.kind.whole():
+		return out.EmitInt(p.key(i), p.ints[i])
+	case s.kind == Float64:
+		return out.EmitFloat(p.key(i), p.floats[i])
+	}
+	return out.Emit(p.key(i), nil)
+}
+
 // lookAhead is how many pairs are brought to the cache together: sorted pairs lie
 // anywhere in memory, and the misses of loads that wait for nothing overlap.
 const lookAhead = 64
