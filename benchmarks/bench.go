@@ -104,6 +104,7 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 	workloads := map[string]func(context.Context) error{
 		result.WordCount: b.wordCount, result.Latency: b.latency, result.Files: b.files, result.Gang: b.gang,
 		result.Exchange: b.exchange, result.Store: b.store, result.Mesh: b.mesh,
+		result.TeraSort: b.teraSort,
 	}
 	for _, w := range c.Workloads {
 		if err == nil {
@@ -136,7 +137,7 @@ func (b *bench) prepare(ctx context.Context) error {
 		return core.Errorf(core.Invalid, "the text is made of the Go toolchain's source, and `go env GOROOT` says: %v", err).Do("install Go")
 	}
 	b.source = corpus.Source{Root: filepath.Join(strings.TrimSpace(string(root)), "src"), Name: runtime.Version(), Cache: b.Cache}
-	if slices.Contains(b.Peers, "spark") && slices.Contains(b.Workloads, result.WordCount) {
+	if slices.Contains(b.Peers, "spark") && (slices.Contains(b.Workloads, result.WordCount) || slices.Contains(b.Workloads, result.TeraSort)) {
 		b.say("spark: find or install")
 		if b.spark, err = peers.InstallSpark(ctx, b.Cache); err != nil {
 			return err

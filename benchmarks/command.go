@@ -40,17 +40,18 @@ answer, and writes what they took as results.json and results.html.
   gang        executors started together, against the bare Docker engine
   exchange    rows scattered, written, read and verified, per CPU-second
   store       objects put and got, against minio-go alone
-  mesh        messages between two ranks, against MPICH and iperf3`,
+  mesh        messages between two ranks, against MPICH and iperf3
+  terasort    a sort of records of 100 bytes, validated, against Spark's`,
 		Example: `  capstan bench wordcount --sizes 1GB --peers single,spark
   capstan bench all --repeat 5
   capstan bench --from benchmarks/results/results.json    # make the page again`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := c.Flags()
-	f.StringSliceVar(&o.sizes, "sizes", []string{"1GB"}, "bytes of text for wordcount: 1MB, 90MB, 1GB")
+	f.StringSliceVar(&o.sizes, "sizes", []string{"1GB"}, "bytes of wordcount's text and of terasort's records: 1MB, 90MB, 1GB")
 	f.StringSliceVar(&o.Variants, "variants", slices.Collect(variantNames()), "jobs of wordcount")
 	f.StringSliceVar(&o.Launchers, "launchers", nil, "docker, process (default: docker if an engine answers, and process)")
-	f.IntSliceVar(&o.Executors, "executors", nil, "gang sizes of wordcount (default 1, 2, 4 and so on up to the cores)")
+	f.IntSliceVar(&o.Executors, "executors", nil, "gang sizes of wordcount and terasort (default 1, 2, 4 and so on up to the cores)")
 	f.IntVar(&o.Repeat, "repeat", 3, "runs of each contender")
 	f.StringSliceVar(&o.Peers, "peers", []string{"single"}, "single, spark (installed into the cache if it is not there)")
 	f.IntVar(&o.Files, "files", 10000, "how many files the files workload cuts its text into")

@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	_ "embed"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,18 +16,22 @@ import (
 //go:embed wordcount.py
 var sparkWordCount []byte
 
+//go:embed terasort.scala
+var sparkTeraSort []byte
+
 // Spark is an installed Spark.
 type Spark struct {
 	Version string
 	python  string
 	script  string
+	sort    string // the script of TeraSort
 }
 
 // InstallSpark finds Spark in the cache directory or installs it there, which
 // takes minutes and half a gigabyte. It needs python3 and Java.
 func InstallSpark(ctx context.Context, cache string) (*Spark, error) {
 	venv := filepath.Join(cache, "spark-venv")
-	s := &Spark{python: filepath.Join(venv, "bin", "python"), script: filepath.Join(cache, "wordcount.py")}
+	s := &Spark{python: filepath.Join(venv, "bin", "python"), script: filepath.Join(cache, "wordcount.py"), sort: filepath.Join(cache, "terasort.scala")}
 	if _, err := exec.LookPath("java"); err != nil {
 		return nil, core.Errorf(core.Invalid, "Spark needs Java, and there is none").Do("install a Java runtime (17 or later), or leave spark out of --peers")
 	}
@@ -42,7 +47,35 @@ func InstallSpark(ctx context.Context, cache string) (*Spark, error) {
 			return nil, core.Errorf(core.Internal, "the installed Spark does not start: %v", err).At(venv)
 		}
 	}
+	if err := os.WriteFile(s.sort, sparkTeraSort, 0o644); err != nil {
+		return nil, err
+	}
 	return s, os.WriteFile(s.script, sparkWordCount, 0o644)
+}
+
+// TeraSort is the command line and environment of a sort of records of 100 bytes,
+// from the files of one directory into those of another, which it makes. What it
+// prints is for [SortSeconds].
+func (s *Spark) TeraSort(ctx context.Context, cores int, input, output string) (args, env []string, err error) {
+	home, err := exec.CommandContext(ctx, s.python, "-c", "import os, pyspark; print(os.path.dirname(pyspark.__file__))").Output()
+	if err != nil {
+		return nil, nil, fmt.Errorf("find Spark's home: %w", err)
+	}
+	return []string{filepath.Join(strings.TrimSpace(string(home)), "bin", "spark-shell"),
+		"--master", fmt.Sprintf("local[%d]", cores), "--driver-memory", "4g", "--conf", "spark.ui.enabled=false",
+		"--conf", "spark.serializer=org.apache.spark.serializer.KryoSerializer", "-I", s.sort,
+	}, append(s.Env(), "INPUT="+input, "OUTPUT="+output, "SPARK_HOME="+strings.TrimSpace(string(home))), nil
+}
+
+// SortSeconds is how long the sort took by what TeraSort printed, without the
+// start of Spark.
+func SortSeconds(printed []byte) (float64, error) {
+	_, after, ok := strings.Cut(string(printed), "sorted in ")
+	if !ok {
+		return 0, fmt.Errorf("Spark did not say how long its sort took: %.300q", printed)
+	}
+	number, _, _ := strings.Cut(after, " s")
+	return strconv.ParseFloat(number, 64)
 }
 
 func (s *Spark) find(ctx context.Context) (string, error) {

@@ -31,10 +31,13 @@ const (
 	Exchange  = "exchange"
 	Store     = "store"
 	Mesh      = "mesh"
+	TeraSort  = "terasort"
 )
 
 // Workloads are all of them.
-func Workloads() []string { return []string{WordCount, Latency, Files, Gang, Exchange, Store, Mesh} }
+func Workloads() []string {
+	return []string{WordCount, Latency, Files, Gang, Exchange, Store, Mesh, TeraSort}
+}
 
 // Series: who did the work, and how.
 const (
@@ -45,6 +48,9 @@ const (
 	Single    = "single-threaded Go"
 	SparkRDD  = "spark RDD"
 	SparkSQL  = "spark DataFrame"
+
+	Sort      = "capstan sort" // of terasort
+	SparkSort = "spark sort"   // without the start of Spark
 
 	FirstJob  = "first job, no host running" // of latency
 	WarmJob   = "job on a warm host"

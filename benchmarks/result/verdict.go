@@ -25,7 +25,26 @@ func (r *Result) Judge() []Verdict {
 	v = append(v, judgeGang(r.Groups(Gang))...)
 	v = append(v, judgeExchange(r.Groups(Exchange))...)
 	v = append(v, r.judgeStore()...)
-	return append(v, r.judgeMesh()...)
+	v = append(v, r.judgeMesh()...)
+	return append(v, judgeSort(r.Groups(TeraSort), r.Sizes(TeraSort))...)
+}
+
+func judgeSort(groups []Group, sizes []int64) []Verdict {
+	var v []Verdict
+	for _, bytes := range sizes {
+		ours, ok := Fastest(groups, Sort, bytes)
+		if !ok {
+			continue
+		}
+		v = append(v, Verdict{"TeraSort of " + Size(bytes) + ", executors' CPU", "≥ 150 MB/s per core",
+			fmt.Sprintf("%.0f MB/s per core", ours.WorkerRate.Median), ours.WorkerRate.Median >= 150})
+		if theirs, ok := Fastest(groups, SparkSort, bytes); ok {
+			ratio := theirs.Wall.Median / ours.Wall.Median
+			v = append(v, Verdict{"Wall time of Spark's sort, its start not counted, over ours, " + Size(bytes), "≥ 3×",
+				fmt.Sprintf("%.1f×", ratio), ratio >= 3})
+		}
+	}
+	return v
 }
 
 func judgeWordCount(groups []Group, bytes int64) []Verdict {
