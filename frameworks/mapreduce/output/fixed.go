@@ -34,7 +34,7 @@ func newFixed(w io.Writer, o Options) (*Fixed, error) {
 
 // WriteKV writes a row.
 func (f *Fixed) WriteKV(key, value []byte) error {
-	if n := len(key) + len(value); n != f.length {
+	if n := len(key) + len(value); n != f.length || n == 0 {
 		if err := f.first(n); err != nil {
 			return err
 		}
