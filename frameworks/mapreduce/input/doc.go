@@ -8,7 +8,8 @@
 // The coordinator lists and plans; a map task opens the one reader that fits
 // its format. A [Split] is a few [Range]s, read in order. Text goes through
 // [BlockReader]: pread(2) into one reused buffer, cut at record borders, no work
-// per line. CSV, JSON lines, Parquet and Arrow IPC come as Arrow records.
+// per line. CSV, JSON lines, Parquet, Arrow IPC and records of a fixed length come
+// as Arrow records.
 //
 // # Laws
 //
@@ -45,6 +46,9 @@
 // changes an answer. CSV columns are text, named by the header, which every
 // file must repeat. JSON lines get their columns from a look into the files at
 // planning time ([Infer]); the columns travel in the splits, so all tasks agree.
+//
+// Records of a fixed length may hold any bytes, so of such files only the name
+// tells of compression. A record that the file's end cuts off is a bad one.
 //
 // A Parquet row group belongs to the range that holds its first page.
 //

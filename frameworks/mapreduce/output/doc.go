@@ -5,7 +5,7 @@
 //
 //	task         New(PartWriter) ─ rows ─→ <attempt prefix>out/<task>.<try>/part-00003.parquet
 //	coordinator  Commit([]Part)  ─┬ s3://    PUT _manifest.json if none is there; then copy the parts
-//	                              └ file://  copy the parts to a hidden sibling; then rename it
+//	                              └ file://  link or copy the parts to a hidden sibling; then rename it
 //
 // A result is a folder:
 //
@@ -25,7 +25,7 @@
 //	    returns its manifest. Of another job's result it is a conflict, or a
 //	    replacement if the user asked for one.
 //	O3  The bytes that become visible are the bytes the task wrote: CRC32C is
-//	    taken as they are written and checked as they are copied.
+//	    taken as they are written and checked as they are placed.
 //	O4  A task's try writes under its own name, so a speculative copy or a late
 //	    writer damages nothing.
 //
@@ -42,8 +42,11 @@
 // A part is gathered in memory, then in a file, and put with its size known:
 // the store's client would otherwise buffer or send it in many pieces.
 //
-// Onto a disk parts are copied, not linked: a link would carry the store's
-// attributes and owner into the user's folder, and skip the check of law O3.
+// Onto the disk that the store's files lie on, parts are linked, not copied: the
+// store syncs a file before it acknowledges it and never writes to it again, and
+// forgets its own name for it when the attempt is swept. The files keep the
+// store's extended attributes (user.*), which say nothing to other programs. They
+// are read once all the same, for law O3. Onto other disks parts are copied.
 //
 // Replacing on a disk exchanges the two folders in one step where the file
 // system can (RENAME_EXCHANGE); elsewhere the old folder is renamed away first,

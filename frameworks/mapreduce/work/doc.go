@@ -6,7 +6,8 @@
 // # Model
 //
 //	map     split ─ blocks or records ─ Mapper ─ Collector ─ sorted runs ─ merge ─ exchange file
-//	reduce  exchange files ─ merge ─ groups ─ Reducer ─ Sink ─ part of the output
+//	                                                └ (nothing combines) scatter ┘
+//	reduce  exchange files ─ merge, or fold, or sort ─ groups ─ Reducer ─ Sink ─ part of the output
 //	sample  split (a little of it) ─ Mapper ─ keys
 //
 // A key is a string of bytes. Typed keys are encoded so that the order of the
@@ -14,10 +15,16 @@
 // a string of bytes; its kind is fixed for a step, so that a column of values
 // is one Arrow array and no value is boxed.
 //
-// The collector keeps one of three stores. A [Tally] holds accumulators where
+// Where nothing combines, pairs are not stored and not sorted in the map: they go
+// to their partitions as they come ([shuffle.PartitionedWriter]), and the reduce
+// task sorts them once. It does not copy them for that: it keeps the mapped
+// records, and of each pair its place and the prefix of its key. Past its memory
+// it spills sorted runs and merges them.
+//
+// Else the collector keeps one of three stores. A [Tally] holds accumulators where
 // the combiner is a [Fold] over integers; slots hold a short list of numbers for
 // each key where it is a program's function; the memory of both is that of the
-// distinct keys. Records hold every pair. All are sorted at the end, and flush a
+// distinct keys. Records hold every pair, for a combiner over groups. All are sorted at the end, and flush a
 // run to scratch space when they pass their share of the executor's memory. Runs
 // have the exchange's own format, so that spilling, shuffling and merging are
 // one piece of code.
@@ -30,9 +37,9 @@
 //
 //	W1  Every partition of an exchange file and of a spilled run is sorted by
 //	    key in the job's order; pairs with equal keys keep the order in which
-//	    they were emitted. Only the exchange files of a job whose reduce folds
-//	    again may be in any order.
-//	W2  A merge breaks ties by map task. Together with W1 the values of a key
+//	    they were emitted. Exchange files whose reader folds or sorts are not
+//	    sorted: a fold's are in any order, others in that of emission.
+//	W2  A merge breaks ties by map task, and a sort takes map tasks in order. Together with W1 the values of a key
 //	    arrive in input order, whatever the splits, the partitions, the memory
 //	    or the number of executors: the answer is the same bytes.
 //	W3  A fold runs on the map side only if its order cannot matter: sums,
