@@ -3,6 +3,7 @@ package partition_test
 import (
 	"bytes"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -243,6 +244,38 @@ func TestHashPartitioner(t *testing.T) {
 	for i, id := range ids {
 		if id != int32(partition.Of(h[i], 7)) {
 			t.Fatalf("row %d in partition %d", i, id)
+		}
+	}
+}
+
+// TestKeysOfAnyLengthHashAsOne: a column's hashes are those of its keys alone.
+func TestKeysOfAnyLengthHashAsOne(t *testing.T) {
+	b := array.NewBinaryBuilder(memory.DefaultAllocator, arrow.BinaryTypes.Binary)
+	defer b.Release()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	var keys [][]byte
+	for n := range 300 {
+		for range 5 {
+			key := make([]byte, n)
+			for i := range key {
+				key[i] = byte(rnd.Uint32())
+			}
+			keys = append(keys, key)
+			b.Append(key)
+		}
+	}
+	col := b.NewArray()
+	defer col.Release()
+	schema := arrow.NewSchema([]arrow.Field{{Name: "k", Type: col.DataType()}}, nil)
+	rec := array.NewRecord(schema, []arrow.Array{col}, int64(len(keys)))
+	defer rec.Release()
+	got := make([]uint64, len(keys))
+	if err := partition.HashColumns(rec, []int{0}, got); err != nil {
+		t.Fatal(err)
+	}
+	for i, key := range keys {
+		if want := partition.HashBytes(key); got[i] != want {
+			t.Fatalf("key of %d bytes: %x, want %x", len(key), got[i], want)
 		}
 	}
 }
