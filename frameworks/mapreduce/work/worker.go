@@ -60,7 +60,11 @@ func New(env *core.Env, functions Registry) (*Worker, error) {
 	}
 	if env.Memory > 0 {
 		// Collect garbage rather than be killed.
-		debug.SetMemoryLimit(int64(env.Memory) / 10 * 8)
+		limit := int64(env.Memory) / 10 * 8
+		if w.plan.scatters {
+			limit -= int64(w.budget * body.SlotsOf(env.CPU)) // which images have, outside the runtime's memory
+		}
+		debug.SetMemoryLimit(limit)
 	}
 	w.close = st.Close
 	return w, nil
@@ -90,6 +94,8 @@ func NewWith(env *core.Env, body *spec.Body, functions Registry, st Store) (*Wor
 	// A third for what tasks store; sorting, a block and a batch each, and the
 	// garbage collector's slack need the rest.
 	w.budget = int(memory) / 3 / body.SlotsOf(env.CPU)
+	// What map tasks leave for the next ones is there beside a reduce task's own.
+	w.images.MaxIdle = int64(w.budget / 2)
 	w.source = &shuffle.Source{Local: []string{env.Shared}}
 	if st != nil {
 		w.source.Objects = st
@@ -224,7 +230,7 @@ const partRoom = 64 << 20
 // newPart begins a part of the try's output.
 func (t *try) newPart(p output.Part) *output.PartWriter {
 	w := output.NewPart(t.store, t.env.Store.Prefix, t.run.Task.String(), t.run.Try, p, t.state.dir)
-	return w.Within(&t.images, min(partRoom, t.budget/2))
+	return w.Within(&t.images, min(partRoom, t.budget/3))
 }
 
 // exchangePath is where the try's map output lies.
