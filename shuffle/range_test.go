@@ -67,17 +67,23 @@ func someParts(t *testing.T, path string, parts int) (*shuffle.Index, []uint64) 
 	return write(t, path, pairSchema, parts, in...), want
 }
 
+// uploaded is an object of someParts, in a directory of its own and in a store.
+func uploaded(t *testing.T, parts int) (path string, o *objects, idx *shuffle.Index, want []uint64) {
+	t.Helper()
+	path, o = filepath.Join(t.TempDir(), "object"), &objects{dir: t.TempDir()}
+	idx, want = someParts(t, path, parts)
+	if err := shuffle.Upload(t.Context(), o, path, idx, "bucket/object"); err != nil {
+		t.Fatal(err)
+	}
+	return path, o, idx, want
+}
+
 // TestOpenRangeIsOpenOfEach: from every rung, any range has what its
 // partitions have.
 func TestOpenRangeIsOpenOfEach(t *testing.T) {
 	const parts = 30
-	dir, remote := t.TempDir(), t.TempDir()
-	path := filepath.Join(dir, "object")
-	idx, want := someParts(t, path, parts)
-	o := &objects{dir: remote}
-	if err := shuffle.Upload(t.Context(), o, path, idx, "bucket/object"); err != nil {
-		t.Fatal(err)
-	}
+	path, o, idx, want := uploaded(t, parts)
+	dir := filepath.Dir(path)
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -130,13 +136,8 @@ func TestOpenRangeAsksOnce(t *testing.T) {
 // partition alone.
 func TestDamageInARangeStaysThere(t *testing.T) {
 	const parts = 30
-	dir, remote := t.TempDir(), t.TempDir()
-	path := filepath.Join(dir, "object")
-	idx, want := someParts(t, path, parts)
-	o := &objects{dir: remote}
-	if err := shuffle.Upload(t.Context(), o, path, idx, "bucket/object"); err != nil {
-		t.Fatal(err)
-	}
+	path, o, idx, want := uploaded(t, parts)
+	dir := filepath.Dir(path)
 	bad := slices.IndexFunc(idx.Partitions[4:], func(p shuffle.Partition) bool { return p.Rows == 40 }) + 4
 	corrupt(t, path, idx.Partitions[bad].Offset+100)
 	m := new(shuffle.Metrics)
@@ -154,7 +155,7 @@ func TestDamageInARangeStaysThere(t *testing.T) {
 	if n := m.StoreBytes.Load(); n != idx.Partitions[bad].Length || m.Corrupt.Load() != 1 {
 		t.Errorf("%d bytes from the store, %d corrupt; want %d and 1", n, m.Corrupt.Load(), idx.Partitions[bad].Length)
 	}
-	corrupt(t, filepath.Join(remote, "object"), idx.Partitions[bad].Offset)
+	corrupt(t, filepath.Join(o.dir, "object"), idx.Partitions[bad].Offset)
 	before := mappings(t, dir)
 	_, err = src.OpenRange(t.Context(), idx, 0, parts)
 	if l := lost(t, err); l.Partition != bad || len(l.Rungs) != 2 {
