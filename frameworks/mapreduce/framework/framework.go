@@ -89,8 +89,8 @@ func (f *Framework) check(s *core.Spec) (*spec.Body, []core.Diagnostic, error) {
 
 func isError(d core.Diagnostic) bool { return !d.Warning }
 
-// predict is the stages of a job. Of s3:// input it knows only the tasks of
-// reduce: the plan is made without the store.
+// predict is the stages of a job. Of s3:// input it knows only the least
+// number of reduce tasks: the plan is made without the store.
 func predict(ctx context.Context, body *spec.Body, gang core.GangAsk) ([]core.PlanStage, error) {
 	stage := core.PlanStage{Name: "map"}
 	if !slices.ContainsFunc(body.Input.Path, func(p string) bool { return strings.HasPrefix(p, "s3://") }) {
@@ -99,9 +99,7 @@ func predict(ctx context.Context, body *spec.Body, gang core.GangAsk) ([]core.Pl
 			return nil, err
 		}
 		stage.Tasks = len(splits)
-		for _, s := range splits {
-			stage.Bytes += s.Bytes
-		}
+		stage.Bytes = input.TotalBytes(splits)
 	}
 	stages := []core.PlanStage{stage}
 	if n := work.Partitions(body, gang.Size, gang.CPU, stage.Bytes); n > 0 {
