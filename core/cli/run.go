@@ -287,8 +287,12 @@ func (a *app) waitCommand() *cobra.Command {
 		ValidArgsFunction: a.completeJobs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if timeout > 0 {
-				ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+				// Not a deadline, which would travel with every request: the host
+				// could then be the first to say that the time is over, in words
+				// of its own.
+				ctx, cancel := context.WithCancel(cmd.Context())
 				defer cancel()
+				defer time.AfterFunc(timeout, cancel).Stop()
 				cmd.SetContext(ctx)
 			}
 			ref := ""
