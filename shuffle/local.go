@@ -14,35 +14,57 @@ import (
 )
 
 const (
-	// mapFrom is the length from which a partition is mapped: below, the page
+	// mapFrom is the length from which a range is mapped: below, the page
 	// faults and the system calls of a mapping cost more than a copy into
 	// memory that was used before (measured: 32 against 22 ns per 100 bytes at
 	// 350 KB).
 	mapFrom = 1 << 20
-	// localWindow is how much of smaller partitions one read takes: what it
+	// localWindow is how much of a smaller range one read takes: what it
 	// brings into the cache should be there when it is verified.
 	localWindow = 512 << 10
 )
 
-// readLocal reads windows from the file idx.Name in dir.
+// readLocal reads windows from the file idx.Name in dir: where they are large
+// together, as parts of one mapping.
 func (s *Source) readLocal(dir string, idx *Index, ws []window) {
 	fd, err := openObject(dir, idx)
-	if last := ws[len(ws)-1]; err == nil && last.off+last.length-ws[0].off >= mapFrom {
-		// Advice: the disk brings all of it while the first is verified.
-		_ = unix.Fadvise(fd, ws[0].off, last.off+last.length-ws[0].off, unix.FADV_WILLNEED)
-	}
-	for i := range ws {
-		x := &ws[i]
-		if x.err = err; err != nil {
-			continue
-		}
-		if x.buf, x.err = s.readWindow(fd, x); x.err != nil {
-			x.err = fmt.Errorf("read %s: %w", idx.Name, x.err)
-		}
-	}
 	if err == nil {
+		err = s.readOpen(fd, ws)
 		unix.Close(fd)
 	}
+	for i := range ws {
+		if x := &ws[i]; x.buf == nil && x.err == nil {
+			x.err = err
+		}
+	}
+}
+
+// readOpen reads windows of an open file. An error is of all that have neither
+// bytes nor an error of their own.
+func (s *Source) readOpen(fd int, ws []window) error {
+	off, last := ws[0].off, ws[len(ws)-1]
+	if n := last.off + last.length - off; n >= mapFrom {
+		return mapWindows(fd, ws, off, n)
+	}
+	for i := range ws {
+		ws[i].buf, ws[i].err = s.readWindow(fd, &ws[i])
+	}
+	return nil
+}
+
+// mapWindows makes windows out of one mapping of n bytes from off on.
+func mapWindows(fd int, ws []window, off, n int64) error {
+	// Advice: the disk brings all of it while the first is verified.
+	_ = unix.Fadvise(fd, off, n, unix.FADV_WILLNEED)
+	m, err := mapFile(fd, off, n)
+	if err != nil {
+		return err
+	}
+	defer m.Release()
+	for i := range ws {
+		ws[i].buf = sliceOf(m, int(ws[i].off-off), int(ws[i].length))
+	}
+	return nil
 }
 
 // openObject opens the file idx.Name in dir, which must be as long as idx says.
@@ -78,11 +100,8 @@ func openFile(path string) (int, error) {
 	}
 }
 
-// readWindow reads or maps x.
+// readWindow reads x into pooled memory.
 func (s *Source) readWindow(fd int, x *window) (*memory.Buffer, error) {
-	if x.length >= mapFrom {
-		return mapFile(fd, x.off, x.length)
-	}
 	b := s.pool.Get(int(x.length))
 	if err := readFull(fd, b, x.off); err != nil {
 		s.pool.Free(b)

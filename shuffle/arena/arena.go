@@ -16,6 +16,7 @@ import (
 // published.
 type Arena struct {
 	dir     string
+	shared  bool // dir is shared memory
 	maxIdle int64
 
 	mu    sync.Mutex
@@ -34,10 +35,14 @@ func Open(dir string, maxIdle int64) (*Arena, error) {
 	if !fi.IsDir() {
 		return nil, fmt.Errorf("open arena: %s is not a directory", dir)
 	}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return nil, fmt.Errorf("open arena: ask for the file system of %s: %w", dir, err)
+	}
 	if maxIdle == 0 {
 		maxIdle = DefaultIdle
 	}
-	return &Arena{dir: dir, maxIdle: maxIdle, named: map[string]*Segment{}}, nil
+	return &Arena{dir: dir, shared: fs.Type == unix.TMPFS_MAGIC, maxIdle: maxIdle, named: map[string]*Segment{}}, nil
 }
 
 // Segment is a file of the arena, mapped. It is used by one goroutine until it
@@ -119,16 +124,23 @@ func (a *Arena) create() (*Segment, error) {
 // pages are taken now, so that a full disk is an error here and not a fault in
 // the middle of a write.
 func (s *Segment) resize(n int) error {
-	s.n = n
+	if n > len(s.mem) {
+		if err := s.remap(n); err != nil {
+			return err
+		}
+	}
 	if int64(n) > s.size {
-		if err := allocate(s.file, int64(n)); err != nil {
+		if err := s.grow(n); err != nil {
 			return fmt.Errorf("grow arena segment to %d bytes: %w", n, err)
 		}
 		s.size = int64(n)
 	}
-	if n <= len(s.mem) {
-		return nil
-	}
+	s.n = n
+	return nil
+}
+
+// remap maps the file with room for n bytes.
+func (s *Segment) remap(n int) error {
 	if s.mem != nil {
 		unmap(s.mem)
 		s.mem = nil
@@ -139,8 +151,29 @@ func (s *Segment) resize(n int) error {
 		return fmt.Errorf("map arena segment: %w", err)
 	}
 	s.mem = mem
-	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE)           // where the file system has them
-	_ = unix.Madvise(mem[:n], unix.MADV_POPULATE_WRITE) // else page by page, when written
+	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // where the file system has them
+	return nil
+}
+
+// grow takes the file's blocks and pages up to n. Shared memory gets its pages
+// by the mapping, which is the way to huge ones: fallocate takes small ones.
+func (s *Segment) grow(n int) error {
+	if s.arena.shared {
+		if err := s.file.Truncate(int64(n)); err != nil {
+			return err
+		}
+		err := unix.Madvise(s.mem[:n], unix.MADV_POPULATE_WRITE)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, unix.EINVAL) { // an older kernel cannot
+			return fmt.Errorf("take the pages: %w", err)
+		}
+	}
+	if err := allocate(s.file, int64(n)); err != nil {
+		return err
+	}
+	_ = unix.Madvise(s.mem[:n], unix.MADV_POPULATE_WRITE) // else page by page, when written
 	return nil
 }
 

@@ -144,7 +144,7 @@ func (h *RowHasher) foldDirect(acc []uint64, d arrow.ArrayData, off int) bool {
 	}
 	switch l.Form {
 	case FormBinary:
-		foldBinary(acc, Cast[int32](Bytes(d, 1))[off:], Bytes(d, 2))
+		foldStrings(acc, Cast[int32](Bytes(d, 1))[off:], Bytes(d, 2))
 	case FormLarge:
 		foldBinary(acc, Cast[int64](Bytes(d, 1))[off:], Bytes(d, 2))
 	default:

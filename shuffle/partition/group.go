@@ -205,9 +205,9 @@ func (g *Group) count(f *field, d arrow.ArrayData, off int, ids []int32, depth i
 	g.countNulls(f, d, off, ids)
 	switch f.layout.Form {
 	case block.FormBinary:
-		countBytes(f.ends, offsetsOf[int32](d, off, len(ids)), ids)
+		countBytes(f.ends, offsetsOf[int32](d, off, len(ids)), len(block.Bytes(d, 2)), ids)
 	case block.FormLarge:
-		countBytes(f.ends, offsetsOf[int64](d, off, len(ids)), ids)
+		countBytes(f.ends, offsetsOf[int64](d, off, len(ids)), len(block.Bytes(d, 2)), ids)
 	case block.FormList:
 		g.countList(f, d.Children()[0], widen(offsetsOf[int32](d, off, len(ids))), ids, depth)
 	case block.FormLargeList:
@@ -235,13 +235,20 @@ func (g *Group) countNulls(f *field, d arrow.ArrayData, off int, ids []int32) {
 	}
 }
 
-func countBytes[T int32 | int64](ends []int64, offs []T, ids []int32) {
+// countBytes adds up the lengths of strings whose data has size bytes. What it
+// lets pass is moved without a look at single strings.
+func countBytes[T int32 | int64](ends []int64, offs []T, size int, ids []int32) {
 	offs = offs[:len(ids)+1]
 	lo := offs[0]
+	bad := lo // negative once any step or the first offset is
 	for i, id := range ids {
 		hi := offs[i+1]
+		bad |= (hi - lo) | hi // hi too: the step from a negative one may overflow
 		ends[id] += int64(hi - lo)
 		lo = hi
+	}
+	if bad < 0 || int64(lo) > int64(size) {
+		panic(fmt.Sprintf("partition: offsets of strings do not ascend to at most %d", size))
 	}
 }
 

@@ -60,7 +60,7 @@ func (g *Group) hash(rec arrow.Record, from int, ids []int32, hashes []uint64) {
 // gets some kilobytes at a time.
 type rows struct {
 	ids   []int32 // by element
-	order []int32 // elements, by partition, then in their own order
+	order []int32 // elements, by partition, then in their own order, and gatherAhead zeros
 	ends  []int32 // by partition: where its elements end in order
 }
 
@@ -71,10 +71,11 @@ func (g *Group) arrange(ids []int32, depth int) *rows {
 		g.sorted = append(g.sorted, rows{ends: make([]int32, g.parts+1)})
 	}
 	r := &g.sorted[depth]
-	if cap(r.order) < len(ids) {
-		r.order = make([]int32, max(len(ids), moveRowsOf(g.parts)))
+	if cap(r.order) < len(ids)+gatherAhead {
+		r.order = make([]int32, max(len(ids), moveRowsOf(g.parts))+gatherAhead)
 	}
-	r.ids, r.order = ids, r.order[:len(ids)]
+	r.ids, r.order = ids, r.order[:len(ids)+gatherAhead]
+	clear(r.order[len(ids):])
 	ends := r.ends[:g.parts+1]
 	clear(ends)
 	for _, id := range ids {
@@ -177,7 +178,7 @@ func (g *Group) move(image []byte, f *field, r *gathered, d arrow.ArrayData, off
 	case block.FormDictionary:
 		moveIndices(image, f.next, block.Bytes(d, 1), off, f.layout.Width, r.remaps[f.dict], some)
 	case block.FormBinary:
-		moveBinary(image, f.next, offsetsOf[int32](d, off, n), block.Bytes(d, 2), some)
+		moveStrings(image, f.next, offsetsOf[int32](d, off, n), block.Bytes(d, 2), some)
 	case block.FormLarge:
 		moveBinary(image, f.next, offsetsOf[int64](d, off, n), block.Bytes(d, 2), some)
 	case block.FormList:
@@ -319,25 +320,28 @@ func put[T uint8 | uint16 | uint32 | uint64 | int32 | int64](image []byte, c *cu
 
 // moveBinary moves strings: each one's end as an offset, and its bytes.
 func moveBinary[T int32 | int64](image []byte, next []cursor, offs []T, data []byte, some *rows) {
-	offs = offs[:len(some.ids)+1]
 	from := int32(0)
 	for p := range next {
 		to := some.ends[p]
-		if from == to {
-			continue
+		if from < to {
+			moveSome(image, &next[p], offs, data, some.order[from:to])
 		}
-		c := &next[p]
-		at, end := c.data, c.end
-		slots := slotsOf[T](image, c, int(to-from))
-		for k, i := range some.order[from:to] {
-			lo, hi := int(offs[i]), int(offs[i+1])
-			end += hi - lo
-			slots[k] = T(end)
-			moveBytes(image, at, data, lo, hi)
-			at += hi - lo
-		}
-		c.data, c.end, from = at, end, to
+		from = to
 	}
+}
+
+// moveSome moves the strings of one partition.
+func moveSome[T int32 | int64](image []byte, c *cursor, offs []T, data []byte, order []int32) {
+	at, end := c.data, c.end
+	slots := slotsOf[T](image, c, len(order))
+	for k, i := range order {
+		lo, hi := int(offs[i]), int(offs[i+1])
+		end += hi - lo
+		slots[k] = T(end)
+		moveBytes(image, at, data, lo, hi)
+		at += hi - lo
+	}
+	c.data, c.end = at, end
 }
 
 // moveOffsets moves the lengths between offsets, as offsets.

@@ -8,8 +8,8 @@ import (
 )
 
 // slack is the room behind a buffer of values of any length: they are moved in
-// steps of 16 bytes, the last of which may reach beyond the end.
-const slack = 16
+// steps of up to so many bytes, the last of which may reach beyond the end.
+const slack = gatherStep
 
 // Plan is where the rows of a group go.
 type Plan struct {
