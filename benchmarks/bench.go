@@ -129,6 +129,9 @@ func (b *bench) prepare(ctx context.Context) error {
 	if err := os.Chmod(b.work, 0o755); err != nil {
 		return err
 	}
+	if err := b.findSpark(ctx); err != nil {
+		return err
+	}
 	if !slices.ContainsFunc(b.Workloads, overText) {
 		return nil
 	}
@@ -137,13 +140,23 @@ func (b *bench) prepare(ctx context.Context) error {
 		return core.Errorf(core.Invalid, "the text is made of the Go toolchain's source, and `go env GOROOT` says: %v", err).Do("install Go")
 	}
 	b.source = corpus.Source{Root: filepath.Join(strings.TrimSpace(string(root)), "src"), Name: runtime.Version(), Cache: b.Cache}
-	if slices.Contains(b.Peers, "spark") && (slices.Contains(b.Workloads, result.WordCount) || slices.Contains(b.Workloads, result.TeraSort)) {
-		b.say("spark: find or install")
-		if b.spark, err = peers.InstallSpark(ctx, b.Cache); err != nil {
-			return err
-		}
-		b.result.Machine.Spark = b.spark.Version
+	return nil
+}
+
+// findSpark finds or installs Spark, where a workload is held against it.
+func (b *bench) findSpark(ctx context.Context) error {
+	against := func(w string) bool {
+		return slices.Contains([]string{result.WordCount, result.TeraSort, result.Exchange}, w)
 	}
+	if !slices.Contains(b.Peers, "spark") || !slices.ContainsFunc(b.Workloads, against) {
+		return nil
+	}
+	b.say("spark: find or install")
+	var err error
+	if b.spark, err = peers.InstallSpark(ctx, b.Cache); err != nil {
+		return err
+	}
+	b.result.Machine.Spark = b.spark.Version
 	return nil
 }
 

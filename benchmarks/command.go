@@ -38,7 +38,8 @@ answer, and writes what they took as results.json and results.html.
   latency     a small job: with no host running, and on a warm host
   files       many small files against the same bytes in one
   gang        executors started together, against the bare Docker engine
-  exchange    rows scattered, written, read and verified, per CPU-second
+  exchange    rows scattered, written, read and verified, per CPU-second; disk,
+              requests, a sweep over tiers and codecs, and Spark's shuffle
   store       objects put and got, against minio-go alone
   mesh        messages between two ranks, against MPICH and iperf3
   terasort    a sort of records of 100 bytes, validated, against Spark's`,

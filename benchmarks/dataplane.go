@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -14,69 +13,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/capstan-run/capstan/benchmarks/exchange"
 	"github.com/capstan-run/capstan/benchmarks/mesh"
 	"github.com/capstan-run/capstan/benchmarks/result"
 	"github.com/capstan-run/capstan/core"
 )
-
-// exchangeRows is 64 MB of rows of 100 bytes.
-const exchangeRows = 640_000
-
-// exchange is the workload of that name. It runs in this process, which does
-// nothing else meanwhile.
-func (b *bench) exchange(ctx context.Context) error {
-	var list []contender
-	for _, c := range []struct {
-		series     string
-		tier       exchange.Tier
-		partitions int
-	}{
-		{result.FileExchange, exchange.File, 200},
-		{result.ArenaExchange, exchange.Arena, 200},
-		{result.WideExchange, exchange.Arena, 2000},
-	} {
-		key := result.Key{Workload: result.Exchange, Series: c.series, Bytes: exchangeRows * 100}
-		list = append(list, contender{key, func(ctx context.Context, s *result.Sample) error {
-			dir, err := b.scratch(c.tier)
-			if err != nil {
-				return err
-			}
-			defer os.RemoveAll(dir)
-			r, err := exchange.Measure(ctx, exchange.Config{Dir: dir, Rows: exchangeRows, Partitions: c.partitions, Tier: c.tier})
-			if err != nil {
-				return err
-			}
-			s.Input, s.Wall = exchangeRows*100, r.Wall.Seconds()
-			s.CPU = float64(s.Input) / 1e6 / r.Rate
-			if c.series == result.ArenaExchange {
-				b.yardstick(*s, result.Memcpy, r.Yardsticks.Memcpy)
-				b.yardstick(*s, result.BareWrite, r.Yardsticks.Write)
-			}
-			return nil
-		}})
-	}
-	return b.alternate(ctx, list)
-}
-
-// yardstick is the sample of a bare operation at so many MB per CPU-second.
-func (b *bench) yardstick(of result.Sample, series string, rate float64) {
-	of.Series, of.CPU = series, float64(of.Input)/1e6/rate
-	of.Wall = of.CPU // one thread
-	b.result.Samples = append(b.result.Samples, of)
-}
-
-// scratch is a directory for a tier: an arena's in shared memory, where there
-// is some.
-func (b *bench) scratch(tier exchange.Tier) (string, error) {
-	if tier == exchange.Arena {
-		if dir, err := os.MkdirTemp("/dev/shm", "capstan-bench-"); err == nil {
-			return dir, nil
-		}
-	}
-	dir := b.fresh("exchange")
-	return dir, os.Mkdir(dir, 0o755)
-}
 
 // meshRank is the command that is a rank of the mesh workload.
 const meshRank = "mesh-rank"

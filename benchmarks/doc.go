@@ -17,7 +17,9 @@
 //	latency    the 1 MB job: with no host running, and on a host that is up
 //	files      many small files against the same bytes in one
 //	gang       8 executors: cold and warm, against the engine's own create and start
-//	exchange   the local exchange, per CPU-second: package benchmarks/exchange
+//	exchange   the local exchange, per CPU-second; beyond the budget, against the
+//	           bare disk; requests to the store; a sweep; and a shuffle of the same
+//	           records against Spark's: package benchmarks/exchange
 //	store      objects put and got, against minio-go: package benchmarks/store
 //	mesh       two ranks, against MPICH and iperf3: package benchmarks/mesh
 //

@@ -27,6 +27,10 @@
 //	    the exchange wrote and read ("of-raw"), and, in proportion, those that
 //	    reached the disk ("of-device"). Spilled runs are deleted soon, and where
 //	    memory is free the page cache never writes them.
+//	E5  [ShuffleRecords] is timed from records in memory to the last record
+//	    looked at, by files that every consumer verifies, with as many threads
+//	    as the peer has. Of the peer, too, the records lie in memory first, its
+//	    start is not counted, and its fastest round counts.
 //
 // # Left out
 //

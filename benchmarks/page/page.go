@@ -44,6 +44,8 @@ type section struct {
 	Plots       []template.HTML
 	Groups      []result.Group
 	Rates       bool // the table shows CPU time and rates
+	Counts      bool // the table shows counts and limits
+	Sized       bool // the table shows sizes
 	Factor      bool // the table shows wall times as multiples of Base
 	Base        float64
 	BaseName    string
@@ -83,12 +85,7 @@ func sections(r *result.Result) []section {
 func dataPlane(r *result.Result) []section {
 	var list []section
 	wall := func(g result.Group) result.Spread { return g.Wall }
-	if g := r.Groups(result.Exchange); len(g) > 0 {
-		list = append(list, section{Title: "Local exchange", Groups: g, Rates: true,
-			Text: "Rows of 100 bytes scattered into partitions, written, opened, verified and read, beside the bare operations they cannot do without.",
-			Plots: []template.HTML{bars("MB per CPU-second, longer is better",
-				ranked(g, func(g result.Group) result.Spread { return g.Rate }, -1))}})
-	}
+	list = append(list, exchange(r)...)
 	if g := r.Groups(result.Store); len(g) > 0 {
 		list = append(list, section{Title: "Store", Groups: g,
 			Text:  "Objects of 64 MiB, four at once, against the embedded server: by minio-go alone, by the store's client, and through an attempt's gate.",
@@ -99,6 +96,39 @@ func dataPlane(r *result.Result) []section {
 		list = append(list, section{Title: "Mesh, messages of " + result.Size(bytes), Groups: g,
 			Text:  "Round trips between two processes over shared memory; over TCP, messages one after the other.",
 			Plots: []template.HTML{bars(wallTitle, rows(g, wall))}})
+	}
+	return list
+}
+
+// exchange is the sections of the exchange: what was measured in CPU time, in
+// wall time, and counted, and the sweep.
+func exchange(r *result.Result) []section {
+	var list []section
+	all := r.Groups(result.Exchange)
+	only := func(keep func(result.Group) bool) []result.Group {
+		return slices.DeleteFunc(slices.Clone(all), func(g result.Group) bool { return !keep(g) })
+	}
+	if g := only(func(g result.Group) bool { return g.Rate.Most > 0 }); len(g) > 0 {
+		list = append(list, section{Title: "Local exchange", Groups: g, Rates: true,
+			Text: "Rows of 100 bytes scattered into partitions, written, opened, verified and read, beside the bare operations they cannot do without.",
+			Plots: []template.HTML{bars("MB per CPU-second, longer is better",
+				ranked(g, func(g result.Group) result.Spread { return g.Rate }, -1))}})
+	}
+	for _, bytes := range r.Sizes(result.Exchange) {
+		g := only(func(g result.Group) bool { return g.Bytes == bytes && g.Rate.Most == 0 && g.Wall.Most > 0 })
+		if len(g) > 0 {
+			list = append(list, section{Title: "Exchange of " + result.Size(bytes) + " by the disk and against Spark", Groups: g,
+				Text:  "Beyond its budget of memory, synced and read back, beside direct I/O of the same bytes. The shuffles write the same records into 200 partitions and look at every record they read back, with as many threads; of Spark the fastest round in each way, its start not counted.",
+				Plots: []template.HTML{bars(wallTitle, rows(g, func(g result.Group) result.Spread { return g.Wall }))}})
+		}
+	}
+	if g := only(func(g result.Group) bool { return g.Limit > 0 }); len(g) > 0 {
+		list = append(list, section{Title: "Requests of an exchange by way of the store", Groups: g, Counts: true,
+			Text: "Executors write one object a wave, and each reads its neighbouring partitions of all of them."})
+	}
+	if g := r.Groups(result.Sweep); len(g) > 0 {
+		list = append(list, section{Title: "Exchange over bytes, partitions, tiers and codecs", Groups: g, Rates: true, Sized: true,
+			Text: "The same rows, in two rounds each."})
 	}
 	return list
 }

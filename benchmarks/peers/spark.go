@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,19 +20,23 @@ var sparkWordCount []byte
 //go:embed terasort.scala
 var sparkTeraSort []byte
 
+//go:embed shuffle.scala
+var sparkShuffle []byte
+
 // Spark is an installed Spark.
 type Spark struct {
 	Version string
 	python  string
 	script  string
 	sort    string // the script of TeraSort
+	shuffle string // and that of Shuffle
 }
 
 // InstallSpark finds Spark in the cache directory or installs it there, which
 // takes minutes and half a gigabyte. It needs python3 and Java.
 func InstallSpark(ctx context.Context, cache string) (*Spark, error) {
 	venv := filepath.Join(cache, "spark-venv")
-	s := &Spark{python: filepath.Join(venv, "bin", "python"), script: filepath.Join(cache, "wordcount.py"), sort: filepath.Join(cache, "terasort.scala")}
+	s := &Spark{python: filepath.Join(venv, "bin", "python"), script: filepath.Join(cache, "wordcount.py"), sort: filepath.Join(cache, "terasort.scala"), shuffle: filepath.Join(cache, "shuffle.scala")}
 	if _, err := exec.LookPath("java"); err != nil {
 		return nil, core.Errorf(core.Invalid, "Spark needs Java, and there is none").Do("install a Java runtime (17 or later), or leave spark out of --peers")
 	}
@@ -47,24 +52,29 @@ func InstallSpark(ctx context.Context, cache string) (*Spark, error) {
 			return nil, core.Errorf(core.Internal, "the installed Spark does not start: %v", err).At(venv)
 		}
 	}
-	if err := os.WriteFile(s.sort, sparkTeraSort, 0o644); err != nil {
-		return nil, err
-	}
-	return s, os.WriteFile(s.script, sparkWordCount, 0o644)
+	return s, errors.Join(os.WriteFile(s.sort, sparkTeraSort, 0o644), os.WriteFile(s.shuffle, sparkShuffle, 0o644),
+		os.WriteFile(s.script, sparkWordCount, 0o644))
 }
 
 // TeraSort is the command line and environment of a sort of records of 100 bytes,
 // from the files of one directory into those of another, which it makes. What it
 // prints is for [SortSeconds].
 func (s *Spark) TeraSort(ctx context.Context, cores int, input, output string) (args, env []string, err error) {
-	home, err := exec.CommandContext(ctx, s.python, "-c", "import os, pyspark; print(os.path.dirname(pyspark.__file__))").Output()
+	return s.shell(ctx, s.sort, cores, "INPUT="+input, "OUTPUT="+output)
+}
+
+// shell is the command line and environment of a script of Spark's shell.
+func (s *Spark) shell(ctx context.Context, script string, cores int, vars ...string) (args, env []string, err error) {
+	out, err := exec.CommandContext(ctx, s.python, "-c", "import os, pyspark; print(os.path.dirname(pyspark.__file__))").Output()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find Spark's home: %w", err)
 	}
-	return []string{filepath.Join(strings.TrimSpace(string(home)), "bin", "spark-shell"),
+	home := strings.TrimSpace(string(out))
+	return []string{filepath.Join(home, "bin", "spark-shell"),
 		"--master", fmt.Sprintf("local[%d]", cores), "--driver-memory", "4g", "--conf", "spark.ui.enabled=false",
-		"--conf", "spark.serializer=org.apache.spark.serializer.KryoSerializer", "-I", s.sort,
-	}, append(s.Env(), "INPUT="+input, "OUTPUT="+output, "SPARK_HOME="+strings.TrimSpace(string(home))), nil
+		"--conf", "spark.ui.showConsoleProgress=false",
+		"--conf", "spark.serializer=org.apache.spark.serializer.KryoSerializer", "-I", script,
+	}, append(append(s.Env(), "SPARK_HOME="+home), vars...), nil
 }
 
 // SortSeconds is how long the sort took by what TeraSort printed, without the

@@ -5,23 +5,6 @@ import (
 	"strings"
 )
 
-func judgeExchange(groups []Group) []Verdict {
-	var v []Verdict
-	rate := map[string]float64{}
-	for _, g := range groups {
-		rate[g.Series] = g.Rate.Median
-	}
-	for _, series := range []string{FileExchange, ArenaExchange} {
-		if mb := rate[series]; mb > 0 {
-			v = append(v, Verdict{"Local " + series + ", 200 partitions", "≥ 1000 MB per CPU-second", fmt.Sprintf("%.0f MB per CPU-second", mb), mb >= 1000})
-		}
-	}
-	if few, many := rate[ArenaExchange], rate[WideExchange]; few > 0 && many > 0 {
-		v = append(v, Verdict{"Cost of 2000 partitions over that of 200", "≤ 1.3×", fmt.Sprintf("%.2f×", few/many), few/many <= 1.3})
-	}
-	return v
-}
-
 // judgeStore holds every way to put and get an object against minio-go's own.
 func (r *Result) judgeStore() []Verdict {
 	var v []Verdict
@@ -59,20 +42,25 @@ func (r *Result) judgeMesh() []Verdict {
 	return v
 }
 
-// times is how many times b's wall time a's is: the median over repetitions,
-// each of which is held against itself alone, since the machine changes between
-// them. It is 0 where no repetition has both.
+// times is how many times b's wall time a's is.
 func (r *Result) times(a, b Key) float64 {
-	wall := map[int]float64{}
+	return r.ratio(a, b, func(s Sample) float64 { return s.Wall })
+}
+
+// ratio is how many times b's figure a's is: the median over repetitions, each
+// of which is held against itself alone, since the machine changes between
+// them. It is 0 where no repetition has both.
+func (r *Result) ratio(a, b Key, figure func(Sample) float64) float64 {
+	of := map[int]float64{}
 	for _, s := range r.Samples {
 		if s.Key == b {
-			wall[s.Repetition] = s.Wall
+			of[s.Repetition] = figure(s)
 		}
 	}
 	var ratios []float64
 	for _, s := range r.Samples {
-		if s.Key == a && wall[s.Repetition] > 0 {
-			ratios = append(ratios, s.Wall/wall[s.Repetition])
+		if s.Key == a && of[s.Repetition] > 0 {
+			ratios = append(ratios, figure(s)/of[s.Repetition])
 		}
 	}
 	if len(ratios) == 0 {

@@ -24,12 +24,23 @@ func TestJudgeDataPlane(t *testing.T) {
 	add(Store, "put, minio-go", 1e6, 1)
 	add(Store, "put, gate", 1e6, 1.2)
 	add(Exchange, ArenaExchange, 1e6, 0.8)
-	add(Exchange, WideExchange, 1e6, 1.12)
+	add(Exchange, Wide(ArenaExchange), 1e6, 1.12)
+	add(Exchange, DiskExchange, 2e6, 2)
+	add(Exchange, RawDisk, 2e6, 3)
+	add(Exchange, RawDevice, 2e6, 1.6)
+	add(Exchange, Shuffle, 3e6, 1, 2)
+	add(Exchange, SparkRDDShuffle, 3e6, 9, 18)
+	add(Exchange, SparkFrameShuffle, 3e6, 6, 12)
+	add(Sweep, "file, 20 partitions, codec lz4", 1e6, 1)
+	for _, n := range []float64{8, 9, 7} {
+		r.Samples = append(r.Samples, Sample{Key: Key{Workload: Exchange, Series: "PUT " + Requests + ", 4 executors, 2 waves"}, Count: n, Limit: 8})
+	}
 	got := map[string]bool{}
 	for _, v := range r.Judge() {
 		got[v.Measured] = v.Kept
 	}
-	want := map[string]bool{"1.50×": true, "1.40×": false, "2.00×": false, "85 %": false, "25 %": true, "83 %": true, "1250 MB per CPU-second": true}
+	want := map[string]bool{"1.50×": true, "1.40×": false, "2.00×": false, "85 %": false, "25 %": true, "83 %": true, "1250 MB per CPU-second": true,
+		"150 %": true, "80 %": false, "6.0×": true, "9": false}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

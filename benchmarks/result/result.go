@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,8 @@ const (
 	Store     = "store"
 	Mesh      = "mesh"
 	TeraSort  = "terasort"
+
+	Sweep = "exchange sweep" // a part of exchange
 )
 
 // Workloads are all of them.
@@ -60,11 +63,21 @@ const (
 	WarmGang  = "warm gang"
 	BareStart = "bare create and start"
 
-	FileExchange  = "exchange by files" // of exchange: what 100-byte rows take
-	ArenaExchange = "exchange by an arena"
-	WideExchange  = "exchange by an arena, 2000 partitions"
-	Memcpy        = "copying memory"
-	BareWrite     = "writing to a file"
+	FileExchange   = "exchange by files" // of exchange: what 100-byte rows take
+	ArenaExchange  = "exchange by an arena"
+	MemoryExchange = "exchange by this process's memory"
+	Memcpy         = "copying memory"
+	BareCRC        = "a bare checksum"
+	BareWrite      = "writing to a file"
+	DiskExchange   = "exchange by the disk, twice the budget" // in wall time
+	RawDisk        = "the bare disk, as many bytes"
+	RawDevice      = "the bare disk, the bytes that reached it"
+	Requests       = "requests to the store" // with "PUT " or "GET " before it: counted
+	// Shuffle and Spark's are of the same records by as many threads, in wall
+	// time.
+	Shuffle           = "capstan shuffle"
+	SparkRDDShuffle   = "spark RDD shuffle"
+	SparkFrameShuffle = "spark DataFrame shuffle"
 
 	StorePeer = "minio-go" // of store: with "put, " or "get, " before it
 
@@ -77,11 +90,14 @@ const (
 	IPerfWide  = "iperf3, as many streams"
 )
 
+// Wide is an exchange's series with 2000 partitions.
+func Wide(series string) string { return series + ", 2000 partitions" }
+
 // Ours reports whether k is a run of Capstan or of a part of it.
 func (k Key) Ours() bool {
 	switch k.Workload {
-	case Exchange:
-		return k.Series != Memcpy && k.Series != BareWrite
+	case Exchange, Sweep:
+		return !slices.Contains([]string{Memcpy, BareCRC, BareWrite, RawDisk, RawDevice, SparkRDDShuffle, SparkFrameShuffle}, k.Series)
 	case Store:
 		return !strings.HasSuffix(k.Series, StorePeer)
 	case Mesh:
@@ -109,6 +125,10 @@ type Sample struct {
 	Workers    float64 `json:"workers,omitempty"` // CPU of the executors alone
 	Script     float64 `json:"script,omitempty"`  // CPU of the script run alone over the same bytes
 	Load       float64 `json:"load"`              // of the machine before the run
+	// Count and Limit are of a sample that counts instead of timing: how many
+	// there were, and the most that its goal allows.
+	Count float64 `json:"count,omitempty"`
+	Limit float64 `json:"limit,omitempty"`
 }
 
 // Rate is the input over the CPU of everything but the user's script.

@@ -27,6 +27,8 @@ type Group struct {
 	Rate       Spread // MB/s per core, all processes
 	WorkerRate Spread // MB/s per core, executors only; zero for peers
 	Load       Spread
+	Count      Spread // of what was counted instead of timed,
+	Limit      float64
 }
 
 // Summarise groups samples by key, in the order in which keys first appear.
@@ -48,6 +50,8 @@ func Summarise(samples []Sample) []Group {
 			Rate:       of(set, Sample.Rate),
 			WorkerRate: of(set, Sample.WorkerRate),
 			Load:       of(set, func(s Sample) float64 { return s.Load }),
+			Count:      of(set, func(s Sample) float64 { return s.Count }),
+			Limit:      set[0].Limit,
 		}
 	}
 	return groups

@@ -23,7 +23,7 @@ func (r *Result) Judge() []Verdict {
 	v = append(v, judgeLatency(r.Groups(Latency))...)
 	v = append(v, judgeFiles(r.Groups(Files))...)
 	v = append(v, judgeGang(r.Groups(Gang))...)
-	v = append(v, judgeExchange(r.Groups(Exchange))...)
+	v = append(v, r.judgeExchange()...)
 	v = append(v, r.judgeStore()...)
 	v = append(v, r.judgeMesh()...)
 	return append(v, judgeSort(r.Groups(TeraSort), r.Sizes(TeraSort))...)
