@@ -22,6 +22,8 @@ const (
 	diskRows     = 2_560_000 // 256 MB, with a budget of half of it
 	shuffleRows  = 2_560_000 // of Spark's shuffle and ours
 	shuffleParts = 200
+
+	s3MaxPut = 5 << 30 // what S3 takes as one PUT
 )
 
 // exchange is the workload of that name. All but Spark runs in this process,
@@ -55,7 +57,7 @@ func (b *bench) openStore(ctx context.Context) (*store.Client, func(), error) {
 	}
 	access := server.Access()
 	access.Root = ""
-	client, err := store.Open(access)
+	client, err := store.Config{Part: s3MaxPut}.Open(access)
 	if err != nil {
 		server.Close()
 		return nil, nil, err
@@ -187,21 +189,24 @@ func (b *bench) exchangeDisk() contender {
 
 // exchangeRequests counts what executors ask of the store.
 func (b *bench) exchangeRequests(ctx context.Context, client *store.Client) error {
-	for _, c := range []struct{ executors, waves, rows int }{{4, 2, 40_000}, {2, 1, 560_000}} {
+	for _, l := range []exchange.Load{
+		{Executors: 4, Waves: 2, Tasks: 5, Partitions: 200, Rows: 8_000},
+		{Executors: 2, Waves: 1, Tasks: 4, Partitions: 200, Rows: 500_000},
+	} {
 		dir, err := b.scratch(exchange.Store)
 		if err != nil {
 			return err
 		}
-		r, err := exchange.MeasureRequests(ctx, client, dir, c.executors, c.waves, 200, c.rows)
+		r, err := exchange.MeasureRequests(ctx, client, dir, l)
 		if err != nil {
 			return err
 		}
-		key := result.Key{Workload: result.Exchange, Bytes: int64(c.executors*c.waves*c.rows) * 100}
+		key := result.Key{Workload: result.Exchange, Bytes: int64(l.Executors*l.Waves*l.Tasks*l.Rows) * 100}
 		for _, n := range []struct {
 			what       string
 			count, max float64
 		}{{"PUT", float64(r.Puts), float64(r.MaxPuts)}, {"GET", float64(r.Gets), r.MaxGets}} {
-			key.Series = fmt.Sprintf("%s %s, %d executors, %d waves", n.what, result.Requests, c.executors, c.waves)
+			key.Series = fmt.Sprintf("%s %s, %d executors, %d tasks a wave, %d waves", n.what, result.Requests, l.Executors, l.Tasks, l.Waves)
 			b.result.Samples = append(b.result.Samples, result.Sample{Key: key, Repetition: 1, Count: n.count, Limit: n.max})
 			b.say("1/1  %-52s %4.0f of at most %.0f", title(key), n.count, n.max)
 		}

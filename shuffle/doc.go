@@ -25,6 +25,15 @@
 //
 // How much an object must outlive is its [Durability].
 //
+// What goes to a store may be merged first ([Merge]): the objects of one
+// executor's wave of tasks become one, so that a store has E·W objects and PUTs
+// of E executors in W waves, whatever the number of tasks. S3 takes up to 5 GiB
+// in one PUT, if the store's client is told to send as much.
+//
+//	task 0 ─→ object ─┐
+//	task 1 ─→ object ─┼─→ Merge ─→ partition 0: of task 0, 1, 2 │ partition 1: … ─→ one PUT
+//	task 2 ─→ object ─┘
+//
 // # Runs
 //
 // A PartitionedWriter that passes its budget moves what it has into an image
@@ -63,6 +72,10 @@
 //	X9  A plan of reads depends on the indexes alone. It has each partition of
 //	    each object once; a share is neighbouring partitions of all objects, or
 //	    one partition of some neighbouring ones.
+//	X10 A partition of a merged object holds the batches of its inputs in their
+//	    order, each verified and then copied, not decoded. Its row hash is the
+//	    sum of theirs. Merging holds 8 MiB at a time, or one partition of one
+//	    input, beside what is mapped.
 //
 // # The file, version 2
 //
@@ -151,8 +164,8 @@
 //
 // # Left out
 //
-// Merging of objects of several tasks before upload, and merging of sorted runs
-// (a partition has a batch per run; consumers merge). Who drops an object of a
+// Merging of sorted runs (a partition has a batch per run; consumers merge), and
+// of objects with dictionaries. Who drops an object of a
 // [Registry] or an arena when its last consumer is done: the owner of the edge.
 // What a writer's transforms allocate is theirs and not under its budget.
 package shuffle

@@ -148,15 +148,8 @@ func (o *PartitionedOptions) check() error {
 		if c, err := block.ParseCodec(o.Codec); err == nil && c != block.None {
 			return fmt.Errorf("durability memory with codec %s: compress what leaves memory", c)
 		}
-	case DurableStore, DurableStoreAsync:
-		if o.Objects == nil || o.Object == "" {
-			return fmt.Errorf("durability %s needs a store and a place in it", o.Durability)
-		}
-		if o.Durability == DurableStoreAsync && o.Uploads == nil {
-			return fmt.Errorf("durability s3-async needs uploads to run in")
-		}
 	}
-	return nil
+	return checkStore(o.Durability, o.Objects, o.Object, o.Uploads)
 }
 
 // Write takes the rows of rec, which it retains until they are written. After
@@ -229,7 +222,7 @@ func (w *PartitionedWriter) commit(ctx context.Context) error {
 	if err != nil || inMemory {
 		return err
 	}
-	return w.upload(ctx)
+	return upload(ctx, w.path, &w.index, w.o.Durability, w.o.Objects, w.o.Object, w.o.Uploads)
 }
 
 func (w *PartitionedWriter) transforms() bool { return w.o.Sort != nil || w.o.Combine != nil }
@@ -270,21 +263,6 @@ func (w *PartitionedWriter) share() {
 			w.index.Partitions[p] = w.index.Partitions[0]
 		}
 	}
-}
-
-// upload brings the committed file to the store, now or in the background. An
-// object that cannot be uploaded now is not visible at all.
-func (w *PartitionedWriter) upload(ctx context.Context) error {
-	switch w.o.Durability {
-	case DurableStore:
-		if err := Upload(ctx, w.o.Objects, w.path, &w.index, w.o.Object); err != nil {
-			return removeAfter(w.path, err)
-		}
-	case DurableStoreAsync:
-		w.o.Uploads.start(w.o.Objects, w.path, w.o.Object)
-		w.index.Object = w.o.Object
-	}
-	return nil
 }
 
 // Abort discards the object. After Commit or Abort it does nothing, so it can

@@ -3,6 +3,7 @@ package shuffle
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -52,4 +53,33 @@ func (u *Uploads) Wait() error {
 	err := errors.Join(u.errs...)
 	u.errs = nil
 	return err
+}
+
+// checkStore refuses a durability without what it needs of a store.
+func checkStore(d Durability, objects Objects, object string, uploads *Uploads) error {
+	switch d {
+	case DurableStore, DurableStoreAsync:
+		if objects == nil || object == "" {
+			return fmt.Errorf("durability %s needs a store and a place in it", d)
+		}
+		if d == DurableStoreAsync && uploads == nil {
+			return fmt.Errorf("durability s3-async needs uploads to run in")
+		}
+	}
+	return nil
+}
+
+// upload brings the committed file of x to the store as d demands, now or in
+// the background. An object that cannot be uploaded now is not visible at all.
+func upload(ctx context.Context, path string, x *Index, d Durability, objects Objects, object string, uploads *Uploads) error {
+	switch d {
+	case DurableStore:
+		if err := Upload(ctx, objects, path, x, object); err != nil {
+			return removeAfter(path, err)
+		}
+	case DurableStoreAsync:
+		uploads.start(objects, path, object)
+		x.Object = object
+	}
+	return nil
 }

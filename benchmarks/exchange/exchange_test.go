@@ -35,7 +35,7 @@ func TestEveryTierMeasures(t *testing.T) {
 	if spilled := d.Written - int64(1.09*float64(d.Rows)); spilled < d.Rows/4 || d.Raw <= 0 || d.Wall <= 0 {
 		t.Errorf("beyond its budget an exchange of %d bytes wrote %d", d.Rows, d.Written)
 	}
-	q, err := MeasureRequests(t.Context(), client, t.TempDir(), 2, 2, 10, 2000)
+	q, err := MeasureRequests(t.Context(), client, t.TempDir(), Load{Executors: 2, Waves: 2, Tasks: 3, Partitions: 10, Rows: 2000})
 	if err != nil || q.Gets == 0 || q.Puts > q.MaxPuts || float64(q.Gets) > q.MaxGets {
 		t.Errorf("%+v, %v", q, err)
 	}
@@ -93,18 +93,21 @@ func BenchmarkTogether(b *testing.B) {
 	}
 }
 
-// BenchmarkRequests counts what E executors with W waves ask of an S3 store:
-// each writes one object a wave, and reads its neighbouring partitions of all
-// of them. The limits, for objects below the 64 MiB from which a PUT is made in
-// parts, are PUT ≤ E·W and GET ≤ 1.2 · max(E²·W, bytes / 16 MiB).
+// BenchmarkRequests counts what E executors with W waves of some tasks ask of
+// an S3 store: each uploads a wave's objects as one, and reads its neighbouring
+// partitions of all of them. The limits are PUT ≤ E·W and
+// GET ≤ 1.2 · max(E²·W, bytes / 16 MiB).
 func BenchmarkRequests(b *testing.B) {
-	for _, x := range []struct{ executors, waves, parts, rows int }{{4, 2, 200, 40_000}, {2, 1, 200, 560_000}} {
-		b.Run(fmt.Sprintf("%dx%d/%dMB", x.executors, x.waves, x.executors*x.waves*x.rows/10_000), func(b *testing.B) {
+	for _, x := range []Load{
+		{Executors: 4, Waves: 2, Tasks: 5, Partitions: 200, Rows: 8_000},
+		{Executors: 2, Waves: 1, Tasks: 4, Partitions: 200, Rows: 500_000},
+	} {
+		b.Run(fmt.Sprintf("%dx%dx%d/%dMB", x.Executors, x.Waves, x.Tasks, x.Executors*x.Waves*x.Tasks*x.Rows/10_000), func(b *testing.B) {
 			client := openStore(b)
 			var r Requests
 			for range b.N {
 				var err error
-				if r, err = MeasureRequests(b.Context(), client, b.TempDir(), x.executors, x.waves, x.parts, x.rows); err != nil {
+				if r, err = MeasureRequests(b.Context(), client, b.TempDir(), x); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -169,9 +172,16 @@ func bench(b *testing.B, dir string, c Config) {
 	}
 }
 
+// openStore is the client of an embedded store: as from another machine, and
+// one that sends an object as one PUT.
 func openStore(t testing.TB) *store.Client {
 	server := storetest.Start(t, storetest.Options(t.TempDir()))
 	access := server.Access()
-	access.Root = "" // as from another machine
-	return storetest.Open(t, access)
+	access.Root = ""
+	c, err := store.Config{Part: 5 << 30}.Open(access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/capstan-run/capstan/shuffle"
@@ -18,14 +19,22 @@ type Requests struct {
 	MaxGets       float64
 }
 
-// MeasureRequests writes an object of rows rows for each of some executors in
-// each of some waves, and has every executor read its neighbouring partitions
-// of all objects.
-func MeasureRequests(ctx context.Context, client *store.Client, dir string, executors, waves, parts, rows int) (Requests, error) {
+// Load is who writes how much by way of a store.
+type Load struct {
+	Executors, Waves int
+	Tasks            int // of an executor in a wave
+	Rows             int // of a task
+	Partitions       int
+}
+
+// MeasureRequests has every executor write the objects of its tasks in each
+// wave, and upload them merged; then every executor reads its neighbouring
+// partitions of all objects. client sends each object as one PUT.
+func MeasureRequests(ctx context.Context, client *store.Client, dir string, l Load) (Requests, error) {
 	before := client.Stats()
 	var indexes []*shuffle.Index
-	for i := range executors * waves {
-		x, err := putObject(ctx, client, dir, fmt.Sprintf("requests-%d", i), parts, rows)
+	for i := range l.Executors * l.Waves {
+		x, err := putWave(ctx, client, dir, fmt.Sprintf("requests-%d", i), l)
 		if err != nil {
 			return Requests{}, err
 		}
@@ -34,27 +43,49 @@ func MeasureRequests(ctx context.Context, client *store.Client, dir string, exec
 	wrote := client.Stats()
 	src := &shuffle.Source{Objects: client}
 	total, bytes := int64(0), int64(0)
-	for e := range executors {
-		n, size, err := readShare(ctx, src, indexes, e*parts/executors, (e+1)*parts/executors)
+	for e := range l.Executors {
+		n, size, err := readShare(ctx, src, indexes, e*l.Partitions/l.Executors, (e+1)*l.Partitions/l.Executors)
 		if err != nil {
 			return Requests{}, err
 		}
 		total, bytes = total+n, bytes+size
 	}
-	if want := int64(rows) * int64(len(indexes)); total != want {
+	if want := int64(l.Rows) * int64(l.Tasks) * int64(len(indexes)); total != want {
 		return Requests{}, fmt.Errorf("read %d rows, wrote %d", total, want)
 	}
 	return Requests{
-		Puts: wrote.Sub(before).Requests(), MaxPuts: int64(executors * waves),
+		Puts: wrote.Sub(before).Requests(), MaxPuts: int64(l.Executors * l.Waves),
 		Gets:    client.Stats().Sub(wrote).Requests(),
-		MaxGets: 1.2 * max(float64(executors*executors*waves), float64(bytes)/(16<<20)),
+		MaxGets: 1.2 * max(float64(l.Executors*l.Executors*l.Waves), float64(bytes)/(16<<20)),
 	}, nil
 }
 
-// putObject writes an object of its own rows to the store alone.
-func putObject(ctx context.Context, client *store.Client, dir, name string, parts, rows int) (*shuffle.Index, error) {
+// putWave writes the objects of a wave's tasks, merges them into the store, and
+// leaves no file.
+func putWave(ctx context.Context, client *store.Client, dir, name string, l Load) (*shuffle.Index, error) {
+	var in []*shuffle.Index
+	for i := range l.Tasks {
+		x, err := writeTask(ctx, dir, fmt.Sprintf("%s-%d", name, i), l.Partitions, l.Rows)
+		if err != nil {
+			return nil, err
+		}
+		in = append(in, x)
+	}
+	x, err := shuffle.Merge(ctx, filepath.Join(dir, name), &shuffle.Source{Local: []string{dir}}, in,
+		shuffle.MergeOptions{Durability: shuffle.DurableStore, Objects: client, Object: "test/exchange/" + name})
+	if err != nil {
+		return nil, err
+	}
+	for _, y := range append(in, x) {
+		err = errors.Join(err, os.Remove(filepath.Join(dir, y.Name)))
+	}
+	return x, err
+}
+
+// writeTask writes an object of rows of its own.
+func writeTask(ctx context.Context, dir, name string, parts, rows int) (*shuffle.Index, error) {
 	w, err := shuffle.NewPartitionedWriter(filepath.Join(dir, name), schema, partition.Hash{Columns: []int{0}, Partitions: parts}, parts,
-		shuffle.PartitionedOptions{Budget: 1 << 30, Durability: shuffle.DurableStore, Objects: client, Object: "test/exchange/" + name})
+		shuffle.PartitionedOptions{Budget: 1 << 30})
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func exchange(r *result.Result) []section {
 	}
 	if g := only(func(g result.Group) bool { return g.Limit > 0 }); len(g) > 0 {
 		list = append(list, section{Title: "Requests of an exchange by way of the store", Groups: g, Counts: true,
-			Text: "Executors write one object a wave, and each reads its neighbouring partitions of all of them."})
+			Text: "Each executor uploads the objects of a wave's tasks as one, and reads its neighbouring partitions of all of them."})
 	}
 	if g := r.Groups(result.Sweep); len(g) > 0 {
 		list = append(list, section{Title: "Exchange over bytes, partitions, tiers and codecs", Groups: g, Rates: true, Sized: true,
