@@ -76,6 +76,12 @@
 //	    order, each verified and then copied, not decoded. Its row hash is the
 //	    sum of theirs. Merging holds 8 MiB at a time, or one partition of one
 //	    input, beside what is mapped.
+//	X11 With Source.InFlight set, its readers hold at most so many bytes of
+//	    pooled memory, or those of one call that needs more (a damaged copy is
+//	    held beside that while its intact parts are). A call has all or
+//	    none of what it may copy, and asks for it in one step: of two calls that
+//	    wait, neither holds what the other needs. They are served in the order
+//	    of asking, so that a large one is not passed over for ever.
 //
 // # The file, version 2
 //

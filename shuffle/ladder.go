@@ -93,7 +93,7 @@ const peerWindow = 16 << 20
 
 // climb finds the verified bytes of all wants: each from the first rung that
 // has them intact. After an error it holds none.
-func (s *Source) climb(ctx context.Context, idx *Index, wants []want) error {
+func (s *Source) climb(ctx context.Context, g *grant, idx *Index, wants []want) error {
 	left := make([]*want, len(wants))
 	for i := range wants {
 		w := &wants[i]
@@ -107,13 +107,13 @@ func (s *Source) climb(ctx context.Context, idx *Index, wants []want) error {
 		if len(left) == 0 || ctx.Err() != nil {
 			break
 		}
-		left = s.try(left, RungLocal, dir, localWindow, func(ws []window) { s.readLocal(dir, idx, ws) })
+		left = s.try(left, RungLocal, dir, localWindow, func(ws []window) { s.readLocal(ctx, g, dir, idx, ws) })
 	}
 	if s.Peers != nil && len(left) > 0 && ctx.Err() == nil {
-		left = s.try(left, RungPeer, "peer", peerWindow, func(ws []window) { s.ask(ctx, idx, ws) })
+		left = s.try(left, RungPeer, "peer", peerWindow, func(ws []window) { s.ask(ctx, g, idx, ws) })
 	}
 	if s.Objects != nil && idx.Object != "" && len(left) > 0 && ctx.Err() == nil {
-		left = s.try(left, RungStore, "store object "+idx.Object, peerWindow, func(ws []window) { s.fetch(ctx, idx, ws) })
+		left = s.try(left, RungStore, "store object "+idx.Object, peerWindow, func(ws []window) { s.fetch(ctx, g, idx, ws) })
 	}
 	if len(left) == 0 {
 		return nil
@@ -174,33 +174,42 @@ func (s *Source) fromMemory(idx *Index, left []*want) []*want {
 }
 
 // ask reads windows from whichever peer has them into pooled buffers.
-func (s *Source) ask(ctx context.Context, idx *Index, ws []window) {
+func (s *Source) ask(ctx context.Context, g *grant, idx *Index, ws []window) {
+	err := g.take(ctx)
 	for i := range ws {
 		x := &ws[i]
-		b := s.pool.Get(int(x.length))
-		if x.err = s.Peers.ReadRange(ctx, idx.Name, x.off, b); x.err != nil {
-			s.pool.Free(b)
+		if x.err = err; err != nil {
 			continue
 		}
-		x.buf = memory.NewBufferWithAllocator(b, &s.pool)
+		b := g.Allocate(int(x.length))
+		if x.err = s.Peers.ReadRange(ctx, idx.Name, x.off, b); x.err != nil {
+			g.Free(b)
+			continue
+		}
+		x.buf = memory.NewBufferWithAllocator(b, g)
 	}
 }
 
 // fetch reads windows from the store into pooled buffers, by one call: what
 // lies side by side in several windows is still asked for together.
-func (s *Source) fetch(ctx context.Context, idx *Index, ws []window) {
+func (s *Source) fetch(ctx context.Context, g *grant, idx *Index, ws []window) {
+	err := g.take(ctx)
 	ranges, into := make([]store.Range, len(ws)), make([][]byte, len(ws))
-	for i := range ws {
-		ranges[i] = store.Range{Off: ws[i].off, Len: ws[i].length}
-		into[i] = s.pool.Get(int(ws[i].length))
-	}
-	err := s.Objects.ReadRanges(ctx, idx.Object, ranges, into)
-	for i := range ws {
-		if ws[i].err = err; err != nil {
-			s.pool.Free(into[i])
-			continue
+	if err == nil {
+		for i := range ws {
+			ranges[i] = store.Range{Off: ws[i].off, Len: ws[i].length}
+			into[i] = g.Allocate(int(ws[i].length))
 		}
-		ws[i].buf = memory.NewBufferWithAllocator(into[i], &s.pool)
+		if err = s.Objects.ReadRanges(ctx, idx.Object, ranges, into); err != nil {
+			for _, b := range into {
+				g.Free(b)
+			}
+		}
+	}
+	for i := range ws {
+		if ws[i].err = err; err == nil {
+			ws[i].buf = memory.NewBufferWithAllocator(into[i], g)
+		}
 	}
 }
 

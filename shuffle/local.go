@@ -1,6 +1,7 @@
 package shuffle
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,10 +27,10 @@ const (
 
 // readLocal reads windows from the file idx.Name in dir: where they are large
 // together, as parts of one mapping.
-func (s *Source) readLocal(dir string, idx *Index, ws []window) {
+func (s *Source) readLocal(ctx context.Context, g *grant, dir string, idx *Index, ws []window) {
 	fd, err := openObject(dir, idx)
 	if err == nil {
-		err = s.readOpen(fd, ws)
+		err = readOpen(ctx, g, fd, ws)
 		unix.Close(fd)
 	}
 	for i := range ws {
@@ -41,13 +42,16 @@ func (s *Source) readLocal(dir string, idx *Index, ws []window) {
 
 // readOpen reads windows of an open file. An error is of all that have neither
 // bytes nor an error of their own.
-func (s *Source) readOpen(fd int, ws []window) error {
+func readOpen(ctx context.Context, g *grant, fd int, ws []window) error {
 	off, last := ws[0].off, ws[len(ws)-1]
 	if n := last.off + last.length - off; n >= mapFrom {
 		return mapWindows(fd, ws, off, n)
 	}
+	if err := g.take(ctx); err != nil {
+		return err
+	}
 	for i := range ws {
-		ws[i].buf, ws[i].err = s.readWindow(fd, &ws[i])
+		ws[i].buf, ws[i].err = readWindow(g, fd, &ws[i])
 	}
 	return nil
 }
@@ -101,13 +105,13 @@ func openFile(path string) (int, error) {
 }
 
 // readWindow reads x into pooled memory.
-func (s *Source) readWindow(fd int, x *window) (*memory.Buffer, error) {
-	b := s.pool.Get(int(x.length))
+func readWindow(g *grant, fd int, x *window) (*memory.Buffer, error) {
+	b := g.Allocate(int(x.length))
 	if err := readFull(fd, b, x.off); err != nil {
-		s.pool.Free(b)
+		g.Free(b)
 		return nil, err
 	}
-	return memory.NewBufferWithAllocator(b, &s.pool), nil
+	return memory.NewBufferWithAllocator(b, g), nil
 }
 
 // readFull fills b from off on.

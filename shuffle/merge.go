@@ -250,7 +250,8 @@ func (m *merger) read(ctx context.Context, i, lo, hi int) ([]want, error) {
 			wants = append(wants, want{number: p, part: part})
 		}
 	}
-	if err := m.src.climb(ctx, x, wants); err != nil {
+	// Beside what the source's readers hold: a merge waits for none of them.
+	if err := m.src.climb(ctx, &grant{s: m.src, unbound: true}, x, wants); err != nil {
 		return nil, err
 	}
 	return wants, nil

@@ -27,6 +27,13 @@ type Metrics struct {
 	StoreOpens  atomic.Int64
 	Fallen      atomic.Int64 // rungs that did not have an intact copy
 	Corrupt     atomic.Int64 // of those, the ones whose checksum did not match
+	Held        atomic.Int64 // bytes that readers hold in pooled memory now; what was mapped is not among them
+}
+
+func (m *Metrics) held(n int64) {
+	if m != nil {
+		m.Held.Add(n)
+	}
 }
 
 func (m *Metrics) opened(r Rung, bytes int64) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/capstan-run/capstan/shuffle/block"
 	"github.com/capstan-run/capstan/shuffle/slab"
@@ -36,12 +37,21 @@ type Source struct {
 	Peers    Peers     // nil: no other executors
 	Objects  Objects   // nil: no store
 	Metrics  *Metrics  // nil: uncounted
+	// InFlight bounds the bytes that all readers together have asked for or hold
+	// in memory, beside what is mapped or this process's own, and what
+	// decompressing makes. A call of OpenRange or OpenAll waits until all that
+	// it may copy is within the bound, or alone needs more; what it does not
+	// need is given back when it returns, the rest with its records. Who holds
+	// readers and opens more may wait for itself: open all in one call.
+	// Default: no bound.
+	InFlight int64
 
 	pool    slab.Pool
 	codecs  block.Codecs
 	mu      sync.Mutex
-	message string        // the last schema message decoded,
-	schema  *arrow.Schema // and its schema: most objects of a stage have the same
+	held    *semaphore.Weighted // of InFlight bytes
+	message string              // the last schema message decoded,
+	schema  *arrow.Schema       // and its schema: most objects of a stage have the same
 }
 
 // Open opens partition p of the object that idx, whole or sliced, describes.
@@ -70,6 +80,23 @@ func (s *Source) Open(ctx context.Context, idx *Index, p int) (*PartitionReader,
 // its own. A copy that is damaged in some partitions serves the others. If a
 // partition is lost, so is the range; the error names the first such.
 func (s *Source) OpenRange(ctx context.Context, idx *Index, lo, hi int) ([]*PartitionReader, error) {
+	g := s.grant(Span{idx, lo, hi})
+	defer g.end()
+	return s.openRange(ctx, g, idx, lo, hi)
+}
+
+// grant is the memory of a call that opens spans.
+func (s *Source) grant(spans ...Span) *grant {
+	g := &grant{s: s}
+	for _, x := range spans {
+		if part, err := x.Index.SliceRange(x.Lo, x.Hi); err == nil { // else it is found when it is opened
+			g.need += part.Bytes()
+		}
+	}
+	return g
+}
+
+func (s *Source) openRange(ctx context.Context, grant *grant, idx *Index, lo, hi int) ([]*PartitionReader, error) {
 	part, err := idx.SliceRange(lo, hi)
 	if err != nil {
 		return nil, err
@@ -84,7 +111,7 @@ func (s *Source) OpenRange(ctx context.Context, idx *Index, lo, hi int) ([]*Part
 			wants = append(wants, want{number: lo + i, part: x})
 		}
 	}
-	if err := s.climb(ctx, idx, wants); err != nil {
+	if err := s.climb(ctx, grant, idx, wants); err != nil {
 		return nil, err
 	}
 	return s.readers(schema, part, wants)
@@ -156,11 +183,13 @@ const atOnce = 8
 // lost, so that all their producers can run again together.
 func (s *Source) OpenAll(ctx context.Context, spans []Span) ([][]*PartitionReader, error) {
 	out, errs := make([][]*PartitionReader, len(spans)), make([]error, len(spans))
+	grant := s.grant(spans...)
+	defer grant.end()
 	var g errgroup.Group
 	g.SetLimit(atOnce)
 	for i, x := range spans {
 		g.Go(func() error {
-			out[i], errs[i] = s.OpenRange(ctx, x.Index, x.Lo, x.Hi)
+			out[i], errs[i] = s.openRange(ctx, grant, x.Index, x.Lo, x.Hi)
 			return nil // the others go on: they may be lost too
 		})
 	}
