@@ -83,6 +83,23 @@
 //	    wait, neither holds what the other needs. They are served in the order
 //	    of asking, so that a large one is not passed over for ever.
 //
+// # Live edges
+//
+// Consumers in the producer's process may read its runs before the commit
+// ([Live]). There is no queue to overflow and no one to wait for:
+//
+//	L1  The producer waits for no consumer. A run goes to the spill file, and to
+//	    a consumer while there is credit for it; the first that finds none is
+//	    the last that is offered.
+//	L2  A consumer reads every row once, in the order of the committed object:
+//	    k runs, then that object's batches from number k on.
+//	L3  Only the consumer waits, for its producer, and only where it has nothing
+//	    to read. So none waits in a circle, with one thread or many, however
+//	    slow a consumer is, and if it has gone.
+//	L4  Rows read before the commit are void if it does not come ([ErrAborted]).
+//	L5  Queued runs and the records over them take at most the credit. A run's
+//	    checksum is verified; a damaged one is read from the object.
+//
 // # The file, version 2
 //
 // All numbers little-endian. Partitions lie in ascending order, from offset 0
@@ -170,7 +187,8 @@
 //
 // # Left out
 //
-// Merging of sorted runs (a partition has a batch per run; consumers merge), and
+// Live edges between processes, of broadcasts and of dictionary columns (their
+// consumers wait for the commit). Merging of sorted runs (a partition has a batch per run; consumers merge), and
 // of objects with dictionaries. Who drops an object of a
 // [Registry] or an arena when its last consumer is done: the owner of the edge.
 // What a writer's transforms allocate is theirs and not under its budget.

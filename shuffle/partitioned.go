@@ -51,6 +51,9 @@ type PartitionedOptions struct {
 	Object  string
 	// Uploads runs the uploads of durability s3-async.
 	Uploads *Uploads
+	// Live, if set, hands spilled runs to consumers before the commit. It is
+	// this writer's alone.
+	Live *Live
 }
 
 const (
@@ -109,6 +112,11 @@ func (w *PartitionedWriter) create(partitions int) error {
 	}
 	if w.group, err = partition.NewGroup(w.schema, w.parts); err != nil {
 		return err
+	}
+	if w.o.Live != nil {
+		if err := w.o.Live.start(w.schema, partitions, w.spread, w.o.Codec); err != nil {
+			return err
+		}
 	}
 	comp, err := w.o.compressor(w.schema)
 	if err != nil {
@@ -205,6 +213,10 @@ func (w *PartitionedWriter) Commit(ctx context.Context) (*Index, error) {
 		return nil, fmt.Errorf("commit exchange object %s: %w", w.path, err)
 	}
 	index := w.index
+	if w.o.Live != nil {
+		own := w.index
+		w.o.Live.finish(&own, nil)
+	}
 	return &index, nil
 }
 
@@ -272,6 +284,9 @@ func (w *PartitionedWriter) Abort() {
 		return
 	}
 	w.closed = true
+	if w.o.Live != nil {
+		w.o.Live.finish(nil, ErrAborted) // unless it was committed
+	}
 	w.group.Close()
 	if w.spill != nil {
 		w.spill.close()

@@ -70,8 +70,13 @@ func (w *PartitionedWriter) spillRun() error {
 		x.off, x.length = w.spill.size, int64(len(message))
 		x.crc = checksum.Of(message)
 		r.pieces[p] = x
-		_, err := w.spill.Write(message)
-		return err
+		if _, err := w.spill.Write(message); err != nil {
+			return err
+		}
+		if w.o.Live != nil {
+			w.o.Live.offer(p, &x, message)
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("spill: %w", err)
