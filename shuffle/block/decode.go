@@ -163,7 +163,7 @@ func (d *walker) array(dt arrow.DataType) (arrow.ArrayData, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parts{}
+	p := parts{buffers: make([]*memory.Buffer, 0, max(l.Buffers(), 1))}
 	defer p.release()
 	if err := d.fill(&p, dt, l, n, nulls); err != nil {
 		return nil, fmt.Errorf("%s: %w", dt, err)
@@ -208,7 +208,7 @@ func (d *walker) node() (n, nulls int, err error) {
 // fill takes an array's buffers and children and checks them against each other.
 func (d *walker) fill(p *parts, dt arrow.DataType, l Layout, n, nulls int) error {
 	if l.Form == FormNull {
-		p.buffers = []*memory.Buffer{nil}
+		p.buffers = append(p.buffers, nil)
 		if nulls != n {
 			return fmt.Errorf("%w: %d nulls among %d", ErrMalformed, nulls, n)
 		}
