@@ -163,10 +163,12 @@ func (s *Segment) grow(n int) error {
 			return err
 		}
 		err := unix.Madvise(s.mem[:n], unix.MADV_POPULATE_WRITE)
-		if err == nil {
+		switch {
+		case err == nil:
 			return nil
-		}
-		if !errors.Is(err, unix.EINVAL) { // an older kernel cannot
+		case errors.Is(err, unix.EFAULT): // a write would be a fault: there are no pages left
+			return unix.ENOSPC
+		case !errors.Is(err, unix.EINVAL): // an older kernel cannot
 			return fmt.Errorf("take the pages: %w", err)
 		}
 	}
