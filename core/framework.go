@@ -199,6 +199,10 @@ type StoreAccess struct {
 	// Root, when set, is a directory where the store's objects can be read
 	// as plain files <Root>/<bucket>/<key>. Executors in containers have none.
 	Root string `json:"root,omitempty"`
+	// Socket, when set, is the path of a unix socket that leads to the same
+	// store. Requests with a body go by it where it answers: it costs about
+	// half of what loopback does. Executors in containers have none.
+	Socket string `json:"socket,omitempty"`
 }
 
 // Env is a worker's surroundings.

@@ -11,7 +11,7 @@
 //	minio-go ──────────────────────────────── loopback ──→ embedded server
 //	client ────────────────────────────────── loopback ──→ embedded server
 //	gate     client ── unix socket ── gate ── loopback ──→ embedded server
-//	files    client ── unix socket ── gate, which reads the server's files
+//	files    client ── unix socket ── gate ── unix socket ──→ embedded server
 //
 // "gate" is an attempt's way to any S3, "files" to the embedded store. Every
 // lane puts and gets one object by turns, so that what drifts on the machine

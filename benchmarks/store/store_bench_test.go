@@ -108,7 +108,7 @@ func throughGate(b *testing.B, up core.StoreAccess) *store.Client {
 func BenchmarkStore(b *testing.B) {
 	s := storetest.Start(b, storetest.Options(b.TempDir()))
 	direct := s.Access()
-	direct.Root = ""
+	direct.Root, direct.Socket = "", ""
 	client, gated, files := storetest.Open(b, direct), throughGate(b, direct), throughGate(b, s.Access())
 	lanes := []lane{
 		plain(b, direct), streamed("client", client), ranged("client", client),

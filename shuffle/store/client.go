@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/core/unixsock"
 )
 
 // Config tunes a Client. The zero Config is the default.
@@ -95,7 +94,7 @@ type Client struct {
 	access    core.StoreAccess
 	cfg       Config
 	core      minio.Core
-	transport *http.Transport
+	transport ByBody
 	counts    counts
 	pace      pacer
 	hedges    hedger
@@ -113,28 +112,17 @@ func (cfg Config) Open(access core.StoreAccess) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	buffers := &sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
-	t := &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := ep.dial(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return stallConn{c, buffers}, nil
-		},
-		MaxIdleConnsPerHost: cfg.Connections,
-		IdleConnTimeout:     stall / 2,
-		TLSHandshakeTimeout: dialTimeout,
-		WriteBufferSize:     bufferSize,
-		ReadBufferSize:      bufferSize,
-		DisableCompression:  true,
+	t := cfg.transport(ep.dial)
+	ways := ByBody{With: t, Without: t}
+	if access.Socket != "" {
+		ways.With = cfg.transport(DialUploads(access, ep.dial))
 	}
 	region := access.Region
 	if region == "" {
 		region = "us-east-1"
 	}
-	c := &Client{access: access, cfg: cfg, transport: t}
-	c.counts.next = t
+	c := &Client{access: access, cfg: cfg, transport: ways}
+	c.counts.next = ways
 	c.pace.refused = func() { c.counts.slowDowns.Add(1) }
 	c.hedges.share = cfg.Hedges
 	c.inFlight = semaphore.NewWeighted(cfg.InFlight)
@@ -153,6 +141,25 @@ func (cfg Config) Open(access core.StoreAccess) (*Client, error) {
 	}
 	c.core = *mc
 	return c, nil
+}
+
+func (cfg Config) transport(dial Dial) *http.Transport {
+	buffers := &sync.Pool{New: func() any { b := make([]byte, bufferSize); return &b }}
+	return &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return stallConn{c, buffers}, nil
+		},
+		MaxIdleConnsPerHost: cfg.Connections,
+		IdleConnTimeout:     stall / 2,
+		TLSHandshakeTimeout: dialTimeout,
+		WriteBufferSize:     bufferSize,
+		ReadBufferSize:      bufferSize,
+		DisableCompression:  true,
+	}
 }
 
 // Access returns what the client was opened with, secrets included.
@@ -179,15 +186,12 @@ const (
 type endpoint struct {
 	host   string // what requests name; for a unix socket a placeholder
 	secure bool
-	dial   func(ctx context.Context, network, addr string) (net.Conn, error)
+	dial   Dial
 }
 
 func parseEndpoint(s string) (endpoint, error) {
 	if path, ok := strings.CutPrefix(s, "unix://"); ok && strings.HasPrefix(path, "/") {
-		dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return unixsock.Dial(ctx, path)
-		}
-		return endpoint{host: "localhost", dial: dial}, nil
+		return endpoint{host: "localhost", dial: DialSocket(path)}, nil
 	}
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {

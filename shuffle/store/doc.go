@@ -11,7 +11,8 @@
 //
 //	worker ── Client ──unix socket── gate ──loopback── embedded server ── disk
 //	host ──── Client ─────────────────────loopback────┘
-//	            └── plain files under StoreAccess.Root, for reads, when it is set
+//	            ├── plain files under StoreAccess.Root, for reads, when it is set
+//	            └── the unix socket StoreAccess.Socket, for bodies, when it is set
 //
 // # Laws
 //

@@ -6,7 +6,7 @@
 //	host process                       child process (capstan store-server)
 //	Start ── Server ── stdin, stdout ── Main ── embedgw ── durable ── posix backend
 //	           │ restarts, health                                          │
-//	           └───────────── HTTP on loopback ───────────┘      <Root>/<bucket>/<key>
+//	           └───── HTTP on loopback, unix socket ──────┘      <Root>/<bucket>/<key>
 //
 // The backend keeps an object as the plain file <Root>/<bucket>/<key>, its ETag
 // and checksum in extended attributes. The server is a process of its own
@@ -28,7 +28,8 @@
 //	    unknown upload of a key that exists.) An upload that was ended stays so:
 //	    a part that arrives late is refused. (The backend would make the
 //	    upload's directory anew, and list it for ever.)
-//	E4  The server listens on loopback, and one server owns a root at a time.
+//	E4  The server listens on loopback and on a unix socket beside the root that
+//	    its own user alone may open, and one server owns a root at a time.
 //	E5  It ends when its parent does, and not before: stdin is the leash, and
 //	    signals to the whole group are not heard.
 //	E6  Silence is told within ten seconds and ended after a minute: a child

@@ -30,7 +30,34 @@ func TestMain(m *testing.M) {
 
 func TestConformance(t *testing.T) {
 	s := storetest.Start(t, storetest.Options(t.TempDir()))
-	storetest.Run(t, s.Access(), "test/suite/")
+	near, far := s.Access(), s.Access()
+	far.Socket = ""
+	t.Run("socket", func(t *testing.T) { storetest.Run(t, near, "test/near/") })
+	t.Run("loopback", func(t *testing.T) { storetest.Run(t, far, "test/far/") })
+	// Cut bodies go to the Endpoint, which here is the socket.
+	near.Endpoint = "unix://" + near.Socket
+	t.Run("cut", func(t *testing.T) { storetest.RunCut(t, near, "test/cut/") })
+}
+
+// A socket that is gone does not keep bodies from the store.
+func TestUploadsWithoutSocket(t *testing.T) {
+	s := storetest.Start(t, storetest.Options(t.TempDir()))
+	access := s.Access()
+	access.Root = ""
+	c := storetest.Open(t, access)
+	for _, name := range []string{"test/with", "test/without"} {
+		b := storetest.Bytes(1<<20, 7)
+		if _, err := c.Put(t.Context(), name, bytes.NewReader(b), int64(len(b)), store.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := storetest.ReadAll(t, c, name); !bytes.Equal(got, b) {
+			t.Errorf("%s: other bytes came back", name)
+		}
+		if err := os.Remove(access.Socket); name == "test/with" && err != nil {
+			t.Fatal(err)
+		}
+		c.Close() // its kept connections outlive the socket's name
+	}
 }
 
 // A completion that the store never saw the parts of must not be taken for one

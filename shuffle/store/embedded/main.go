@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"time"
 
 	"github.com/versity/versitygw/backend/meta"
@@ -110,6 +111,13 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	defer be.Shutdown()
+	beside, err := os.Open(filepath.Dir(cfg.Root))
+	if err != nil {
+		return err
+	}
+	defer beside.Close()
+	// The kernel takes this however long the path is.
+	socket := fmt.Sprintf("/proc/self/fd/%d/%s", beside.Fd(), filepath.Base(socketOf(cfg.Root)))
 
 	died := make(chan error, 1)
 	go func() {
@@ -117,7 +125,8 @@ func serve(ctx context.Context, cfg config, stdout io.Writer) error {
 			RootUserAccess:    cfg.AccessKey,
 			RootUserSecret:    cfg.SecretKey,
 			Region:            region,
-			Ports:             []string{cfg.Address},
+			Ports:             []string{cfg.Address, socket},
+			SocketPerm:        "0600",
 			MaxConnections:    maxConnections,
 			MaxRequests:       maxRequests,
 			MultipartMaxParts: 10000,
@@ -178,6 +187,9 @@ func own(ctx context.Context, root string) (unlock func(), err error) {
 		}
 	}
 }
+
+// socketOf is the socket of the store in root.
+func socketOf(root string) string { return root + ".sock" }
 
 // loopback refuses an address that other machines can reach.
 func loopback(address string) error {

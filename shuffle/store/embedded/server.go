@@ -141,6 +141,7 @@ func (s *Server) Access() core.StoreAccess {
 		AccessKey: s.keys.AccessKey,
 		SecretKey: s.keys.SecretKey,
 		Root:      s.opts.Root,
+		Socket:    socketOf(s.opts.Root),
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/core/unixsock"
+	"github.com/capstan-run/capstan/shuffle/store"
 )
 
 // Options say what a gate lets through.
@@ -52,7 +52,7 @@ type Gate struct {
 	keys      core.StoreAccess // the attempt's
 	trust     bool
 	proxy     *httputil.ReverseProxy
-	transport *http.Transport
+	transport store.ByBody
 	root      *os.Root // nil without local reads
 	fence     fence
 	now       func() time.Time
@@ -90,7 +90,24 @@ func New(o Options) (*Gate, error) {
 		}
 	}
 	pool := newBuffers()
-	g.transport = &http.Transport{
+	t := transport(dial, pool)
+	g.transport = store.ByBody{With: t, Without: t}
+	if o.Upstream.Socket != "" {
+		g.transport.With = transport(store.DialUploads(o.Upstream, dial), pool)
+	}
+	g.proxy = &httputil.ReverseProxy{
+		Rewrite:        func(pr *httputil.ProxyRequest) { rewrite(pr, up) },
+		Transport:      signing{g.transport, o.Upstream.AccessKey, o.Upstream.SecretKey, g.keys.Region},
+		BufferPool:     pool,
+		ErrorHandler:   g.upstreamFailed,
+		ModifyResponse: hideUpstream,
+		ErrorLog:       log.New(discard{}, "", 0),
+	}
+	return g, nil
+}
+
+func transport(dial store.Dial, pool *buffers) *http.Transport {
+	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			c, err := dial(ctx, network, addr)
 			if err != nil {
@@ -104,15 +121,6 @@ func New(o Options) (*Gate, error) {
 		WriteBufferSize:     bufferSize,
 		ReadBufferSize:      bufferSize,
 	}
-	g.proxy = &httputil.ReverseProxy{
-		Rewrite:        func(pr *httputil.ProxyRequest) { rewrite(pr, up) },
-		Transport:      signing{g.transport, o.Upstream.AccessKey, o.Upstream.SecretKey, g.keys.Region},
-		BufferPool:     pool,
-		ErrorHandler:   g.upstreamFailed,
-		ModifyResponse: hideUpstream,
-		ErrorLog:       log.New(discard{}, "", 0),
-	}
-	return g, nil
 }
 
 // Access returns how the attempt reaches this gate at endpoint, where Serve
@@ -249,10 +257,9 @@ func (g *Gate) check(r *http.Request) *refusal {
 	return g.rules.allow(r)
 }
 
-func upstream(endpoint string) (*url.URL, func(ctx context.Context, network, addr string) (net.Conn, error), error) {
+func upstream(endpoint string) (*url.URL, store.Dial, error) {
 	if path, ok := strings.CutPrefix(endpoint, "unix://"); ok {
-		dial := func(ctx context.Context, _, _ string) (net.Conn, error) { return unixsock.Dial(ctx, path) }
-		return &url.URL{Scheme: "http", Host: "localhost"}, dial, nil
+		return &url.URL{Scheme: "http", Host: "localhost"}, store.DialSocket(path), nil
 	}
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {

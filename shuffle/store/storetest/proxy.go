@@ -40,6 +40,6 @@ func Proxy(t testing.TB, access core.StoreAccess, decorate func(next http.Handle
 		srv.Close()
 		transport.CloseIdleConnections()
 	})
-	access.Endpoint, access.Root = srv.URL, ""
+	access.Endpoint, access.Root, access.Socket = srv.URL, "", ""
 	return access
 }
