@@ -11,7 +11,7 @@
 //	minio-go ──────────────────────────────── loopback ──→ embedded server
 //	client ────────────────────────────────── loopback ──→ embedded server
 //	gate     client ── unix socket ── gate ── loopback ──→ embedded server
-//	files    client ── unix socket ── gate ── unix socket ──→ embedded server
+//	files    client ── unix socket ── gate ── unix socket ──→ embedded server, whose files it reads
 //
 // "gate" is an attempt's way to any S3, "files" to the embedded store. Every
 // lane puts and gets one object by turns, so that what drifts on the machine

@@ -21,6 +21,9 @@ func attributes(f *os.File) (etag, contentType string, ok bool) {
 		return "", "", false
 	}
 	for name := range strings.SplitSeq(string(names[:n]), "\x00") {
+		if name == "user.content-encoding" && attribute(f, name) == "aws-chunked" {
+			continue // how the body came, which the server keeps for the object's own
+		}
 		if strings.HasPrefix(name, "user.") && !contains(plainAttributes, name) {
 			return "", "", false
 		}
