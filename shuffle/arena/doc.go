@@ -23,7 +23,8 @@
 //	    published, the arena itself holds a segment's lock, alone: who opened
 //	    the file before it was taken back is refused.
 //	A4  Idle memory is bounded by MaxIdle; beyond it what is given back is
-//	    freed at once.
+//	    freed at once. A Pool with a Bound keeps idle only what that leaves beside
+//	    the blocks in use.
 //	A5  After Close nothing of the arena is left in the directory but what is
 //	    published.
 //

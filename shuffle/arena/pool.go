@@ -2,6 +2,7 @@ package arena
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -18,11 +19,16 @@ const DefaultIdle = 256 << 20
 // be used from any goroutine.
 type Pool struct {
 	MaxIdle int64 // bytes kept for reuse; 0 is DefaultIdle, less than 0 none
+	// Bound, if not 0, is what idle blocks and those in use together may take, in
+	// bytes: idle ones make room for what is asked for. What is in use is the
+	// callers' to bound.
+	Bound int64
 
 	mu   sync.Mutex
 	idle []*Block
-	kept int64
-	live int64
+	kept int64 // bytes of idle
+	used int64 // bytes of blocks in use
+	live int64 // blocks in use
 }
 
 // Block is memory outside the Go heap.
@@ -34,38 +40,53 @@ type Block struct {
 
 // Get returns a block of n > 0 bytes, whose content is undefined.
 func (p *Pool) Get(n int) (*Block, error) {
-	if b := p.take(n); b != nil {
+	size := (n + huge - 1) &^ (huge - 1)
+	b, surplus := p.take(size)
+	for _, idle := range surplus {
+		unmap(idle.mem)
+	}
+	if b != nil {
 		b.n = n
 		return b, nil
 	}
-	size := (n + huge - 1) &^ (huge - 1)
 	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
+		p.mu.Lock()
+		p.live, p.used = p.live-1, p.used-int64(size)
+		p.mu.Unlock()
 		return nil, fmt.Errorf("map %d bytes of memory: %w", size, err)
 	}
 	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // advice: where there are none, small pages do
 	return &Block{pool: p, mem: mem, n: n}, nil
 }
 
-// take returns the smallest idle block of n bytes and up to as much again.
-func (p *Pool) take(n int) *Block {
+// take returns the smallest idle block of size bytes and up to as much again. If
+// there is none, the caller maps one, which counts as in use, and unmaps
+// surplus, which made room for it.
+func (p *Pool) take(size int) (b *Block, surplus []*Block) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.live++
 	best := -1
 	for i, b := range p.idle {
-		if len(b.mem) >= n && len(b.mem) <= 2*n+huge && (best < 0 || len(b.mem) < len(p.idle[best].mem)) {
+		if len(b.mem) >= size && len(b.mem) <= 2*size+huge && (best < 0 || len(b.mem) < len(p.idle[best].mem)) {
 			best = i
 		}
 	}
-	if best < 0 {
-		return nil
+	if best >= 0 {
+		b := p.idle[best]
+		p.idle = slices.Delete(p.idle, best, best+1)
+		p.kept -= int64(len(b.mem))
+		p.used += int64(len(b.mem))
+		return b, nil
 	}
-	b := p.idle[best]
-	p.idle[best] = p.idle[len(p.idle)-1]
-	p.idle = p.idle[:len(p.idle)-1]
-	p.kept -= int64(len(b.mem))
-	return b
+	p.used += int64(size)
+	for len(p.idle) > 0 && p.Bound > 0 && p.used+p.kept > p.Bound {
+		surplus = append(surplus, p.idle[0]) // idle for longest
+		p.kept -= int64(len(p.idle[0].mem))
+		p.idle = slices.Delete(p.idle, 0, 1)
+	}
+	return nil, surplus
 }
 
 // Live returns the number of blocks in use.
@@ -97,11 +118,12 @@ func (b *Block) Release() {
 		limit = DefaultIdle
 	}
 	p.mu.Lock()
-	p.live--
-	keep := p.kept+int64(len(b.mem)) <= limit
+	size := int64(len(b.mem))
+	p.live, p.used = p.live-1, p.used-size
+	keep := p.kept+size <= limit && (p.Bound == 0 || p.used+p.kept+size <= p.Bound)
 	if keep {
 		p.idle = append(p.idle, b)
-		p.kept += int64(len(b.mem))
+		p.kept += size
 	}
 	p.mu.Unlock()
 	if !keep {

@@ -94,8 +94,8 @@ func NewWith(env *core.Env, body *spec.Body, functions Registry, st Store) (*Wor
 	// A third for what tasks store; sorting, a block and a batch each, and the
 	// garbage collector's slack need the rest.
 	w.budget = int(memory) / 3 / body.SlotsOf(env.CPU)
-	// What map tasks leave for the next ones is there beside a reduce task's own.
-	w.images.MaxIdle = int64(w.budget / 2)
+	w.images.Bound = int64(w.budget * body.SlotsOf(env.CPU))
+	w.images.MaxIdle = w.images.Bound
 	w.source = &shuffle.Source{Local: []string{env.Shared}}
 	if st != nil {
 		w.source.Objects = st
