@@ -156,7 +156,7 @@ func (l *local) run(ctx context.Context) (*Result, error) {
 		}
 	}
 	for p := range l.parts {
-		if _, err := l.task(ctx, &task.Run{Task: task.ID{Phase: task.Reduce, Index: p}, Partitions: l.parts, Sources: sources}); err != nil {
+		if _, err := l.task(ctx, &task.Run{Task: task.ID{Phase: task.Reduce, Index: p}, Partitions: l.parts, Lo: p, Hi: p + 1, Sources: sources}); err != nil {
 			return nil, err
 		}
 	}
@@ -188,8 +188,8 @@ func (l *local) task(ctx context.Context, r *task.Run) (*task.Done, error) {
 	for name, n := range done.Counters {
 		l.result.Counters[name] += n
 	}
-	if done.Part != nil {
-		l.result.Parts = append(l.result.Parts, l.store.objects[done.Part.Object])
+	for _, p := range done.Parts {
+		l.result.Parts = append(l.result.Parts, l.store.objects[p.Object])
 	}
 	for _, p := range done.SideParts {
 		b := l.store.objects[p.Object]

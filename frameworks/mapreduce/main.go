@@ -118,7 +118,7 @@ func (d driver) arguments(job *Job, args []string) (printOnly bool, err error) {
 		return err
 	})
 	f.StringVar(&job.Gang.Image, "image", job.Gang.Image, "container image of the executors")
-	f.IntVar(&job.Shuffle.Partitions, "partitions", job.Shuffle.Partitions, "number of reduce tasks")
+	f.IntVar(&job.Shuffle.Partitions, "partitions", job.Shuffle.Partitions, "number of partitions, each a part of the result")
 	f.Func("preview", "rows to show at the end (0: none)", func(s string) error {
 		n, err := strconv.Atoi(s)
 		job.Preview = &spec.Preview{Limit: n}

@@ -35,13 +35,27 @@ func (m *Machine) item(id task.ID) *item {
 		s = m.sample
 	case task.Map:
 		s = m.maps
+	case task.Merge:
+		s = m.merges
 	case task.Reduce:
-		s = m.reduces
+		return m.reduceFrom(id.Index)
 	}
 	if s == nil || id.Index < 0 || id.Index >= len(s.items) {
 		return nil
 	}
 	return s.items[id.Index]
+}
+
+// reduceFrom is the reduce task whose first partition is lo, or nil.
+func (m *Machine) reduceFrom(lo int) *item {
+	if m.reduces == nil {
+		return nil
+	}
+	at, ok := slices.BinarySearchFunc(m.reduces.items, lo, func(i *item, lo int) int { return i.lo - lo })
+	if !ok {
+		return nil
+	}
+	return m.reduces.items[at]
 }
 
 func (m *Machine) progress(r int, p *task.Progress) {
@@ -70,18 +84,19 @@ func (m *Machine) done(r int, d *task.Done) {
 		m.superfluous(r, i, d)
 		return
 	}
-	if i.phase == task.Map && !m.fits(d.Index) {
+	if !m.fits(i, d.Index) {
 		m.unfit(t, i, d)
 		return
 	}
-	if i.phase == task.Reduce {
-		if m.hashes == nil || !m.maps.complete() {
+	if i.consumes() {
+		want, known := m.rowsOf(i)
+		if !known {
 			m.held = append(m.held, held{r, d})
 			i.unqueue()
 			return
 		}
-		if d.Read != m.hashes[d.Task.Index] {
-			m.note("%s runs again: a map task run again gave other rows", i.name())
+		if d.Read != want {
+			m.noteOtherRows(i)
 			i.requeue()
 			return
 		}
@@ -92,9 +107,17 @@ func (m *Machine) done(r int, d *task.Done) {
 	m.accept(r, i, d)
 }
 
-// fits reports whether reduce tasks could read all of a map output.
-func (m *Machine) fits(x Index) bool {
-	return x == nil || x.First == 0 && x.Total == m.state.Partitions && len(x.Partitions) == m.state.Partitions
+// fits reports whether those that read the exchange file of i could read all of
+// it.
+func (m *Machine) fits(i *item, x Index) bool {
+	lo, hi := 0, m.state.Partitions
+	switch {
+	case i.phase == task.Merge:
+		lo, hi = i.lo, i.hi
+	case i.phase != task.Map || hi == 0:
+		return x == nil
+	}
+	return x != nil && x.Total == m.state.Partitions && x.First == lo && len(x.Partitions) == hi-lo
 }
 
 // unfit takes map output that reduce tasks could not read in full.
@@ -103,8 +126,12 @@ func (m *Machine) unfit(t *try, i *item, d *task.Done) {
 		i.requeue()
 		return
 	}
+	held := 0
+	if d.Index != nil {
+		held = len(d.Index.Partitions)
+	}
 	m.fault(t, core.Error{
-		Kind: core.Failed, What: fmt.Sprintf("output has %d partitions, not %d", len(d.Index.Partitions), m.state.Partitions),
+		Kind: core.Failed, What: fmt.Sprintf("output has %d partitions, which are not those of the %d that it should have", held, m.state.Partitions),
 		Remedy: "use one version of Capstan for host and program",
 	}, false)
 }
@@ -121,13 +148,16 @@ func (m *Machine) superfluous(r int, i *item, d *task.Done) {
 func (m *Machine) accept(r int, i *item, d *task.Done) {
 	i.done, i.rank = d, r
 	i.stage.done++
-	if i.phase == task.Map {
+	if d.Index != nil {
 		m.version++
 		i.wonAt = m.version
 	}
 	i.unqueue()
 	for _, t := range i.tries {
 		m.stop(t)
+	}
+	if i.reader != nil {
+		m.merged(i.reader)
 	}
 }
 
@@ -142,7 +172,7 @@ func (m *Machine) failed(r int, f *task.Failed) {
 		i.requeue()
 		return
 	}
-	if len(f.Lost) > 0 && i.phase == task.Reduce {
+	if len(f.Lost) > 0 && i.consumes() {
 		m.sourcesLost(t, f)
 		return
 	}
@@ -166,17 +196,13 @@ func (m *Machine) fault(t *try, e core.Error, fatal bool) {
 	i.requeue()
 }
 
-// sourcesLost runs again the map tasks whose output a reduce task could not
-// read, then the reduce task.
+// sourcesLost runs again the tasks whose output t could not read, then t's.
 func (m *Machine) sourcesLost(t *try, f *task.Failed) {
 	t.stage.failed++
-	for _, x := range f.Lost {
-		if x < 0 || x >= len(m.maps.items) {
-			continue
-		}
-		i := m.maps.items[x]
-		// Open already, or made anew since the reduce task was sent.
-		if i.done == nil || i.wonAt > t.version {
+	for _, id := range f.Lost {
+		i := m.item(id)
+		// Open already, or made anew since t was sent.
+		if i == nil || i.done == nil || i.done.Index == nil || i.wonAt > t.version {
 			continue
 		}
 		i.lost++
@@ -186,7 +212,9 @@ func (m *Machine) sourcesLost(t *try, f *task.Failed) {
 		}
 		m.note("output of %s is lost; it runs again", i.name())
 		i.reopen()
-		m.hashes = nil
+		if i.phase == task.Map {
+			m.settled = false
+		}
 	}
 	t.item.requeue()
 }

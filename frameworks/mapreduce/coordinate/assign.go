@@ -20,7 +20,7 @@ func (m *Machine) assign(s *stage) {
 func (m *Machine) assignOne(s *stage) bool {
 	for _, r := range m.byFree() {
 		for at, i := range s.queue {
-			if m.accepts(i, r) {
+			if i.ready() && m.accepts(i, r) {
 				s.queue = slices.Delete(s.queue, at, at+1)
 				m.start(i, r)
 				return true
@@ -46,13 +46,9 @@ func (m *Machine) order(t *try) *task.Run {
 		run.Split = m.state.Splits[m.splitOf(t.id.Index)]
 	case task.Map:
 		run.Split, run.Bounds = m.state.Splits[t.id.Index], m.state.Bounds
-	case task.Reduce:
-		run.Bounds = m.state.Bounds
-		for _, i := range m.maps.items {
-			if i.done.Index != nil {
-				run.Sources = append(run.Sources, slice(i.done.Index, t.id.Index))
-			}
-		}
+	case task.Merge, task.Reduce:
+		run.Bounds, run.Lo, run.Hi = m.state.Bounds, t.lo, t.hi
+		run.Sources = slicesOf(outputs(t.sources), t.lo, t.hi)
 	}
 	return run
 }
@@ -83,13 +79,4 @@ func (m *Machine) expire() {
 			}
 		}
 	}
-}
-
-// slice is partition p of a map output that was checked when it was accepted.
-func slice(x Index, p int) Index {
-	s, err := x.Slice(p)
-	if err != nil {
-		panic(err)
-	}
-	return s
 }

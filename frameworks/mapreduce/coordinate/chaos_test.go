@@ -2,6 +2,7 @@ package coordinate
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +44,7 @@ type chaos struct {
 	err        error
 	started    map[ref]bool // law M3
 	random     bool         // map tries answer differently each time
+	skewed     bool         // nearly all is in partition 0
 	salt       uint64
 }
 
@@ -53,8 +55,9 @@ func newChaos(t *rapid.T) *chaos {
 		Speculation: rapid.Bool().Draw(t, "speculation"), Range: rapid.Bool().Draw(t, "range"),
 	}
 	c.random = rapid.Bool().Draw(t, "random map output")
-	c.durable.Partitions = rapid.IntRange(0, 4).Draw(t, "partitions")
-	for i := range rapid.IntRange(0, 6).Draw(t, "splits") {
+	c.skewed = rapid.Bool().Draw(t, "skewed")
+	c.durable.Partitions = rapid.IntRange(0, 6).Draw(t, "partitions")
+	for i := range rapid.IntRange(0, 12).Draw(t, "splits") {
 		c.durable.Splits = append(c.durable.Splits, input.Split{Bytes: int64(10 + i)})
 	}
 	for range rapid.IntRange(1, 4).Draw(t, "size") {
@@ -145,8 +148,8 @@ func (c *chaos) finish(r, i int) {
 		c.salt++
 	}
 	d := made(run, c.salt)
-	if d.Part != nil {
-		d.Part.CRC32C = uint32(d.Read)
+	if d.Index != nil && d.Index.First == 0 && c.skewed {
+		d.Index.Partitions[0].Length *= 1000
 	}
 	c.answer(r, i, task.Up{Done: d})
 }
@@ -154,8 +157,9 @@ func (c *chaos) finish(r, i int) {
 func (c *chaos) fail(r, i int) {
 	run := c.workers[r].running[i]
 	f := &task.Failed{Task: run.Task, Try: run.Try, Err: core.Error{Kind: core.Failed, What: "chaos"}}
-	if run.Task.Phase == task.Reduce && len(c.durable.Splits) > 0 && rapid.Bool().Draw(c.t, "source lost") {
-		f.Lost = []int{rapid.IntRange(0, len(c.durable.Splits)-1).Draw(c.t, "lost map")}
+	if len(run.Sources) > 0 && rapid.Bool().Draw(c.t, "source lost") {
+		r := parseRef(c.t, strings.TrimSuffix(rapid.SampledFrom(run.Sources).Draw(c.t, "lost").Name, ".x"))
+		f.Lost = []task.ID{r.task}
 	}
 	c.answer(r, i, task.Up{Failed: f})
 }
@@ -253,7 +257,7 @@ func (c *chaos) disturb() {
 		i = rapid.IntRange(0, len(w.running)-1).Draw(c.t, "try")
 	}
 	switch what := rapid.SampledFrom([]string{
-		"hear", "hear", "hear", "speak", "speak", "receive", "receive", "finish", "finish",
+		"hear", "hear", "hear", "speak", "speak", "receive", "receive", "finish", "finish", "rush",
 		"start", "save", "commit", "fail", "twice", "kill", "replace", "crash", "tick", "long tick",
 		"flow", "flow",
 	}).Draw(c.t, "what"); what {
@@ -273,6 +277,8 @@ func (c *chaos) disturb() {
 		}
 	case "flow":
 		c.flow()
+	case "rush":
+		c.rush()
 	case "start":
 		c.start()
 	case "save":
@@ -326,6 +332,17 @@ func (c *chaos) flow() {
 	for len(c.queue) > 0 && !c.ended {
 		c.hear()
 	}
+}
+
+// rush lets every try that runs finish and be heard.
+func (c *chaos) rush() {
+	c.flow()
+	for r, w := range c.workers {
+		for len(w.running) > 0 {
+			c.finish(r, 0)
+		}
+	}
+	c.flow()
 }
 
 // settle lets everything happen that can, without further faults.
@@ -392,7 +409,7 @@ func (c *chaos) judge() {
 		sources = append(sources, i.done.Index)
 	}
 	for _, p := range c.committed {
-		if want := uint32(task.RowHash(sources, p.Ordinal)); p.CRC32C != want {
+		if want := uint32(task.RowHash(sources, p.Ordinal, p.Ordinal+1)); p.CRC32C != want {
 			c.t.Fatalf("part %d was made from other map outputs than those that count", p.Ordinal)
 		}
 	}

@@ -8,18 +8,34 @@
 // around it: it turns the host's events into the machine's, and carries out
 // effects against the host, the input and the output.
 //
-//	list ─ save ─┬────────────────→ map ──────→ reduce ─ save ─ commit ─ end
-//	             └ sample ─ save ──↗   ↖─────────┘
-//	               (by: range)         output lost
+//	list ─ save ─┬────────────────→ map ─ plan reads ─ save ─┬─────────→ reduce ─ save ─ commit ─ end
+//	             └ sample ─ save ──↗   ↖──────────────────── └→ merge ─↗   │
+//	               (by: range)         output lost            ↖────────────┘
 //
 // A stage is a list of tasks. A task is open, has tries in flight, or is done;
 // the first try that finishes makes it done, all others are cancelled.
+//
+// # Reads
+//
+// What reduce tasks read is planned by the exact sizes of the map outputs
+// ([shuffle.PlanReads]), once, after the last map task. Neighbouring partitions
+// are read by one task while together they have at most 16 MiB, fit half a
+// task's memory, and every slot gets eight tasks; each still becomes a part of
+// its own. So 2,000 tiny partitions cost some dozen tasks, and a job with few
+// partitions, or large ones, keeps one task for each.
+//
+// A partition of twice a slot's share of all bytes, or more, is divided by
+// ranges of map tasks, where map outputs are combined and that halved the pairs: a
+// merge task combines a range into an exchange file, and the reduce task reads
+// these. A merge reads four map outputs or more on the average: what it makes is read
+// again, so that it pays only where the same keys come from many.
 //
 // # Laws
 //
 //	M1  Nothing that follows from a decision is sent before the decision is
 //	    saved: splits before the first task, bounds before the first map task of
-//	    a range job, the list of parts before the commit.
+//	    a range job, the plan of reads before the first merge or reduce task, the
+//	    list of parts before the commit.
 //	M2  Each task counts once: one try of it is in the result, with its parts,
 //	    its counters and its rows.
 //	M3  A number of a try is never used twice for a task, in whichever generation of
@@ -27,9 +43,10 @@
 //	M4  A finished task stays finished when its executor dies: map output lies
 //	    in the gang's shared folder and parts lie in the store. It runs again
 //	    only if a reader reports its output lost.
-//	M5  A reduce result counts only if what it read has the row hashes of the
-//	    map outputs that count. A map function that answers differently when run
-//	    again costs time, not correctness.
+//	M5  A merge or reduce result counts only if what it read has the row hashes
+//	    of the outputs that count. A map function that answers differently when
+//	    run again costs time, not correctness, and the job's notes say so. The
+//	    plan of reads stays: it says who reads what, not how much that is.
 //	M6  A slot is taken until its try has answered, also after it was cancelled:
 //	    an executor never has more tries than slots.
 //	M7  Whatever is killed, and whenever, the same answer comes out: a new
@@ -48,6 +65,11 @@
 // output was lost as often as attempts fails it, too.
 //
 // # Left out
+//
+// Serving exchange files to other executors (package shuffle/peer): both
+// launchers run a gang on one machine, with one shared folder, so that the file
+// answers wherever a peer could, also after its executor died. A launcher that
+// spans machines needs it, or durability: s3.
 //
 // Locality: executors of one gang see the same input and the same shared
 // folder. Starting reduce tasks before the last map task: the exchange is read

@@ -9,8 +9,14 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 )
 
-// name is the task as people say it: "map 7".
-func (i *item) name() string { return fmt.Sprintf("%s %d", i.phase, i.id.Index) }
+// name is the task as people say it: "map 7", or "reduce 16-23" of one that
+// takes several partitions.
+func (i *item) name() string {
+	if i.phase == task.Reduce && i.hi > i.lo+1 {
+		return fmt.Sprintf("%s %d-%d", i.phase, i.lo, i.hi-1)
+	}
+	return fmt.Sprintf("%s %d", i.phase, i.id.Index)
+}
 
 // failure is the error that ends the job: the last one of its task, with task,
 // rank and place.
@@ -40,6 +46,8 @@ func (m *Machine) place(i *item) string {
 		at = i.id.Index
 	case task.Sample:
 		at = m.splitOf(i.id.Index)
+	case task.Merge:
+		return "spec.combine"
 	default:
 		return "spec.reduce"
 	}

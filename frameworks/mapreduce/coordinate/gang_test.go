@@ -90,9 +90,11 @@ func runTask(ctx context.Context, run *task.Run, progress func(task.Progress)) (
 			d.Index.Partitions = append(d.Index.Partitions, shuffle.Partition{Length: 8, Rows: 1, RowHash: uint64(100*run.Task.Index + p)})
 		}
 	default:
-		rows := int64(len(run.Sources))
-		d.RecordsOut = rows
-		d.Part = &output.Part{Kind: output.Result, Name: fmt.Sprintf("part-%05d.txt", run.Task.Index), Object: name, Rows: rows, Bytes: 10, Ordinal: run.Task.Index}
+		for p := run.Lo; p < run.Hi; p++ {
+			rows := int64(len(run.Sources))
+			d.RecordsOut += rows
+			d.Parts = append(d.Parts, output.Part{Kind: output.Result, Name: fmt.Sprintf("part-%05d.txt", p), Object: name, Rows: rows, Bytes: 10, Ordinal: p})
+		}
 		d.Preview = []task.PreviewRow{{Key: fmt.Sprint(run.Task.Index), Value: "1", Num: 1, IsNum: true}}
 	}
 	return d, nil

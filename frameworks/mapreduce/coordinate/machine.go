@@ -22,6 +22,7 @@ type Config struct {
 	// keys come sorted, and the first order that all samples agree with counts.
 	Orders   []func(a, b []byte) int
 	Preview  *spec.Preview // nil: none
+	Coalesce int64         // the most bytes of partitions that one reduce task takes together; default 16 MiB
 	FirstTry int           // number of each task's first try (law M3)
 }
 
@@ -32,14 +33,16 @@ type Machine struct {
 	ranks   []*rank
 	sample  *stage // nil unless Range and not yet sampled
 	maps    *stage
-	reduces *stage
+	merges  *stage // nil until the reads are planned
+	reduces *stage // nil until the reads are planned
 
 	now     int64 // milliseconds, from the last event
-	version int   // counts accepted map outputs
-	// hashes are what reduce tasks must have read (law M5), by partition; nil
-	// while a map task is open.
-	hashes []uint64
-	// held are reduce results that came while a map task was open.
+	version int   // counts accepted exchange files
+	// settled says that every map task is done, and that what the tasks after them
+	// have to read is known (law M5).
+	settled bool
+	// held are results of tasks that read exchange files which came while one of
+	// these was to be made again.
 	held []held
 
 	askedUntil int64 // inventories are waited for until then
@@ -70,7 +73,9 @@ func New(cfg Config, state State) *Machine {
 		sizes[i] = s.Bytes
 	}
 	m.maps = newStage(task.Map, sizes, cfg.FirstTry)
-	m.reduces = newStage(task.Reduce, make([]int64, state.Partitions), cfg.FirstTry)
+	if state.Planned {
+		m.layOut()
+	}
 	if cfg.Range && !state.Sampled && state.Partitions > 1 {
 		m.sample = newSample(sizes, cfg.FirstTry)
 	}
@@ -128,45 +133,27 @@ func (m *Machine) advance() {
 		}
 	case !m.maps.complete():
 		m.assign(m.maps)
+	case m.state.Partitions == 0:
+		m.finish()
+	case !m.state.Planned:
+		m.planReads()
 	default:
 		m.reduce()
 	}
 }
 
-// reduce runs once every map task is done.
+// reduce runs once every map task is done and the reads are planned.
 func (m *Machine) reduce() {
-	if m.hashes == nil {
+	if !m.settled {
 		m.mapsDone()
 	}
-	if m.reduces.complete() {
+	m.takeHeld()
+	if m.merges.complete() && m.reduces.complete() {
 		m.finish()
 		return
 	}
+	m.assign(m.merges)
 	m.assign(m.reduces)
-}
-
-// mapsDone looks at what reduce tasks now have to read, and at results that are
-// there already.
-func (m *Machine) mapsDone() {
-	sources := make([]Index, 0, len(m.maps.items))
-	for _, i := range m.maps.items {
-		sources = append(sources, i.done.Index)
-	}
-	m.hashes = make([]uint64, len(m.reduces.items))
-	for p, i := range m.reduces.items {
-		m.hashes[p] = task.RowHash(sources, p)
-		i.bytes = partitionBytes(sources, p)
-		if i.done != nil && i.done.Read != m.hashes[p] {
-			m.note("reduce %d runs again: a map task run again gave other rows", p)
-			i.reopen()
-		}
-	}
-	m.reduces.sortQueue()
-	late := m.held
-	m.held = nil
-	for _, h := range late {
-		m.done(h.rank, h.done)
-	}
 }
 
 func (m *Machine) finish() {
@@ -209,10 +196,12 @@ func (m *Machine) forget() {
 	if m.maps == nil {
 		return
 	}
-	names := make([]string, 0, len(m.maps.items))
-	for _, i := range m.maps.items {
-		if i.done != nil && i.done.Index != nil {
-			names = append(names, i.done.Index.Name)
+	var names []string
+	for _, s := range m.stages() {
+		for _, i := range s.items {
+			if i.done != nil && i.done.Index != nil {
+				names = append(names, i.done.Index.Name)
+			}
 		}
 	}
 	if len(names) == 0 {

@@ -14,19 +14,19 @@ import (
 func (m *Machine) result() *Result {
 	r := &Result{}
 	last := m.maps
-	if m.state.Partitions > 0 {
+	if m.reduces != nil {
 		last = m.reduces
 	}
 	for _, s := range m.stages() {
 		for _, i := range s.items {
 			r.add(i.done)
+			if i.done.Index != nil {
+				r.Report.Shuffled += i.done.Index.Size
+			}
 		}
 	}
 	for _, i := range m.maps.items {
 		r.Report.RecordsIn += i.done.RecordsIn
-		if i.done.Index != nil {
-			r.Report.Shuffled += i.done.Index.Size
-		}
 	}
 	var rows []task.PreviewRow
 	for _, i := range last.items {
@@ -47,9 +47,7 @@ func (m *Machine) result() *Result {
 
 // add takes what counts of any task.
 func (r *Result) add(d *task.Done) {
-	if d.Part != nil {
-		r.Parts = append(r.Parts, *d.Part)
-	}
+	r.Parts = append(r.Parts, d.Parts...)
 	r.Parts = append(r.Parts, d.SideParts...)
 	r.Report.CPUSeconds += float64(d.CPUNanos) / 1e9
 	r.Report.DeadLetters += d.DeadLetters
@@ -104,13 +102,15 @@ func (m *Machine) preview(rows []task.PreviewRow) *core.Table {
 
 // stages lists the stages that hold results.
 func (m *Machine) stages() []*stage {
-	if m.maps == nil {
+	switch {
+	case m.maps == nil:
 		return nil
-	}
-	if m.state.Partitions == 0 {
+	case m.reduces == nil:
 		return []*stage{m.maps}
+	case len(m.merges.items) == 0:
+		return []*stage{m.maps, m.reduces}
 	}
-	return []*stage{m.maps, m.reduces}
+	return []*stage{m.maps, m.merges, m.reduces}
 }
 
 // Progress is a snapshot for the user. Its counters are those of finished tasks.
@@ -141,6 +141,11 @@ func (m *Machine) snapshots() []core.Stage {
 	}
 	for _, s := range m.stages() {
 		list = append(list, s.snapshot())
+	}
+	// How many tasks will share the partitions is not known before the map stage
+	// is done.
+	if m.maps != nil && m.reduces == nil && m.state.Partitions > 0 {
+		list = append(list, core.Stage{Name: string(task.Reduce), Tasks: m.state.Partitions})
 	}
 	return list
 }

@@ -16,8 +16,8 @@ import (
 type Attempt struct {
 	Config
 	Gang core.GangAsk
-	// Partitions is the number of reduce tasks over so many bytes of input; 0 in
-	// a map-only job.
+	// Partitions is how many partitions so many bytes of input are reduced in; 0
+	// in a map-only job.
 	Partitions func(bytes int64) int
 	Saved      []byte // of the generation before; nil at first
 	Output     string // URL of the result, for the report

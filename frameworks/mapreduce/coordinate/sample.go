@@ -79,14 +79,3 @@ func agreed(samples [][][]byte, orders []func(a, b []byte) int) func(a, b []byte
 	}
 	return bytes.Compare
 }
-
-// partitionBytes is the size of partition p over all sources.
-func partitionBytes(sources []Index, p int) int64 {
-	var n int64
-	for _, x := range sources {
-		if x != nil && p < len(x.Partitions) {
-			n += x.Partitions[p].Length
-		}
-	}
-	return n
-}

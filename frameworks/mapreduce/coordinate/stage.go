@@ -35,6 +35,13 @@ type item struct {
 	done     *task.Done
 	rank     int // where done was made
 	wonAt    int // m.version when done was accepted
+
+	// Of a task that reads exchange files:
+	lo, hi  int     // partitions lo to hi-1
+	sources []*item // whose files, in the order of the map tasks
+	waits   bool    // some of sources are merges
+	rows    uint64  // hash of the rows it must have read; see Machine.rowsOf
+	reader  *item   // of a merge: the reduce task that reads its file
 }
 
 // try is one try in flight.

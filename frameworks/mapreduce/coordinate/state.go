@@ -8,17 +8,22 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/shuffle"
 )
 
 // State is what a generation of the coordinator leaves to the next.
 type State struct {
 	Began      int64 // Unix nanoseconds: start of the attempt
 	Splits     []input.Split
-	Partitions int      // reduce tasks; 0 in a map-only job
+	Partitions int      // of the shuffle, each a part of the result; 0 in a map-only job
 	Sampled    bool     // Bounds are final
 	Bounds     [][]byte // upper key bounds of partitions, for range
-	Result     *Result  // set when every task is done
-	Notes      []string // what happened out of the ordinary
+	Planned    bool     // Reads are final
+	// Reads are what reduce tasks read, in order of partitions. From and To are
+	// numbers of map tasks; the shares of a divided partition are merged first.
+	Reads  []shuffle.Share
+	Result *Result  // set when every task is done
+	Notes  []string // what happened out of the ordinary
 }
 
 // Result is all of a finished job that its commit and its report need.
@@ -27,7 +32,7 @@ type Result struct {
 	Report core.Report
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 // Encode makes bytes for core.Host.Save.
 func (s *State) Encode() ([]byte, error) {

@@ -25,7 +25,7 @@ type ref struct {
 
 func (r ref) String() string { return fmt.Sprintf("%s-%d.%d", r.task.Phase, r.task.Index, r.try) }
 
-func parseRef(t *testing.T, s string) ref {
+func parseRef(t interface{ Fatalf(string, ...any) }, s string) ref {
 	phase, rest, _ := strings.Cut(s, "-")
 	index, try, ok := strings.Cut(rest, ".")
 	i, err := strconv.Atoi(index)
@@ -50,18 +50,36 @@ func made(run *task.Run, salt uint64) *task.Done {
 		for p := range run.Partitions {
 			x.Partitions = append(x.Partitions, shuffle.Partition{Length: 10, Rows: 1, RowHash: uint64(id.Index*100+p) + salt})
 		}
-		d.Index = x
+		d.Index, d.RecordsOut, d.Combined = x, int64(2*run.Partitions), true
+	case id.Phase == task.Merge:
+		d.Read = task.RowHash(run.Sources, run.Lo, run.Hi)
+		d.Index = &shuffle.Index{Version: shuffle.Version, Name: name + ".x", Size: 10, First: run.Lo, Total: run.Partitions,
+			Partitions: []shuffle.Partition{{Length: 10, Rows: 1, RowHash: d.Read}}}
+	case id.Phase == task.Reduce:
+		d.Counters["test/reduce"] = int64(run.Hi - run.Lo)
+		d.RecordsIn, d.RecordsOut = 10, 5
+		d.Read = task.RowHash(run.Sources, run.Lo, run.Hi)
+		for p := run.Lo; p < run.Hi; p++ {
+			object := name
+			if run.Hi > run.Lo+1 {
+				object = fmt.Sprintf("%s/%d", name, p)
+			}
+			d.Parts = append(d.Parts, output.Part{Name: fmt.Sprintf("part-%05d", p), Object: object, Bytes: 50, Rows: 5, Kind: "result", Ordinal: p,
+				CRC32C: uint32(task.RowHash(run.Sources, p, p+1))})
+		}
+		d.Preview = []task.PreviewRow{{Key: name, Value: strconv.Itoa(id.Index), Num: float64(id.Index), IsNum: true}}
 	default:
 		d.RecordsIn, d.RecordsOut = 10, 5
-		d.Read = task.RowHash(run.Sources, -1)
-		d.Part = &output.Part{Name: fmt.Sprintf("part-%05d", id.Index), Object: name, Bytes: 50, Rows: 5, Kind: "result", Ordinal: id.Index}
+		d.Parts = []output.Part{{Name: fmt.Sprintf("part-%05d", id.Index), Object: name, Bytes: 50, Rows: 5, Kind: "result", Ordinal: id.Index}}
 		d.Preview = []task.PreviewRow{{Key: name, Value: strconv.Itoa(id.Index), Num: float64(id.Index), IsNum: true}}
 	}
 	return d
 }
 
-// story drives one machine through a text file.
+// story drives one machine through a text file. A plan of reads is durable as
+// soon as it is made, unless the story says "new … slow".
 type story struct {
+	slow  bool
 	cfg   Config
 	m     *Machine
 	now   int64
@@ -71,9 +89,15 @@ type story struct {
 
 func (s *story) step(e Event) string {
 	var b strings.Builder
+	planned := false
 	for _, f := range s.m.Step(s.now, e) {
 		b.WriteString(s.show(f))
 		b.WriteByte('\n')
+		save, ok := f.(Save)
+		planned = planned || ok && save.State.Planned && save.State.Result == nil
+	}
+	if planned && !s.slow {
+		return b.String() + s.step(Saved{})
 	}
 	if b.Len() == 0 {
 		return "nothing\n"
@@ -88,8 +112,11 @@ func (s *story) show(f Effect) string {
 	case Save:
 		s.saved = f.State
 		what := fmt.Sprintf("bounds %q", f.State.Bounds)
-		if f.State.Result != nil {
+		switch {
+		case f.State.Result != nil:
 			what = fmt.Sprintf("result of %d parts", len(f.State.Result.Parts))
+		case f.State.Planned:
+			what = "reads" + showReads(f.State.Reads, len(f.State.Splits))
 		}
 		return "save " + what
 	case Commit:
@@ -110,6 +137,18 @@ func (s *story) show(f Effect) string {
 		return fmt.Sprintf("end %s: %s\n  at: %s\n  fix: %s", e.Kind, e.What, e.Where, e.Remedy)
 	}
 	return fmt.Sprintf("%#v", f)
+}
+
+// showReads is partitions, and of those that are divided the map tasks.
+func showReads(reads []shuffle.Share, maps int) string {
+	var b strings.Builder
+	for _, r := range reads {
+		fmt.Fprintf(&b, " %d:%d", r.Lo, r.Hi)
+		if r.Divided(maps) {
+			fmt.Fprintf(&b, "(of %d:%d)", r.From, r.To)
+		}
+	}
+	return b.String()
 }
 
 func (s *story) showDown(d task.Down) string {
@@ -144,6 +183,7 @@ func (s *story) open(t *testing.T, d *datadriven.TestData) string {
 	maybe(t, d, "slots", &s.cfg.Slots)
 	maybe(t, d, "attempts", &s.cfg.Attempts)
 	maybe(t, d, "partitions", &partitions)
+	s.slow = d.HasArg("slow")
 	s.cfg.Speculation, s.cfg.Range = d.HasArg("speculation"), d.HasArg("range")
 	s.saved = State{Partitions: partitions}
 	for _, a := range d.CmdArgs {
@@ -252,8 +292,12 @@ func (s *story) fail(t *testing.T, d *datadriven.TestData, rank int) string {
 	for _, a := range d.CmdArgs {
 		if a.Key == "lost" {
 			for _, v := range a.Vals {
-				n, _ := strconv.Atoi(v)
-				f.Lost = append(f.Lost, n)
+				phase, index, _ := strings.Cut(v, "-")
+				n, err := strconv.Atoi(index)
+				if err != nil {
+					t.Fatalf("%q is not a task such as map-0", v)
+				}
+				f.Lost = append(f.Lost, task.ID{Phase: task.Phase(phase), Index: n})
 			}
 		}
 	}

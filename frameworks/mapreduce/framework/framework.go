@@ -89,8 +89,9 @@ func (f *Framework) check(s *core.Spec) (*spec.Body, []core.Diagnostic, error) {
 
 func isError(d core.Diagnostic) bool { return !d.Warning }
 
-// predict is the stages of a job. Of s3:// input it knows only the least
-// number of reduce tasks: the plan is made without the store.
+// predict is the stages of a job. Of reduce tasks it knows the most, since small
+// partitions will share one, and of s3:// input not even that: the plan is made
+// without the store.
 func predict(ctx context.Context, body *spec.Body, gang core.GangAsk) ([]core.PlanStage, error) {
 	stage := core.PlanStage{Name: "map"}
 	if !slices.ContainsFunc(body.Input.Path, func(p string) bool { return strings.HasPrefix(p, "s3://") }) {

@@ -72,6 +72,7 @@ func config(body *spec.Body, gang core.GangAsk, generation int64) coordinate.Con
 		Range:       body.Shuffle.By == "range",
 		Orders:      orders(body),
 		Preview:     body.Preview,
+		Coalesce:    int64(work.Budget(body, gang.CPU, gang.Memory) / 2),
 		FirstTry:    int(max(generation, 1)-1) * triesOfGeneration,
 	}
 }

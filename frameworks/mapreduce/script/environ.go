@@ -16,7 +16,7 @@ type Place struct {
 	Map    bool
 	Task   int
 	Try    int
-	Reduce int // number of reduce tasks
+	Reduce int // number of partitions: what a script knows as reduce tasks
 	// The first file of a map task's split.
 	InputFile          string
 	InputStart, Length int64

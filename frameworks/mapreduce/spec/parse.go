@@ -143,7 +143,7 @@ func (b *Body) SlotsOf(cpu core.MilliCPU) int {
 	return max(1, int((cpu+999)/1000))
 }
 
-// PartitionsOf is the least number of reduce tasks in a gang of size executors with
+// PartitionsOf is the least number of partitions in a gang of size executors with
 // cpu each: 0 for a map-only job.
 func (b *Body) PartitionsOf(size int, cpu core.MilliCPU) int {
 	switch {

@@ -64,9 +64,10 @@ type Step struct {
 	Separator string `json:"separator,omitempty"`
 }
 
-// Shuffle is how map output goes to reduce tasks.
+// Shuffle is how map output goes to reduce tasks: a task takes a partition, or
+// several small ones.
 type Shuffle struct {
-	Partitions int    `json:"partitions,omitempty"` // reduce tasks; default: twice the gang's cores, at least its size, and where nothing combines one for each 48 MiB of input
+	Partitions int    `json:"partitions,omitempty"` // parts of the result; default: twice the gang's cores, at least its size, and where nothing combines one for each 48 MiB of input
 	By         string `json:"by,omitempty"`         // "hash" (default), "range" (sampled; total order), "first" (reducer 0 gets all)
 	// PartitionFields: the first so many key fields choose the partition; the
 	// whole key sorts (secondary sort). 0: the whole key.

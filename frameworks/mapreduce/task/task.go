@@ -17,13 +17,14 @@ type Phase string
 const (
 	Sample Phase = "sample" // read a little of each split, answer keys: for range partitioning
 	Map    Phase = "map"
+	Merge  Phase = "merge" // combine one partition of some map outputs into an exchange file
 	Reduce Phase = "reduce"
 )
 
 // ID names a task within an attempt of the job.
 type ID struct {
 	Phase Phase
-	Index int // 0-based within the phase
+	Index int // 0-based within the phase; of a reduce task the first partition it reads
 }
 
 func (i ID) String() string { return fmt.Sprintf("%s-%05d", i.Phase, i.Index) }
@@ -44,12 +45,16 @@ type Run struct {
 	// coordinator: with Task it names every file the try makes.
 	Try   int
 	Split input.Split
-	// Partitions is the number of reduce tasks; 0 in a map-only job.
+	// Partitions is how many the job has; 0 in a map-only job.
 	Partitions int
 	// Bounds are the sampled upper key bounds, exclusive, of partitions 0, 1, ...,
 	// for range. They ascend; with fewer than Partitions-1 the last partitions are empty.
 	Bounds [][]byte
-	// Sources are the map outputs a reduce task reads; it takes partition Task.Index of each.
+	// Lo and Hi: a reduce task reads the partitions Lo to Hi-1 and writes a part
+	// for each of them; a merge task reads partition Lo, and Hi is Lo+1.
+	Lo, Hi int
+	// Sources hold those partitions. They are what map tasks made, or what merge
+	// tasks did of one partition, in the order of the map tasks.
 	Sources []*shuffle.Index
 }
 
@@ -84,8 +89,8 @@ type Progress struct {
 type Done struct {
 	Task        ID
 	Try         int
-	Index       *shuffle.Index // map tasks of a job with reduce
-	Part        *output.Part   // tasks that write output
+	Index       *shuffle.Index // map tasks of a job with reduce, and merge tasks
+	Parts       []output.Part  // tasks that write output: one, or one for each partition
 	SideParts   []output.Part  // dead letters, side files
 	Keys        [][]byte       // Sample: a sample of keys, in order
 	Counters    map[string]int64
@@ -95,8 +100,11 @@ type Done struct {
 	DeadLetters int64
 	CPUNanos    int64
 	Preview     []PreviewRow
-	// Read is [RowHash] of what a reduce task read: its result counts only with
-	// the map outputs it came from.
+	// Combined says that pairs of one key were combined, and can be again: a
+	// partition of the job may be merged in parts.
+	Combined bool
+	// Read is [RowHash] of what a merge or reduce task read: its result counts
+	// only with the exchange files it came from.
 	Read uint64
 }
 
@@ -113,8 +121,8 @@ type Failed struct {
 	Task ID
 	Try  int
 	Err  core.Error // Err.Err is dropped
-	// Lost lists the map tasks whose output could not be read from any rung.
-	Lost []int
+	// Lost lists the map and merge tasks whose output could not be read from any rung.
+	Lost []ID
 	// Fatal says that another try cannot help (a bad record, a bad spec).
 	Fatal bool
 }
@@ -127,18 +135,23 @@ type Inventory struct {
 	More    bool // another message of the same inventory follows
 }
 
-// RowHash is the wrapping sum of the row hashes of partition p over indexes
-// that hold all partitions. With p < 0 each index is a slice of one partition.
-func RowHash(indexes []*shuffle.Index, p int) uint64 {
-	var sum uint64
-	for _, x := range indexes {
-		if x == nil {
-			continue
+// RowHash tells which rows the partitions lo to hi-1 of indexes hold: of one
+// partition it is the wrapping sum of the row hashes, which does not depend on
+// the order of rows. An index that does not hold a partition has no rows of it.
+func RowHash(indexes []*shuffle.Index, lo, hi int) uint64 {
+	var all uint64
+	for p := lo; p < hi; p++ {
+		var sum uint64
+		for _, x := range indexes {
+			if at := p - x.First; at >= 0 && at < len(x.Partitions) {
+				sum += x.Partitions[at].RowHash
+			}
 		}
-		at := max(p, 0)
-		if at < len(x.Partitions) {
-			sum += x.Partitions[at].RowHash
-		}
+		// The same rows in other partitions are another answer.
+		all = all*partitionFactor + sum
 	}
-	return sum
+	return all
 }
+
+// partitionFactor is that of 64-bit FNV: odd, so that no partition is lost.
+const partitionFactor = 1099511628211

@@ -19,7 +19,7 @@ func TestMessagesSurviveTheWire(t *testing.T) {
 	}
 	for _, want := range []any{
 		&Down{Run: &Run{Task: ID{Map, 1}, Try: 3, Split: input.Split{Ranges: []input.Range{{File: input.File{URL: "file:///a", Size: 9}, Length: 9}}, Bytes: 9}}},
-		&Down{Run: &Run{Task: ID{Reduce, 1}, Sources: many}},
+		&Down{Run: &Run{Task: ID{Reduce, 1}, Lo: 1, Hi: 9, Sources: many}},
 		&Down{Cancel: &Cancel{Task: ID{Map, 1}, Try: 1}},
 		&Down{Query: &Query{}},
 		&Down{Forget: []string{"a"}},
@@ -76,11 +76,27 @@ func TestErrorCauseBecomesText(t *testing.T) {
 	}
 }
 
-func TestRowHashSums(t *testing.T) {
-	a := &shuffle.Index{Partitions: []shuffle.Partition{{RowHash: 1}, {RowHash: 10}}}
-	b := &shuffle.Index{Partitions: []shuffle.Partition{{RowHash: 2}, {RowHash: ^uint64(0)}}}
-	if got := RowHash([]*shuffle.Index{a, b, nil}, 1); got != 9 {
-		t.Errorf("RowHash = %d, want the wrapping sum 9", got)
+func TestRowHash(t *testing.T) {
+	sums := func(hashes ...uint64) *shuffle.Index {
+		x := &shuffle.Index{Total: len(hashes)}
+		for _, h := range hashes {
+			x.Partitions = append(x.Partitions, shuffle.Partition{RowHash: h})
+		}
+		return x
+	}
+	a, b := sums(1, 10, 3), sums(2, ^uint64(0), 4)
+	if got := RowHash([]*shuffle.Index{a, b}, 1, 2); got != 9 {
+		t.Errorf("of one partition %d, want the wrapping sum 9", got)
+	}
+	slice, err := a.SliceRange(1, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := RowHash([]*shuffle.Index{slice}, 1, 3), RowHash([]*shuffle.Index{a}, 1, 3); got != want {
+		t.Errorf("of a slice %d, of the whole index %d", got, want)
+	}
+	if RowHash([]*shuffle.Index{sums(1, 2)}, 0, 2) == RowHash([]*shuffle.Index{sums(2, 1)}, 0, 2) {
+		t.Error("the same rows in other partitions have the same hash")
 	}
 }
 

@@ -19,12 +19,14 @@ import (
 type Context struct {
 	Job   core.JobID
 	Epoch core.Epoch
-	Task  task.ID
-	Try   int
-	Step  spec.Step
+	// Task is of the reduce step the partition that it reduces: each of a task's
+	// partitions is to user code a reduce task of its own.
+	Task task.ID
+	Try  int
+	Step spec.Step
 	// Name of the step: "map", "combine" or "reduce".
 	Name string
-	// Parts is the number of reduce tasks, 0 in a map-only job.
+	// Parts is the number of partitions, 0 in a map-only job.
 	Parts int
 	Env   *core.Env
 	Body  *spec.Body

@@ -7,6 +7,7 @@
 //
 //	map     split ─ blocks or records ─ Mapper ─ Collector ─ sorted runs ─ merge ─ exchange file
 //	                                                └ (nothing combines) scatter ┘
+//	merge   a partition of some exchange files ─ merge or fold, combine ─ exchange file
 //	reduce  exchange files ─ merge, or fold, or sort ─ groups ─ Reducer ─ Sink ─ part of the output
 //	sample  split (a little of it) ─ Mapper ─ keys
 //
@@ -32,6 +33,12 @@
 // Where the reduce is the collector's fold over again (a sum of sums), nobody
 // needs the exchange file in order: the map task leaves out the sort, and the
 // reduce task folds what it reads in a Tally of its own and sorts once.
+//
+// A reduce task has one partition or several neighbouring ones. Those it opens
+// together and reduces one after the other; each is to user code a task of its own,
+// with its part, side files and scratch space. A merge task combines one
+// partition of some map outputs, where the coordinator divided it; what it writes
+// takes their place.
 //
 // # Laws
 //

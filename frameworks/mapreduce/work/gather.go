@@ -29,16 +29,15 @@ func (t *try) newGatherer(ctx context.Context) (*Collector, error) {
 	return c, nil
 }
 
-// gatherSources reads the task's partition of every map output, one after the
-// other, into c, and returns what it makes of them as sorted runs. They end
-// with c. Runs that were spilled have earlier pairs than those after them, which
+// gatherSources reads the task's partition of every source, one after the other,
+// into c. Runs that c spilled have earlier pairs than those after them, which
 // keeps the order of equal keys (law W2).
-func (t *try) gatherSources(ctx context.Context, c *Collector, done *task.Done) ([]run, error) {
+func (t *try) gatherSources(ctx context.Context, c *Collector, done *task.Done) error {
 	todo, err := t.sources(ctx, done)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var lost lostMaps
+	var lost lostFiles
 	rows := int64(0)
 	for _, open := range todo {
 		r, err := open()
@@ -46,7 +45,7 @@ func (t *try) gatherSources(ctx context.Context, c *Collector, done *task.Done) 
 			continue // look at the others all the same, so that one failure names them all
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if lost.first == nil {
 			err = c.gather(r, func(n int64) {
@@ -55,13 +54,13 @@ func (t *try) gatherSources(ctx context.Context, c *Collector, done *task.Done) 
 			})
 		}
 		if err := errors.Join(err, r.Close(), ctx.Err()); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if lost.first != nil {
-		return nil, lost
+		return lost
 	}
-	return c.runs(ctx)
+	return nil
 }
 
 // gather takes the pairs of r. report is told of rows, a batch at a time.

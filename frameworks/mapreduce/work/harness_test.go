@@ -55,6 +55,8 @@ type trial struct {
 	budget    int // bytes, overrides memory's share
 	buffer    int
 	files     string // Env.Files
+	together  bool   // one task reduces all partitions
+	merged    bool   // partitions are merged in two parts before
 }
 
 type result struct {
@@ -150,16 +152,19 @@ func (tr trial) try(t testing.TB) (result, *task.Failed) {
 			sources = append(sources, done.Index)
 		}
 	}
-	for p := range parts {
-		var slices []*shuffle.Index
-		for _, x := range sources {
-			s, err := x.Slice(p)
-			if err != nil {
-				t.Fatal(err)
+	step := 1
+	if tr.together {
+		step = max(1, parts)
+	}
+	for p := 0; p < parts; p += step {
+		reads := tr.slices(t, sources, p, p+step)
+		if tr.merged {
+			var failed *task.Failed
+			if reads, failed = tr.merge(t, w, &r, st, reads, p, parts); failed != nil {
+				return r, failed
 			}
-			slices = append(slices, s)
 		}
-		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce, Index: p}, Partitions: parts, Sources: slices}, nil)
+		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce, Index: p}, Partitions: parts, Lo: p, Hi: p + step, Sources: reads}, nil)
 		if failed != nil {
 			checkEmpty(t, w)
 			return r, failed
@@ -168,6 +173,38 @@ func (tr trial) try(t testing.TB) (result, *task.Failed) {
 	}
 	checkEmpty(t, w)
 	return r, nil
+}
+
+func (tr trial) slices(t testing.TB, sources []*shuffle.Index, lo, hi int) []*shuffle.Index {
+	t.Helper()
+	var list []*shuffle.Index
+	for _, x := range sources {
+		s, err := x.SliceRange(lo, hi)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// merge merges the first half of the slices of partition p, and the others.
+func (tr trial) merge(t testing.TB, w *Worker, r *result, st *memoryStore, slices []*shuffle.Index, p, parts int) ([]*shuffle.Index, *task.Failed) {
+	t.Helper()
+	var merged []*shuffle.Index
+	half := len(slices) / 2
+	for n, some := range [][]*shuffle.Index{slices[:half], slices[half:]} {
+		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Merge, Index: 2*p + n}, Partitions: parts, Lo: p, Hi: p + 1, Sources: some}, nil)
+		if failed != nil {
+			return nil, failed
+		}
+		r.add(done, st)
+		if done.Index.First != p || done.Index.Total != parts {
+			t.Fatalf("a merge of partition %d of %d has partition %d of %d", p, parts, done.Index.First, done.Index.Total)
+		}
+		merged = append(merged, done.Index)
+	}
+	return merged, nil
 }
 
 // checkEmpty holds the worker to leaving nothing in scratch space.
@@ -185,8 +222,8 @@ func (r *result) add(done *task.Done, st *memoryStore) {
 		r.counters[k] += n
 	}
 	r.preview = append(r.preview, done.Preview...)
-	if done.Part != nil {
-		text := string(st.objects[done.Part.Object])
+	for _, p := range done.Parts {
+		text := string(st.objects[p.Object])
 		r.text += text
 		r.parts = append(r.parts, text)
 	}

@@ -162,8 +162,8 @@ func (l *loop) try(ctx context.Context, run *task.Run) task.Up {
 		return task.Up{Failed: failed}
 	}
 	done.Task, done.Try = run.Task, run.Try
-	if run.Task.Phase == task.Reduce {
-		done.Read = task.RowHash(run.Sources, -1)
+	if len(run.Sources) > 0 {
+		done.Read = task.RowHash(run.Sources, run.Lo, run.Hi)
 	}
 	return task.Up{Done: done}
 }

@@ -239,7 +239,7 @@ func TestLoopBooksWhatReduceRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := listen(t, 1, finish)
 		x := &shuffle.Index{Version: shuffle.Version, Name: "map-00000.0.x", Total: 1, Partitions: []shuffle.Partition{{Length: 8, Rows: 1, RowHash: 40}}}
-		k.tell(task.Down{Run: &task.Run{Task: task.ID{Phase: task.Reduce}, Sources: []*shuffle.Index{x, x}}})
+		k.tell(task.Down{Run: &task.Run{Task: task.ID{Phase: task.Reduce}, Hi: 1, Sources: []*shuffle.Index{x, x}}})
 		if d := k.heard().Done; d == nil || d.Read != 80 {
 			t.Errorf("answer %+v", d)
 		}

@@ -39,7 +39,7 @@ func (t *try) runMap(ctx context.Context) (*task.Done, error) {
 	if err := t.share(ctx, path, done.Index); err != nil {
 		return nil, errors.Join(err, os.Remove(path))
 	}
-	done.RecordsOut = c.emitted
+	done.RecordsOut, done.Combined = c.emitted, !t.plan.scatters
 	if err := t.finish(ctx, done); err != nil {
 		return nil, errors.Join(err, os.Remove(path))
 	}
@@ -98,14 +98,20 @@ func (t *try) combineWith(ctx context.Context, c *Collector) error {
 		}
 		c.slots = newSlotStore(p.exchange.Value, r)
 	}
-	c.combine = func(g *groups, out Emitter) error {
-		r, err := p.newCombine(step)
+	c.combine = t.combiner(ctx)
+	return nil
+}
+
+// combiner is the job's combiner that is code.
+func (t *try) combiner(ctx context.Context) combine {
+	step := t.context("combine", t.plan.combineStep())
+	return func(g *groups, out Emitter) error {
+		r, err := t.plan.newCombine(step)
 		if err != nil {
 			return err
 		}
 		return reduceAll(ctx, r, g, out, nil)
 	}
-	return nil
 }
 
 // mapToOutput runs a task of a map-only job: its pairs are the result.
@@ -137,7 +143,7 @@ func (t *try) finishPart(ctx context.Context, done *task.Done, sink *Sink, part 
 	if err != nil {
 		return err
 	}
-	done.Part, done.RecordsOut, done.Preview = &p, sink.rows, sink.preview.list()
+	done.Parts, done.RecordsOut, done.Preview = append(done.Parts, p), sink.rows, sink.preview.list()
 	return t.finish(ctx, done)
 }
 

@@ -59,9 +59,9 @@ func SplitSize(b *spec.Body) core.Bytes {
 	return spec.DefaultSplitSize
 }
 
-// Partitions is the number of reduce tasks of a job over so many bytes of input
+// Partitions is the number of partitions of a job over so many bytes of input
 // in a gang of size executors with cpu each. Where nothing combines, what comes
-// to a reduce task should fit its memory; of a program's functions it is not
+// to a partition should fit its memory; of a program's functions it is not
 // known, and taken from the size of splits.
 func Partitions(b *spec.Body, size int, cpu core.MilliCPU, bytes int64) int {
 	n := b.PartitionsOf(size, cpu)

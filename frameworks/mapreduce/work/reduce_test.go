@@ -48,7 +48,7 @@ func TestReduceHearsThatItIsCancelled(t *testing.T) {
 			t.Fatal(failed.Err.Error())
 		}
 		told := 0
-		_, failed = w.Run(ctx, &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: 1, Sources: []*shuffle.Index{done.Index}},
+		_, failed = w.Run(ctx, &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: 1, Hi: 1, Sources: []*shuffle.Index{done.Index}},
 			func(task.Progress) { told++ })
 		if failed == nil || failed.Err.Kind != core.Cancelled {
 			t.Errorf("%s: a cancelled try ended with %+v", name, failed)

@@ -1,7 +1,6 @@
 package work
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +17,16 @@ import (
 // scratch space: each open run holds mapped memory or a buffer.
 const fanIn = 512
 
+// runReduce reduces the partitions of a task.
 func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
+	if t.run.Hi == t.run.Lo+1 {
+		return t.reducePartition(ctx)
+	}
+	return t.reduceShare(ctx)
+}
+
+// reducePartition reduces the one partition of t and writes its part.
+func (t *try) reducePartition(ctx context.Context) (*task.Done, error) {
 	done := &task.Done{}
 	open := t.openSources
 	if t.plan.refolds || t.plan.scatters {
@@ -27,7 +35,12 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 			return nil, err
 		}
 		defer t.pool.put(c)
-		open = func(ctx context.Context, done *task.Done) ([]run, error) { return t.gatherSources(ctx, c, done) }
+		open = func(ctx context.Context, done *task.Done) ([]run, error) {
+			if err := t.gatherSources(ctx, c, done); err != nil {
+				return nil, err
+			}
+			return c.runs(ctx)
+		}
 	}
 	runs, err := open(ctx, done)
 	if err != nil {
@@ -38,6 +51,9 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	sink, err := newSink(part, t.plan.result, t.plan.body)
 	if err != nil {
 		return nil, errors.Join(err, closeRuns(runs))
+	}
+	if t.preview != nil {
+		sink.preview = t.preview
 	}
 	if err := t.reduceRuns(ctx, runs, sink, done); err != nil {
 		return nil, err
@@ -123,8 +139,8 @@ func reduceGroups(ctx context.Context, r Reducer, g *groups, out Emitter, report
 	}
 }
 
-// openSources opens the task's partition of every map output, in the order of
-// the map tasks (law W2).
+// openSources opens the task's partition of every source, in the order of the
+// map tasks (law W2).
 func (t *try) openSources(ctx context.Context, done *task.Done) ([]run, error) {
 	todo, err := t.sources(ctx, done)
 	if err != nil {
@@ -138,27 +154,26 @@ func (t *try) openSources(ctx context.Context, done *task.Done) ([]run, error) {
 	return openAll(todo)
 }
 
-// sources are the ways to open the task's partition of every map output that
+// sources are the ways to open the task's one partition of every source that
 // has something in it, in the order of the map tasks.
 func (t *try) sources(ctx context.Context, done *task.Done) ([]func() (run, error), error) {
-	sources := slices.Clone(t.run.Sources)
-	slices.SortStableFunc(sources, func(a, b *shuffle.Index) int {
-		x, _ := mapOf(a.Name)
-		y, _ := mapOf(b.Name)
-		return cmp.Compare(x, y)
-	})
 	var todo []func() (run, error)
-	for _, x := range sources {
-		p, err := x.Partition(t.run.Task.Index)
+	p := t.run.Lo
+	for i, x := range t.run.Sources {
+		part, err := x.Partition(p)
 		if err != nil {
 			return nil, err
 		}
-		if p.Rows == 0 {
+		if part.Rows == 0 {
 			continue
 		}
-		done.BytesIn += p.Length
-		done.RecordsIn += p.Rows
-		todo = append(todo, func() (run, error) { return t.openRun(ctx, t.source, x, t.run.Task.Index) })
+		done.BytesIn += part.Length
+		done.RecordsIn += part.Rows
+		if t.opened != nil {
+			todo = append(todo, func() (run, error) { return t.opened.of(i, p), nil })
+			continue
+		}
+		todo = append(todo, func() (run, error) { return t.openRun(ctx, t.source, x, p) })
 	}
 	return todo, nil
 }
@@ -178,7 +193,7 @@ type partitionRun struct{ *shuffle.PartitionReader }
 // the same, so that one failure names them all.
 func openAll(todo []func() (run, error)) ([]run, error) {
 	var runs []run
-	var lost lostMaps
+	var lost lostFiles
 	for _, open := range todo {
 		r, err := open()
 		if lost.add(err) {
@@ -195,35 +210,47 @@ func openAll(todo []func() (run, error)) ([]run, error) {
 	return runs, nil
 }
 
-// lostMaps is the error of map outputs that no rung has.
-type lostMaps struct {
-	first error
-	maps  []int
+// lostFiles is the error of exchange files that no rung has.
+type lostFiles struct {
+	first  error
+	makers []task.ID
 }
 
-func (l lostMaps) Error() string {
-	if len(l.maps) == 1 {
+func (l lostFiles) Error() string {
+	if len(l.makers) == 1 {
 		return l.first.Error()
 	}
-	return fmt.Sprintf("%v (and the output of %d more map tasks)", l.first, len(l.maps)-1)
+	return fmt.Sprintf("%v (and the output of %d more tasks)", l.first, len(l.makers)-1)
 }
 
-func (l lostMaps) Unwrap() error { return l.first }
+func (l lostFiles) Unwrap() error { return l.first }
 
-// add takes err if it is the loss of a map's output.
-func (l *lostMaps) add(err error) bool {
-	var e *shuffle.LostError
-	if !errors.As(err, &e) {
-		return false
+// add takes err if it is the loss of an exchange file, or of several.
+func (l *lostFiles) add(err error) bool {
+	switch e := err.(type) {
+	case *shuffle.LostError: // before what it wraps: why each rung had no answer
+		return l.lose(e)
+	case interface{ Unwrap() error }:
+		return l.add(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		some := false
+		for _, one := range e.Unwrap() {
+			some = l.add(one) || some
+		}
+		return some
 	}
-	m, ok := mapOf(e.Name)
+	return false
+}
+
+func (l *lostFiles) lose(e *shuffle.LostError) bool {
+	id, ok := makerOf(e.Name)
 	if !ok {
 		return false
 	}
 	if l.first == nil {
-		l.first = err
+		l.first = e
 	}
-	l.maps = append(l.maps, m)
+	l.makers = append(l.makers, id)
 	return true
 }
 

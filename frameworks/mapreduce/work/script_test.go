@@ -207,7 +207,7 @@ func TestScriptPerFile(t *testing.T) {
 	if failed != nil {
 		t.Fatal(failed.Err.Error())
 	}
-	if got := string(st.objects[done.Part.Object]); got != "in.txt 2\nin.txt2 1\n" {
+	if got := string(st.objects[done.Parts[0].Object]); got != "in.txt 2\nin.txt2 1\n" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -103,8 +103,8 @@ func TestLostMapsAreAllNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: 1, Sources: sources}, nil)
-	if failed == nil || failed.Fatal || !slices.Equal(failed.Lost, []int{0, 2}) {
+	_, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: 1, Hi: 1, Sources: sources}, nil)
+	if failed == nil || failed.Fatal || !slices.Equal(failed.Lost, []task.ID{{Phase: task.Map, Index: 0}, {Phase: task.Map, Index: 2}}) {
 		t.Errorf("failed %+v", failed)
 	}
 	checkEmpty(t, w)

@@ -79,6 +79,16 @@ func (w *Worker) Close() error {
 	return w.close()
 }
 
+// Budget is how many bytes a task stores, in an executor with so much CPU and
+// memory: all slots together a third of the memory, since sorting, a block and a
+// batch each, and the garbage collector's slack need the rest.
+func Budget(b *spec.Body, cpu core.MilliCPU, memory core.Bytes) int {
+	if memory <= 0 {
+		memory = defaultMemory
+	}
+	return int(memory) / 3 / b.SlotsOf(cpu)
+}
+
 // NewWith makes a worker of an executor over a store. An error is a fault of
 // the spec.
 func NewWith(env *core.Env, body *spec.Body, functions Registry, st Store) (*Worker, error) {
@@ -86,14 +96,7 @@ func NewWith(env *core.Env, body *spec.Body, functions Registry, st Store) (*Wor
 	if err != nil {
 		return nil, err
 	}
-	memory := env.Memory
-	if memory <= 0 {
-		memory = defaultMemory
-	}
-	w := &Worker{env: env, plan: p, store: st}
-	// A third for what tasks store; sorting, a block and a batch each, and the
-	// garbage collector's slack need the rest.
-	w.budget = int(memory) / 3 / body.SlotsOf(env.CPU)
+	w := &Worker{env: env, plan: p, store: st, budget: Budget(body, env.CPU, env.Memory)}
 	w.images.Bound = int64(w.budget * body.SlotsOf(env.CPU))
 	w.images.MaxIdle = w.images.Bound
 	w.source = &shuffle.Source{Local: []string{env.Shared}}
@@ -126,6 +129,8 @@ func (w *Worker) run(ctx context.Context, r *task.Run, progress func(task.Progre
 	switch r.Task.Phase {
 	case task.Map:
 		return t.runMap(ctx)
+	case task.Merge:
+		return t.runMerge(ctx)
 	case task.Reduce:
 		return t.runReduce(ctx)
 	case task.Sample:
@@ -142,9 +147,9 @@ func (f fatal) Unwrap() error { return f.error }
 // failure describes why a try ended.
 func failure(r *task.Run, err error) *task.Failed {
 	f := &task.Failed{Task: r.Task, Try: r.Try}
-	var lost lostMaps
+	var lost lostFiles
 	if errors.As(err, &lost) || lost.add(err) {
-		f.Lost = lost.maps
+		f.Lost = lost.makers
 	}
 	var certain fatal
 	f.Fatal = errors.As(err, &certain) || core.KindOf(err) == core.Invalid
@@ -169,17 +174,16 @@ func failure(r *task.Run, err error) *task.Failed {
 	return f
 }
 
-// exchangeName is the file name of a try's map output. mapOf reads it.
+// exchangeName is the name of the exchange file that a try makes. makerOf reads
+// it.
 func exchangeName(r *task.Run) string { return r.Task.String() + "." + strconv.Itoa(r.Try) + ".x" }
 
-func mapOf(name string) (int, bool) {
-	digits, ok := strings.CutPrefix(name, string(task.Map)+"-")
-	if !ok {
-		return 0, false
-	}
-	digits, _, _ = strings.Cut(digits, ".")
-	m, err := strconv.Atoi(digits)
-	return m, err == nil
+func makerOf(name string) (task.ID, bool) {
+	phase, rest, _ := strings.Cut(name, "-")
+	digits, _, ok := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(digits)
+	id := task.ID{Phase: task.Phase(phase), Index: n}
+	return id, ok && err == nil && (id.Phase == task.Map || id.Phase == task.Merge)
 }
 
 // try is one attempt at a task.
@@ -189,6 +193,8 @@ type try struct {
 	state    *tryState
 	progress func(task.Progress)
 	dead     *deadLetters
+	opened   *share   // of a partition among those of its task; nil: it opens its own sources
+	preview  *preview // of the task that it is part of; nil: its own
 
 	mu                    sync.Mutex // of progress
 	bytes, records, beats int64
@@ -233,5 +239,5 @@ func (t *try) newPart(p output.Part) *output.PartWriter {
 	return w.Within(&t.images, min(partRoom, t.budget/3))
 }
 
-// exchangePath is where the try's map output lies.
+// exchangePath is where the exchange file of the try lies.
 func (t *try) exchangePath() string { return filepath.Join(t.env.Shared, exchangeName(t.run)) }

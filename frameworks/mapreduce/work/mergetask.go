@@ -1,0 +1,75 @@
+package work
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+	"github.com/capstan-run/capstan/shuffle"
+)
+
+// runMerge combines the task's one partition of some map outputs into an
+// exchange file of that partition alone. Who reads it reads what these map tasks
+// would have written as one.
+func (t *try) runMerge(ctx context.Context) (*task.Done, error) {
+	done := &task.Done{}
+	path := t.exchangePath()
+	merge := t.mergeSorted
+	if t.plan.fold != 0 {
+		merge = t.mergeFolded
+	}
+	x, err := merge(ctx, path, done)
+	if err != nil {
+		return nil, err
+	}
+	x.First, x.Total = t.run.Lo, t.run.Partitions
+	done.Index, done.RecordsOut = x, x.Rows()
+	if err := t.share(ctx, path, x); err != nil {
+		return nil, errors.Join(err, os.Remove(path))
+	}
+	if err := t.finish(ctx, done); err != nil {
+		return nil, errors.Join(err, os.Remove(path))
+	}
+	return done, nil
+}
+
+// mergeFolded folds all pairs: their order does not matter (law W3).
+func (t *try) mergeFolded(ctx context.Context, path string, done *task.Done) (*shuffle.Index, error) {
+	c, err := t.newGatherer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer t.pool.put(c)
+	if err := t.gatherSources(ctx, c, done); err != nil {
+		return nil, errors.Join(err, ctx.Err())
+	}
+	return c.Finish(ctx, path)
+}
+
+// mergeSorted merges the sorted partitions and combines their groups.
+func (t *try) mergeSorted(ctx context.Context, path string, done *task.Done) (*shuffle.Index, error) {
+	runs, err := t.openSources(ctx, done)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMerger(runs, t.plan.order, t.plan.exchange.Value)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	m.look = func() error {
+		t.report(readBytes(done, m.taken), m.taken)
+		return ctx.Err()
+	}
+	w, err := newRunWriter(path, t.plan.exchange.Value, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Abort()
+	w.begin(0, t.plan.order)
+	if err := errors.Join(t.combiner(ctx)(newGroups(m, 0, nil), w), w.flush()); err != nil {
+		return nil, err
+	}
+	return w.Commit()
+}
