@@ -133,26 +133,28 @@ func TestShareIsReadInSteps(t *testing.T) {
 	}
 }
 
-// TestLostSharesAreAllNamed: a task that reads many partitions of several files
-// tells of all that are gone.
-func TestLostSharesAreAllNamed(t *testing.T) {
-	w, _, splits := trial{body: wordCount, text: "a b c\nd e f\ng h i\n", splits: 3}.worker(t)
-	var sources []*shuffle.Index
-	for i, s := range splits {
-		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Map, Index: i}, Split: s, Partitions: 4}, nil)
-		if failed != nil {
-			t.Fatal(failed.Err.Error())
+// TestLostFilesAreAllNamed: a task that reads one partition or several of some
+// files tells of all that are gone.
+func TestLostFilesAreAllNamed(t *testing.T) {
+	for _, partitions := range []int{1, 4} {
+		w, _, splits := trial{body: wordCount, text: "a b c\nd e f\ng h i\n", splits: 3}.worker(t)
+		var sources []*shuffle.Index
+		for i, s := range splits {
+			done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Map, Index: i}, Split: s, Partitions: partitions}, nil)
+			if failed != nil {
+				t.Fatal(failed.Err.Error())
+			}
+			sources = append(sources, done.Index)
 		}
-		sources = append(sources, done.Index)
-	}
-	for _, i := range []int{0, 2} {
-		if err := os.Remove(filepath.Join(w.env.Shared, sources[i].Name)); err != nil {
-			t.Fatal(err)
+		for _, i := range []int{0, 2} {
+			if err := os.Remove(filepath.Join(w.env.Shared, sources[i].Name)); err != nil {
+				t.Fatal(err)
+			}
 		}
+		_, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: partitions, Hi: partitions, Sources: sources}, nil)
+		if failed == nil || failed.Fatal || !slices.Equal(failed.Lost, []task.ID{{Phase: task.Map, Index: 0}, {Phase: task.Map, Index: 2}}) {
+			t.Errorf("%d partitions: failed %+v", partitions, failed)
+		}
+		checkEmpty(t, w)
 	}
-	_, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: 4, Hi: 4, Sources: sources}, nil)
-	if failed == nil || failed.Fatal || !slices.Equal(failed.Lost, []task.ID{{Phase: task.Map, Index: 0}, {Phase: task.Map, Index: 2}}) {
-		t.Errorf("failed %+v", failed)
-	}
-	checkEmpty(t, w)
 }

@@ -3,15 +3,11 @@ package work
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
-	"github.com/capstan-run/capstan/shuffle"
 )
 
 // addUp is a program's sum, over int64 or float64, unknown to be a fold.
@@ -86,28 +82,6 @@ func TestCombinersOfProgramsCombineInMemory(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestLostMapsAreAllNamed(t *testing.T) {
-	w, _, splits := trial{body: wordCount, text: "a b c\nd e f\ng h i\n", splits: 3}.worker(t)
-	var sources []*shuffle.Index
-	for i, s := range splits {
-		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Map, Index: i}, Split: s, Partitions: 1}, nil)
-		if failed != nil {
-			t.Fatal(failed.Err.Error())
-		}
-		sources = append(sources, done.Index)
-	}
-	for _, i := range []int{0, 2} {
-		if err := os.Remove(filepath.Join(w.env.Shared, sources[i].Name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: 1, Hi: 1, Sources: sources}, nil)
-	if failed == nil || failed.Fatal || !slices.Equal(failed.Lost, []task.ID{{Phase: task.Map, Index: 0}, {Phase: task.Map, Index: 2}}) {
-		t.Errorf("failed %+v", failed)
-	}
-	checkEmpty(t, w)
 }
 
 func TestManyRunsMergeInRounds(t *testing.T) {
