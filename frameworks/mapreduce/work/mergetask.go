@@ -53,23 +53,6 @@ func (t *try) mergeSorted(ctx context.Context, path string, done *task.Done) (*s
 	if err != nil {
 		return nil, err
 	}
-	m, err := newMerger(runs, t.plan.order, t.plan.exchange.Value)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	m.look = func() error {
-		t.report(readBytes(done, m.taken), m.taken)
-		return ctx.Err()
-	}
-	w, err := newRunWriter(path, t.plan.exchange.Value, 1)
-	if err != nil {
-		return nil, err
-	}
-	defer w.Abort()
-	w.begin(0, t.plan.order)
-	if err := errors.Join(t.combiner(ctx)(newGroups(m, 0, nil), w), w.flush()); err != nil {
-		return nil, err
-	}
-	return w.Commit()
+	pass := func(g *groups, w *runWriter) error { return t.combiner(ctx)(g, w) }
+	return t.mergeInto(ctx, runs, path, pass, func(taken int64) { t.report(readBytes(done, taken), taken) })
 }

@@ -280,13 +280,21 @@ func (t *try) mergeTo(ctx context.Context, group []func() (run, error), path str
 	if err != nil {
 		return nil, err
 	}
+	pass := func(g *groups, w *runWriter) error { return copyGroups(g, w) }
+	return t.mergeInto(ctx, runs, path, pass, func(int64) { t.alive() })
+}
+
+// mergeInto writes what pass makes of the groups of sorted runs, which it
+// closes, as an exchange file of one partition. report is told now and then how
+// many pairs were taken.
+func (t *try) mergeInto(ctx context.Context, runs []run, path string, pass func(*groups, *runWriter) error, report func(taken int64)) (*shuffle.Index, error) {
 	m, err := newMerger(runs, t.plan.order, t.plan.exchange.Value)
 	if err != nil {
 		return nil, err
 	}
 	defer m.Close()
 	m.look = func() error {
-		t.alive()
+		report(m.taken)
 		return ctx.Err()
 	}
 	w, err := newRunWriter(path, t.plan.exchange.Value, 1)
@@ -295,7 +303,7 @@ func (t *try) mergeTo(ctx context.Context, group []func() (run, error), path str
 	}
 	defer w.Abort()
 	w.begin(0, t.plan.order)
-	if err := copyGroups(newGroups(m, 0, nil), w); err != nil {
+	if err := pass(newGroups(m, 0, nil), w); err != nil {
 		return nil, err
 	}
 	if err := w.flush(); err != nil {
