@@ -159,21 +159,7 @@ func TestPartitionedFileIsWhole(t *testing.T) {
 		path := filepath.Join(dir, "object")
 		rec := blocktest.Record(memory.DefaultAllocator, pairSchema, 500, 0.1, 1)
 		idx := commit(t, path, pairSchema, partition.Hash{Columns: []int{0}, Partitions: 5}, 7, shuffle.PartitionedOptions{Budget: budget, WriterOptions: shuffle.WriterOptions{Sync: true}}, rec, rec)
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		foot, err := shuffle.ReadFooter(f, idx.Size)
-		if err != nil {
-			t.Fatal(err)
-		}
-		foot.Name = idx.Name
-		a, _ := foot.MarshalBinary()
-		b, _ := idx.MarshalBinary()
-		if !slices.Equal(a, b) {
-			t.Fatalf("footer %+v\nindex %+v", foot, idx)
-		}
+		checkFooter(t, path, idx)
 		end := int64(0)
 		for p, x := range idx.Partitions {
 			if x.Length > 0 && x.Offset != end {
