@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/capstan-run/capstan/benchmarks"
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/cli"
@@ -143,7 +145,7 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 	cfg := host.Config{
 		StateDir: o.StateDir, Claim: claim, Version: buildVersion(), Launcher: launcher, LauncherWhy: why,
 		Frameworks: frameworks{sup}, Store: st, Trouble: st.trouble, ExecutorUID: -1, ExecutorGID: -1,
-		Occasional: o.Occasional, Warm: o.Warm, Log: log,
+		Occasional: o.Occasional, Warm: o.Warm, Shm: sharedMemory(), Log: log,
 	}
 	if o.Occasional {
 		cfg.Warm = 0 // it ends with its job
@@ -155,6 +157,16 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 		sweepRuntime(o)
 		o.Ready(fmt.Sprintf("host up at %s; launcher %s: %s", o.StateDir, launcher.Name(), why))
 	})
+}
+
+// sharedMemory is where this machine has a file system in memory; "" nowhere.
+func sharedMemory() string {
+	const dir = "/dev/shm"
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil || fs.Type != unix.TMPFS_MAGIC {
+		return ""
+	}
+	return dir
 }
 
 // openLauncher takes the launcher asked for; auto takes Docker if an engine

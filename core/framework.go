@@ -213,6 +213,7 @@ type Env struct {
 	CPU     MilliCPU
 	Memory  Bytes  // the executor's limit; stay below
 	Shared  string // directory all ranks of the gang on this host share; on disk
+	Shm     string // such a directory in shared memory, which counts as Memory; "": there is none
 	Scratch string // private directory of this executor
 	Files   string // directory of GangAsk.Files
 	Store   StoreAccess

@@ -16,6 +16,7 @@ import (
 const (
 	BootstrapEnv = "CAPSTAN_BOOTSTRAP" // path of the bootstrap file
 	SharedEnv    = "CAPSTAN_SHARED"
+	ShmEnv       = "CAPSTAN_SHM"
 	ScratchEnv   = "CAPSTAN_SCRATCH"
 	FilesEnv     = "CAPSTAN_FILES"
 )
@@ -33,6 +34,7 @@ type Bootstrap struct {
 	Token      string `json:"token"`
 
 	Shared  string `json:"shared,omitempty"`
+	Shm     string `json:"shm,omitempty"`
 	Scratch string `json:"scratch,omitempty"`
 	Files   string `json:"files,omitempty"`
 	// OrphanAfter is how long the executor lives without its host; default 15m.

@@ -209,6 +209,7 @@ func (l *link) environment() (*core.Env, string, error) {
 		CPU:     core.MilliCPU(a.GetCpu()),
 		Memory:  core.Bytes(a.GetMemory()),
 		Shared:  directory(a.GetShared(), SharedEnv, l.boot.Shared),
+		Shm:     directory("", ShmEnv, l.boot.Shm),
 		Scratch: directory(a.GetScratch(), ScratchEnv, l.boot.Scratch),
 		Files:   directory(a.GetFiles(), FilesEnv, l.boot.Files),
 		Log:     l.logger(),

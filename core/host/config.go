@@ -28,6 +28,10 @@ type Config struct {
 	// well again. nil: nobody tells.
 	Trouble <-chan string
 
+	// Shm is a directory in shared memory, such as /dev/shm, in which gangs get one
+	// each beside the one in StateDir; "" none.
+	Shm string
+
 	// ExecutorUser owns the gangs' shared directories; -1 leaves them as they are.
 	ExecutorUID, ExecutorGID int
 

@@ -19,19 +19,24 @@ func (h *Host) newGangDir() string {
 	return filepath.Join(h.cfg.StateDir, "gangs", randomName(8))
 }
 
-// makeGangDir makes a gang's shared directory, owned by the executors' user.
+// makeGangDir makes a gang's shared directories, owned by the executors' user.
 func (h *Host) makeGangDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fileError("make the gang's directory", dir, err)
 	}
+	h.makeShmDir(dir)
 	return h.own(dir)
 }
 
-// removeDir removes a gang's directory.
-func removeDir(dir string) {
-	if dir != "" {
-		os.RemoveAll(dir)
+// removeGangDir removes a gang's directories.
+func (h *Host) removeGangDir(dir string) {
+	if dir == "" {
+		return
 	}
+	if shm := h.shmPath(dir); shm != "" {
+		os.RemoveAll(shm)
+	}
+	os.RemoveAll(dir)
 }
 
 // own hands a path over to the executors' user.

@@ -95,6 +95,9 @@ func (r *roll) Run(ctx context.Context, a *core.Attempt, h core.Host) (core.Repo
 }
 
 func (r *roll) Work(ctx context.Context, env *core.Env) error {
+	if err := os.WriteFile(filepath.Join(env.Shm, fmt.Sprint("of ", env.Rank.Rank)), nil, 0o600); err != nil {
+		return err
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -162,6 +165,9 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, dir: dir, roll: &roll{hold: make(chan struct{}), gens: make(chan int64, 10)}, store: &noStore{}}
+	if err := os.Mkdir(r.shm(), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	r.open()
 	t.Cleanup(func() {
 		r.close()
@@ -169,6 +175,9 @@ func newRig(t *testing.T) *rig {
 	})
 	return r
 }
+
+// shm is what the host takes for shared memory.
+func (r *rig) shm() string { return filepath.Join(r.dir, "shm") }
 
 func (r *rig) open() {
 	r.t.Helper()
@@ -178,7 +187,7 @@ func (r *rig) open() {
 	}
 	h, err := host.Open(r.t.Context(), host.Config{
 		StateDir: r.dir, Version: "test", Launcher: l, LauncherWhy: "test", Frameworks: inProcess{r.roll}, Store: r.store,
-		ExecutorUID: -1, ExecutorGID: -1, LostAfter: 3 * time.Second, Warm: r.warm,
+		ExecutorUID: -1, ExecutorGID: -1, LostAfter: 3 * time.Second, Warm: r.warm, Shm: r.shm(),
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -259,6 +268,10 @@ func (r *rig) swept(id core.JobID) {
 	left, _ := os.ReadDir(filepath.Join(r.dir, "gangs"))
 	if len(left) != 0 {
 		r.t.Errorf("gang directories left: %v", left)
+	}
+	left, _ = os.ReadDir(r.shm())
+	if len(left) != 0 {
+		r.t.Errorf("directories in shared memory left: %v", left)
 	}
 	if r.store.fenced == 0 {
 		r.t.Error("the job's door to the store was not fenced")

@@ -279,7 +279,8 @@ func (h *Host) sweepGangDirs() {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
 		if !used[e.Name()] {
-			os.RemoveAll(filepath.Join(dir, e.Name()))
+			h.removeGangDir(filepath.Join(dir, e.Name()))
 		}
 	}
+	h.sweepShmDirs()
 }

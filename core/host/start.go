@@ -144,7 +144,7 @@ func (h *Host) executor(id string, s pool.Shape, dir, token string) (launch.Exec
 	}
 	ex := launch.Executor{
 		ID: id, Node: s.Node, CPU: s.CPU, Memory: s.Memory, PIDs: s.PIDs, Image: s.Image, Userland: s.Userland,
-		Init: []string{"executor"}, Binary: s.Binary, Shared: dir, Bootstrap: boot, ReadOnly: s.ReadOnly, Files: s.Files,
+		Init: []string{"executor"}, Binary: s.Binary, Shared: dir, Shm: h.shmDir(dir), Bootstrap: boot, ReadOnly: s.ReadOnly, Files: s.Files,
 	}
 	if s.Network {
 		ex.Network = "capstan-" + filepath.Base(dir)

@@ -46,7 +46,7 @@ func (g *gangRun) clear() {
 	for _, id := range fenced {
 		h.server.Forget(id)
 	}
-	removeDir(dir)
+	h.removeGangDir(dir)
 }
 
 // release ends a gang that its coordinator let go, and queues it again if the

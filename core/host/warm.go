@@ -39,7 +39,7 @@ func (w *warmPool) Furnish(_ context.Context, shape pool.Shape, n int) (pool.Set
 	}
 	control, err := h.listen(filepath.Join(set.Dir, hostSock))
 	if err != nil {
-		removeDir(set.Dir)
+		h.removeGangDir(set.Dir)
 		return pool.Set{}, err
 	}
 	w.mu.Lock()
@@ -76,7 +76,7 @@ func (w *warmPool) Discard(set pool.Set) {
 	if control := w.control(set.Dir); control != nil {
 		control.Close()
 	}
-	removeDir(set.Dir)
+	w.h.removeGangDir(set.Dir)
 }
 
 // control hands the set's listener over.

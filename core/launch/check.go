@@ -31,6 +31,11 @@ func (e *Executor) Check() error {
 	if err := e.checkPath("shared directory", e.Shared); err != nil {
 		return err
 	}
+	if e.Shm != "" {
+		if err := e.checkPath("directory in shared memory", e.Shm); err != nil {
+			return err
+		}
+	}
 	for name, path := range e.Files {
 		if name != filepath.Base(name) || name == "." || name == ".." || name == "/" {
 			return core.Errorf(core.Invalid, "file name %q has a separator", name).At("executor " + e.ID)

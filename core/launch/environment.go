@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 )
 
-// Places are an executor's directories as itself sees them.
-type Places struct{ Shared, Scratch, Files string }
+// Places are an executor's directories as itself sees them. Shm may be "".
+type Places struct{ Shared, Shm, Scratch, Files string }
 
 // Environment is what every executor finds in its environment, whatever
 // started it; PATH is the launcher's to add. mark comes of [Mark].
@@ -18,6 +18,9 @@ func (e *Executor) Environment(p Places, mark string) []string {
 		EnvScratch + "=" + p.Scratch,
 		EnvFiles + "=" + p.Files,
 		mark,
+	}
+	if p.Shm != "" {
+		env = append(env, EnvShm+"="+p.Shm)
 	}
 	if e.Bootstrap != "" {
 		env = append(env, EnvBootstrap+"="+filepath.Join(p.Shared, e.Bootstrap))

@@ -23,7 +23,7 @@
 //	L5  Nothing assumes one disk. Paths in an Executor are the launcher's to
 //	    realise: on this machine by bind mounts; elsewhere see the table.
 //	L6  Every executor runs as the launcher's [Owner]. The host makes what an
-//	    executor must read or write (Shared, its sockets, the bootstrap file)
+//	    executor must read or write (Shared, Shm, its sockets, the bootstrap file)
 //	    accessible to that user before Start.
 //
 // How each call maps to other engines:
@@ -33,6 +33,7 @@
 //	Start      create+start, parallel   one service per rank,        one pod per rank with nodeName,
 //	                                    constraint node.id==         volumes from a CSI or emptyDir
 //	Shared     bind mount               volume per node              emptyDir of a node-local set
+//	Shm        bind mount of tmpfs      volume of type tmpfs         emptyDir of medium Memory
 //	Address    unix socket in Shared    tcp, the advertised address  tcp, a Service
 //	Files      bind mount               config, or fetched on start  fetched by the init container
 //	Exits      events + wait            task events                  watch pods
@@ -101,6 +102,9 @@ type Executor struct {
 	// Shared is a directory of this machine that all ranks of the gang see at
 	// SharedPath. It holds the bootstrap files, the sockets and local data.
 	Shared string
+	// Shm is such a directory in shared memory, seen at ShmPath; "" is none. What
+	// an executor puts there counts as its Memory.
+	Shm string
 	// Bootstrap is the name of this executor's bootstrap file within Shared.
 	// The init binary gets it as environment CAPSTAN_BOOTSTRAP, a full path.
 	Bootstrap string
@@ -114,10 +118,11 @@ type Executor struct {
 }
 
 // Where things lie inside a container. The process launcher uses directories
-// of the machine instead and passes them as CAPSTAN_SHARED, CAPSTAN_SCRATCH,
-// CAPSTAN_FILES; so does Docker, with these values.
+// of the machine instead and passes them as CAPSTAN_SHARED, CAPSTAN_SHM,
+// CAPSTAN_SCRATCH, CAPSTAN_FILES; so does Docker, with these values.
 const (
 	SharedPath  = "/capstan/gang"
+	ShmPath     = "/capstan/shm"
 	ScratchPath = "/capstan/scratch"
 	FilesPath   = "/capstan/files"
 	BinaryPath  = "/capstan/init"
@@ -128,6 +133,7 @@ const (
 const (
 	EnvBootstrap = "CAPSTAN_BOOTSTRAP" // full path of the bootstrap file
 	EnvShared    = "CAPSTAN_SHARED"    // the gang's directory, read-write
+	EnvShm       = "CAPSTAN_SHM"       // the gang's directory in shared memory, read-write; unset where there is none
 	EnvScratch   = "CAPSTAN_SCRATCH"   // the executor's own directory, on disk, empty at first
 	EnvFiles     = "CAPSTAN_FILES"     // directory of Files, read-only
 	EnvExecutor  = "CAPSTAN_EXECUTOR"  // "<instance>/<id>"

@@ -61,6 +61,9 @@ func (l *Launcher) config(e *launch.Executor) *container.Config {
 
 func (l *Launcher) env(e *launch.Executor) []string {
 	inside := launch.Places{Shared: launch.SharedPath, Scratch: launch.ScratchPath, Files: launch.FilesPath}
+	if e.Shm != "" {
+		inside.Shm = launch.ShmPath
+	}
 	env := e.Environment(inside, launch.Mark(l.cfg.Instance, e.ID))
 	switch {
 	case showsUserland(e):
@@ -111,6 +114,9 @@ func (l *Launcher) mounts(e *launch.Executor, binary string) []mount.Mount {
 		bind(binary, launch.BinaryPath, true),
 		bind(e.Shared, launch.SharedPath, false),
 		bind(l.scratch(e.ID), launch.ScratchPath, false),
+	}
+	if e.Shm != "" {
+		ms = append(ms, bind(e.Shm, launch.ShmPath, false))
 	}
 	for name, path := range e.Files {
 		ms = append(ms, bind(path, filepath.Join(launch.FilesPath, name), true))

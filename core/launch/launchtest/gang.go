@@ -3,6 +3,7 @@ package launchtest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -22,6 +23,7 @@ const patience = 60 * time.Second
 type Gang struct {
 	t        *testing.T
 	Shared   string
+	Shm      string // in shared memory
 	listener net.Listener
 
 	mu     sync.Mutex
@@ -47,10 +49,14 @@ func NewGang(t *testing.T, l launch.Launcher) *Gang {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &Gang{t: t, Shared: dir, here: map[string]*Agent{}, change: make(chan struct{})}
+	shm, err := os.MkdirTemp("/dev/shm", "gang")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &Gang{t: t, Shared: dir, Shm: shm, here: map[string]*Agent{}, change: make(chan struct{})}
 	if o, ok := l.(launch.Owner); ok {
 		uid, gid := o.Owner()
-		if err := os.Chown(dir, uid, gid); err != nil {
+		if err := errors.Join(os.Chown(dir, uid, gid), os.Chown(shm, uid, gid)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -69,7 +75,7 @@ func NewGang(t *testing.T, l launch.Launcher) *Gang {
 		for _, a := range g.here {
 			a.conn.Close()
 		}
-		if err := os.RemoveAll(dir); err != nil {
+		if err := errors.Join(os.RemoveAll(dir), os.RemoveAll(shm)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -135,6 +141,7 @@ func (g *Gang) Executor(id string) launch.Executor {
 		Userland:  !Static(),
 		Init:      []string{agentArg},
 		Shared:    g.Shared,
+		Shm:       g.Shm,
 		Bootstrap: boot,
 	}
 }

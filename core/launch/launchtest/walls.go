@@ -41,6 +41,7 @@ func testSurroundings(t *testing.T, f *fixture) {
 	}
 	for _, path := range []string{
 		filepath.Join(env[launch.EnvShared], "from r0"),
+		filepath.Join(env[launch.EnvShm], "from r0"),
 		filepath.Join(env[launch.EnvScratch], "mine"),
 		filepath.Join(env["TMPDIR"], "mine"),
 	} {
@@ -51,6 +52,9 @@ func testSurroundings(t *testing.T, f *fixture) {
 	b := g.Agent("r1")
 	if got, err := b.Do("read", filepath.Join(b.Hello.Env[launch.EnvShared], "from r0")); err != nil || got != "words" {
 		t.Errorf("the gang's directory is not shared: %q, %v", got, err)
+	}
+	if got, err := b.Do("read", filepath.Join(b.Hello.Env[launch.EnvShm], "from r0")); err != nil || got != "words" {
+		t.Errorf("the gang's shared memory is not shared: %q, %v", got, err)
 	}
 	if _, err := b.Do("read", filepath.Join(b.Hello.Env[launch.EnvScratch], "mine")); err == nil {
 		t.Error("the scratch directory is shared")

@@ -173,7 +173,7 @@ func (l *Launcher) fork(e *launch.Executor, binary string) (pid int, err error) 
 // may hold secrets.
 func (l *Launcher) env(e *launch.Executor) []string {
 	dir := l.dir(e.ID)
-	places := launch.Places{Shared: e.Shared, Scratch: filepath.Join(dir, "scratch"), Files: filepath.Join(dir, "files")}
+	places := launch.Places{Shared: e.Shared, Shm: e.Shm, Scratch: filepath.Join(dir, "scratch"), Files: filepath.Join(dir, "files")}
 	env := e.Environment(places, l.mark(e.ID))
 	if e.CPU > 0 {
 		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", (e.CPU+999)/1000))
