@@ -8,8 +8,8 @@ type Durability string
 
 const (
 	// DurableMemory keeps an object in memory where it fits the writer's
-	// budget, and on disk where it does not: lost with its executor, then its
-	// producer runs again. The cheapest.
+	// budget and the arena, and on disk where it does not: lost with what holds
+	// the memory, then its producer runs again. The cheapest.
 	DurableMemory Durability = "memory"
 	// DurableDisk writes a file: lost with the machine's disk. The default.
 	DurableDisk Durability = "disk"

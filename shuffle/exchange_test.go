@@ -31,7 +31,12 @@ type failer interface {
 
 func write(t failer, path string, schema *arrow.Schema, partitions int, batches ...batch) *shuffle.Index {
 	t.Helper()
-	w, err := shuffle.Create(path, schema, partitions, shuffle.WriterOptions{})
+	return writeWith(t, shuffle.WriterOptions{}, path, schema, partitions, batches...)
+}
+
+func writeWith(t failer, o shuffle.WriterOptions, path string, schema *arrow.Schema, partitions int, batches ...batch) *shuffle.Index {
+	t.Helper()
+	w, err := shuffle.Create(path, schema, partitions, o)
 	if err != nil {
 		t.Fatal(err)
 	}

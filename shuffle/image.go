@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/checksum"
 	"github.com/capstan-run/capstan/shuffle/partition"
 )
@@ -62,8 +63,13 @@ func (w *PartitionedWriter) commitImage(head []byte, dicts []Batch) (bool, error
 		return false, err
 	}
 	w.index.Size = l.size + int64(len(foot))
-	if w.o.Durability == DurableMemory && w.o.Arena != nil {
-		return true, w.commitSegment(&l, head)
+	inMemory := w.o.Durability == DurableMemory
+	if inMemory && w.o.Arena != nil {
+		err := w.commitSegment(&l, head)
+		if !errors.Is(err, arena.ErrFull) {
+			return true, err
+		}
+		inMemory = false
 	}
 	b, err := w.memory.Get(int(w.index.Size))
 	if err != nil {
@@ -72,7 +78,6 @@ func (w *PartitionedWriter) commitImage(head []byte, dicts []Batch) (bool, error
 	buf := b.Buffer()
 	defer buf.Release()
 	w.compose(b.Bytes(), &l, head)
-	inMemory := w.o.Durability == DurableMemory
 	if inMemory {
 		w.sum(b.Bytes(), &l, nil)
 		err = w.seal(b.Bytes(), &l)

@@ -186,7 +186,7 @@ func TestMergeReadsEveryRung(t *testing.T) {
 	rec := pairs(strings.Fields("it was the best of times it was the worst of times")...)
 	in := []*shuffle.Index{
 		commit(t, filepath.Join(dir, "memory"), pairSchema, by, 3, shuffle.PartitionedOptions{Durability: shuffle.DurableMemory, Registry: &reg}, rec),
-		commit(t, filepath.Join(dir, "arena"), pairSchema, by, 3, shuffle.PartitionedOptions{Durability: shuffle.DurableMemory, Arena: a}, rec),
+		commit(t, filepath.Join(dir, "arena"), pairSchema, by, 3, shuffle.PartitionedOptions{Durability: shuffle.DurableMemory, WriterOptions: shuffle.WriterOptions{Arena: a}}, rec),
 		commit(t, filepath.Join(dir, "file"), pairSchema, by, 3, shuffle.PartitionedOptions{Durability: shuffle.DurableStore, Objects: remote, Object: "bucket/file"}, rec),
 		commit(t, filepath.Join(dir, "empty"), pairSchema, by, 3, shuffle.PartitionedOptions{}),
 	}

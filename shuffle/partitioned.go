@@ -33,15 +33,12 @@ type PartitionedOptions struct {
 	// partition in each run. Runs are not merged: where the budget was passed,
 	// a partition has one sorted batch per run.
 	Sort, Combine Transform
-	// Durability of the object. Default disk.
+	// Durability of the object. Default disk. That of durability memory goes to
+	// the Arena, for readers of other processes, or into the Registry.
 	Durability Durability
 	// Memory is where images are put together. Default: the writer's own,
 	// freed at the end; share one for the pages' sake.
 	Memory *arena.Pool
-	// Arena takes the object of durability memory, for readers of other
-	// processes; its directory must be that of the object. Without one the
-	// object goes into Registry.
-	Arena *arena.Arena
 	// Registry, if set, keeps the object in memory for readers of this
 	// process, if it fits the budget, until it is dropped.
 	Registry *Registry

@@ -64,7 +64,7 @@ func split(rec arrow.Record) []string {
 // durability, each partition has the same rows in the same order, and the same
 // row hash.
 func TestPartitionedWriterMetamorphic(t *testing.T) {
-	dir := t.TempDir()
+	dir, memDir := t.TempDir(), t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 		schema := blocktest.DrawSchema(t)
@@ -87,15 +87,16 @@ func TestPartitionedWriterMetamorphic(t *testing.T) {
 		}
 		o := shuffle.PartitionedOptions{Budget: rapid.SampledFrom([]int64{1, 2000, 8000, 1 << 20}).Draw(t, "budget")}
 		o.Codec = rapid.SampledFrom([]string{"", "lz4", "zstd"}).Draw(t, "codec")
-		src := &shuffle.Source{Local: []string{dir}}
+		src := &shuffle.Source{Local: []string{memDir, dir}}
 		if o.Codec == "" && rapid.Bool().Draw(t, "memory") {
 			o.Durability = shuffle.DurableMemory
 			if rapid.Bool().Draw(t, "arena") {
-				a, err := arena.Open(dir, 0)
+				a, err := arena.Open(memDir, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
 				defer a.Close()
+				a.Bound = rapid.SampledFrom([]int64{0, 1, 4000}).Draw(t, "bound") // past it: on disk
 				o.Arena = a
 			} else {
 				o.Registry = new(shuffle.Registry)
@@ -110,6 +111,7 @@ func TestPartitionedWriterMetamorphic(t *testing.T) {
 			}
 		}
 		os.Remove(filepath.Join(dir, "object"))
+		os.Remove(filepath.Join(memDir, "object"))
 		idx := commit(t, filepath.Join(dir, "object"), schema, &partition.RoundRobin{Partitions: parts}, parts, o, recs...)
 		for _, r := range recs {
 			r.Release()
@@ -508,7 +510,7 @@ func TestArenaRung(t *testing.T) {
 	rec := blocktest.Record(memory.DefaultAllocator, pairSchema, 80000, 0, 1) // mapped, not copied
 	write := func() *shuffle.Index {
 		return commit(t, filepath.Join(dir, "object"), pairSchema, partition.First{}, 1,
-			shuffle.PartitionedOptions{Durability: shuffle.DurableMemory, Arena: a}, rec)
+			shuffle.PartitionedOptions{Durability: shuffle.DurableMemory, WriterOptions: shuffle.WriterOptions{Arena: a}}, rec)
 	}
 	idx := write()
 	src := &shuffle.Source{Local: []string{dir}}

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 
+	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/block"
 )
 
@@ -27,6 +28,11 @@ type WriterOptions struct {
 	// file lost to a power cut is found missing or corrupt by its readers and
 	// its producer runs again.
 	Sync bool
+	// Arena, if set, takes the object where it has room; what does not fit
+	// lies at path, so that readers look in both directories. Of a
+	// [PartitionedWriter] it takes those of durability memory that fit the
+	// budget.
+	Arena *arena.Arena
 }
 
 // compressor returns the compressor the options ask for, nil for none.
@@ -82,7 +88,7 @@ func (w *Writer) create(schema *arrow.Schema, partitions int) error {
 	if w.enc, err = block.NewEncoder(schema, comp); err != nil {
 		return err
 	}
-	if w.file, err = createObject(w.path, w.options.Sync); err != nil {
+	if w.file, err = createIn(w.options.Arena, w.path, w.options.Sync); err != nil {
 		return err
 	}
 	w.index, w.out.file = *index, w.file

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/capstan-run/capstan/shuffle"
+	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/block"
 	"github.com/capstan-run/capstan/shuffle/block/blocktest"
 )
@@ -24,8 +25,18 @@ import (
 var rewrite = flag.Bool("rewrite", false, "write the golden files")
 
 func TestRoundTripThroughFiles(t *testing.T) {
-	dir := t.TempDir()
+	dir, memDir := t.TempDir(), t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
+		a, err := arena.Open(memDir, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		a.Bound = rapid.SampledFrom([]int64{1, 1000, 4000, 1 << 20}).Draw(t, "bound")
+		var o shuffle.WriterOptions
+		if rapid.Bool().Draw(t, "arena") {
+			o.Arena = a
+		}
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
 		schema := blocktest.DrawPlainSchema(t)
 		partitions := rapid.IntRange(1, 5).Draw(t, "partitions")
@@ -41,12 +52,17 @@ func TestRoundTripThroughFiles(t *testing.T) {
 				hashes[p] += block.RowHash(rec)
 			}
 		}
-		idx := write(t, filepath.Join(dir, "object"), schema, partitions, batches...)
+		idx := writeWith(t, o, filepath.Join(dir, "object"), schema, partitions, batches...)
+		_, inMemory := os.Stat(filepath.Join(memDir, "object"))
+		if fits := o.Arena != nil && idx.Size <= a.Bound; fits != (inMemory == nil) {
+			t.Fatalf("an object of %d bytes, an arena of %d: in memory: %v", idx.Size, a.Bound, inMemory)
+		}
 		for _, b := range batches {
 			b.rec.Release()
 		}
 		mem.AssertSize(noHelper{t}, 0)
-		src := &shuffle.Source{Local: []string{dir}}
+		defer a.Recycle("object")
+		src := &shuffle.Source{Local: []string{memDir, dir}}
 		for p := range partitions {
 			sliced, err := idx.Slice(p)
 			if err != nil {

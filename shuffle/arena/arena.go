@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 
@@ -15,6 +14,10 @@ import (
 // used from any goroutine. One process owns an arena; others read what it
 // published.
 type Arena struct {
+	// Bound, if not 0, is how many bytes the arena's files may have in all: idle
+	// ones make room for what is asked for (law A6). Set it before the first Get.
+	Bound int64
+
 	dir     string
 	shared  bool // dir is shared memory
 	maxIdle int64
@@ -23,7 +26,12 @@ type Arena struct {
 	named map[string]*Segment
 	idle  []*Segment
 	kept  int64
+	used  int64 // bytes of all files
 }
+
+// ErrFull is in the chain of what is returned where an arena has no room: its
+// Bound is reached, or its file system is full.
+var ErrFull = errors.New("the arena is full")
 
 // Open returns an arena in dir, which must exist. maxIdle bounds the bytes of
 // segments kept for reuse: 0 is DefaultIdle, less than 0 none.
@@ -45,20 +53,8 @@ func Open(dir string, maxIdle int64) (*Arena, error) {
 	return &Arena{dir: dir, shared: fs.Type == unix.TMPFS_MAGIC, maxIdle: maxIdle, named: map[string]*Segment{}}, nil
 }
 
-// Segment is a file of the arena, mapped. It is used by one goroutine until it
-// is published, and by none afterwards.
-type Segment struct {
-	arena  *Arena
-	file   *os.File
-	mem    []byte // the whole mapping
-	n      int
-	size   int64  // of the file
-	hidden string // its path while it is not published
-	path   string
-}
-
 // Get returns a segment of n > 0 bytes, whose content is undefined. The caller
-// ends with Publish or Discard.
+// ends with Publish or Discard. [ErrFull] says that it does not fit.
 func (a *Arena) Get(n int) (*Segment, error) {
 	s := a.take(n)
 	if s == nil {
@@ -68,10 +64,52 @@ func (a *Arena) Get(n int) (*Segment, error) {
 		}
 	}
 	if err := s.resize(n); err != nil {
-		s.destroy()
-		return nil, err
+		return nil, errors.Join(err, s.destroy())
 	}
 	return s, nil
+}
+
+// Begin returns an empty segment that Write makes longer. It is not mapped: it
+// has no Bytes, and is not kept for reuse. The caller ends with Publish or
+// Discard.
+func (a *Arena) Begin() (*Segment, error) { return a.create() }
+
+// charge takes room for n more bytes of files.
+func (a *Arena) charge(n int64) error {
+	for {
+		idle, err := a.tryCharge(n)
+		if idle == nil {
+			return err
+		}
+		if err := idle.destroy(); err != nil {
+			return err
+		}
+	}
+}
+
+// tryCharge answers an idle segment if n bytes fit once that is gone.
+func (a *Arena) tryCharge(n int64) (*Segment, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.Bound == 0 || a.used+n <= a.Bound {
+		a.used += n
+		return nil, nil
+	}
+	last := len(a.idle) - 1
+	if last < 0 {
+		return nil, fmt.Errorf("%w: it has %d bytes of %d, and %d more were asked for", ErrFull, a.used, a.Bound, n)
+	}
+	s := a.idle[last]
+	a.idle = a.idle[:last]
+	a.kept -= int64(len(s.mem))
+	return s, nil
+}
+
+// credit gives room back.
+func (a *Arena) credit(n int64) {
+	a.mu.Lock()
+	a.used -= n
+	a.mu.Unlock()
 }
 
 // take returns the idle segment whose size is nearest to n, larger ones first.
@@ -120,112 +158,6 @@ func (a *Arena) create() (*Segment, error) {
 	return s, nil
 }
 
-// resize makes the file n bytes long and the mapping at least as long. The
-// pages are taken now, so that a full disk is an error here and not a fault in
-// the middle of a write.
-func (s *Segment) resize(n int) error {
-	if n > len(s.mem) {
-		if err := s.remap(n); err != nil {
-			return err
-		}
-	}
-	if int64(n) > s.size {
-		if err := s.grow(n); err != nil {
-			return fmt.Errorf("grow arena segment to %d bytes: %w", n, err)
-		}
-		s.size = int64(n)
-	}
-	s.n = n
-	return nil
-}
-
-// remap maps the file with room for n bytes.
-func (s *Segment) remap(n int) error {
-	if s.mem != nil {
-		unmap(s.mem)
-		s.mem = nil
-	}
-	size := (n + huge - 1) &^ (huge - 1)
-	mem, err := unix.Mmap(int(s.file.Fd()), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
-	if err != nil {
-		return fmt.Errorf("map arena segment: %w", err)
-	}
-	s.mem = mem
-	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // where the file system has them
-	return nil
-}
-
-// grow takes the file's blocks and pages up to n. Shared memory gets its pages
-// by the mapping, which is the way to huge ones: fallocate takes small ones.
-func (s *Segment) grow(n int) error {
-	if s.arena.shared {
-		if err := s.file.Truncate(int64(n)); err != nil {
-			return err
-		}
-		err := unix.Madvise(s.mem[:n], unix.MADV_POPULATE_WRITE)
-		switch {
-		case err == nil:
-			return nil
-		case errors.Is(err, unix.EFAULT): // a write would be a fault: there are no pages left
-			return unix.ENOSPC
-		case !errors.Is(err, unix.EINVAL): // an older kernel cannot
-			return fmt.Errorf("take the pages: %w", err)
-		}
-	}
-	if err := allocate(s.file, int64(n)); err != nil {
-		return err
-	}
-	_ = unix.Madvise(s.mem[:n], unix.MADV_POPULATE_WRITE) // else page by page, when written
-	return nil
-}
-
-// allocate reserves the first n bytes of f.
-func allocate(f *os.File, n int64) error {
-	for {
-		err := unix.Fallocate(int(f.Fd()), 0, 0, n)
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EOPNOTSUPP):
-			return f.Truncate(n)
-		}
-		return err
-	}
-}
-
-// Bytes returns the segment's memory, aligned to a page.
-func (s *Segment) Bytes() []byte { return s.mem[:s.n:s.n] }
-
-// Publish gives the first size bytes the name name in the arena's directory,
-// replacing what had it. The segment is the arena's again.
-func (s *Segment) Publish(name string, size int) error {
-	if name == "" || name != filepath.Base(name) {
-		return fmt.Errorf("publish arena segment: %q is not a file name", name)
-	}
-	if size > s.n {
-		return fmt.Errorf("publish %d bytes of an arena segment of %d", size, s.n)
-	}
-	if err := s.file.Truncate(int64(size)); err != nil {
-		return fmt.Errorf("publish arena segment %s: %w", name, err)
-	}
-	s.size = int64(size)
-	a, path := s.arena, filepath.Join(s.arena.dir, name)
-	if err := a.unname(name); err != nil {
-		return err
-	}
-	if err := lock(int(s.file.Fd()), unix.F_UNLCK); err != nil {
-		return fmt.Errorf("unlock arena segment %s: %w", name, err)
-	}
-	if err := os.Rename(s.path, path); err != nil {
-		return fmt.Errorf("publish arena segment %s: %w", name, err)
-	}
-	s.path = path
-	a.mu.Lock()
-	a.named[name] = s
-	a.mu.Unlock()
-	return nil
-}
-
 // unname recycles what the arena has published as name, if anything.
 func (a *Arena) unname(name string) error {
 	err := a.Recycle(name)
@@ -256,32 +188,6 @@ func (a *Arena) Recycle(name string) error {
 	return s.Discard()
 }
 
-// Discard gives the segment back unpublished.
-func (s *Segment) Discard() error {
-	a := s.arena
-	a.mu.Lock()
-	if a.kept+int64(len(s.mem)) <= a.maxIdle {
-		a.idle = append(a.idle, s)
-		a.kept += int64(len(s.mem))
-		a.mu.Unlock()
-		return nil
-	}
-	a.mu.Unlock()
-	return s.destroy()
-}
-
-func (s *Segment) destroy() error {
-	if s.mem != nil {
-		unmap(s.mem)
-		s.mem = nil
-	}
-	err := s.file.Close()
-	if e := os.Remove(s.path); e != nil && !errors.Is(e, os.ErrNotExist) {
-		err = errors.Join(err, e)
-	}
-	return err
-}
-
 // Close removes the idle segments and lets go of the published ones, which
 // stay (law A5).
 func (a *Arena) Close() error {
@@ -294,7 +200,9 @@ func (a *Arena) Close() error {
 		errs = append(errs, s.destroy())
 	}
 	for _, s := range named {
-		unmap(s.mem)
+		if s.mem != nil {
+			unmap(s.mem)
+		}
 		errs = append(errs, s.file.Close())
 	}
 	return errors.Join(errs...)

@@ -27,6 +27,8 @@
 //	    the blocks in use.
 //	A5  After Close nothing of the arena is left in the directory but what is
 //	    published.
+//	A6  With a Bound the files of an Arena, published, idle and in use together,
+//	    have at most so many bytes; whoever has no room is told ([ErrFull]).
 //
 // Locks are of the open file description (F_OFD_SETLK): they end with the
 // process that holds them, and work across containers on one kernel.

@@ -27,7 +27,7 @@ func TestFullSharedMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.Get(20 << 20); !errors.Is(err, unix.ENOSPC) {
+		if _, err := a.Get(20 << 20); !errors.Is(err, unix.ENOSPC) || !errors.Is(err, arena.ErrFull) {
 			t.Errorf("huge=%s: 20 MiB of 8: %v", huge, err)
 		}
 		for i := range small.Bytes() {
@@ -40,7 +40,17 @@ func TestFullSharedMemory(t *testing.T) {
 		if err != nil || len(b) != 3<<20 || b[3<<20-1] != byte(255) {
 			t.Errorf("huge=%s: %d bytes, %v", huge, len(b), err)
 		}
-		if err := errors.Join(a.Recycle("object"), a.Close()); err != nil {
+		s, err := a.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Write(make([]byte, 20<<20)); !errors.Is(err, arena.ErrFull) {
+			t.Errorf("huge=%s: wrote 20 MiB of 8: %v", huge, err)
+		}
+		if n, err := s.Write(make([]byte, 1<<20)); err != nil {
+			t.Errorf("huge=%s: wrote %d bytes of what fits: %v", huge, n, err)
+		}
+		if err := errors.Join(s.Discard(), a.Recycle("object"), a.Close()); err != nil {
 			t.Error(err)
 		}
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
