@@ -2,6 +2,7 @@ package shuffle_test
 
 import (
 	"context"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"path/filepath"
@@ -9,11 +10,13 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/block"
 	"github.com/capstan-run/capstan/shuffle/block/blocktest"
+	"github.com/capstan-run/capstan/shuffle/partition"
 )
 
 // memcpyRate is this machine's speed of copying, in bytes per second, at the
@@ -127,4 +130,57 @@ func BenchmarkReadMapped(b *testing.B) {
 		}
 	}
 	report(b, idx.Size)
+}
+
+// BenchmarkMerge merges four tasks of 16 partitions with a dictionary column
+// and a string of 16 bytes: with the same dictionary of 1000 words in all, with
+// the words in another order in each, and the same rows without dictionary.
+func BenchmarkMerge(b *testing.B) {
+	for _, kind := range []string{"same", "joined", "plain"} {
+		b.Run(kind, func(b *testing.B) {
+			dir := b.TempDir()
+			var in []*shuffle.Index
+			for task := range 4 {
+				rec := benchCoded(kind, task)
+				in = append(in, commit(b, filepath.Join(dir, fmt.Sprint("task-", task)), rec.Schema(),
+					&partition.RoundRobin{Partitions: benchParts}, benchParts, shuffle.PartitionedOptions{}, rec))
+			}
+			src := &shuffle.Source{Local: []string{dir}}
+			var size int64
+			b.ReportAllocs()
+			for b.Loop() {
+				got, err := shuffle.Merge(context.Background(), filepath.Join(dir, "wave"), src, in, shuffle.MergeOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				size = got.Size
+			}
+			report(b, size)
+		})
+	}
+}
+
+// benchCoded is a record of one task of BenchmarkMerge.
+func benchCoded(kind string, task int) arrow.Record {
+	dt := arrow.DataType(&arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String})
+	if kind == "plain" {
+		dt = arrow.BinaryTypes.String
+	}
+	r := array.NewRecordBuilder(memory.DefaultAllocator, blocktest.SchemaOf(dt, arrow.BinaryTypes.String))
+	defer r.Release()
+	for i := range benchRows {
+		word := fmt.Sprintf("word %d", i%1000)
+		if kind == "joined" {
+			word = fmt.Sprintf("word %d", i*(7+2*task)%1000)
+		}
+		if d, ok := r.Field(0).(*array.BinaryDictionaryBuilder); ok {
+			if err := d.AppendString(word); err != nil {
+				panic(err)
+			}
+		} else {
+			r.Field(0).(*array.StringBuilder).Append(word)
+		}
+		r.Field(1).(*array.StringBuilder).Append(fmt.Sprintf("%016d", i))
+	}
+	return r.NewRecord()
 }

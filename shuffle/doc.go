@@ -74,8 +74,11 @@
 //	    one partition of some neighbouring ones.
 //	X10 A partition of a merged object holds the batches of its inputs in their
 //	    order, each verified and then copied, not decoded. Its row hash is the
-//	    sum of theirs. Merging holds 8 MiB at a time, or one partition of one
-//	    input, beside what is mapped.
+//	    sum of theirs. Where the dictionaries of its inputs are the same bytes
+//	    they are copied too; else they are joined, each value once, and of the
+//	    batches the indices alone are written anew. Merging holds 8 MiB at a
+//	    time, or one partition of one input, beside what is mapped and the
+//	    dictionaries of its inputs.
 //	X11 With Source.InFlight set, its readers hold at most so many bytes of
 //	    pooled memory, or those of one call that needs more (a damaged copy is
 //	    held beside that while its intact parts are). A call has all or
@@ -99,6 +102,20 @@
 //	L4  Rows read before the commit are void if it does not come ([ErrAborted]).
 //	L5  Queued runs and the records over them take at most the credit. A run's
 //	    checksum is verified; a damaged one is read from the object.
+//
+// # Dictionaries of merged objects
+//
+// Each task has met the values of a column in an order of its own, and a
+// partition has one dictionary before its batches. Three ways lead there. To
+// let each input's dictionary replace the one before it, between the batches,
+// would copy all batches as they are; Arrow's readers take that, but the index
+// then needs dictionaries by batch, and a consumer of such records meets
+// another dictionary with each. To put the dictionaries one behind the other
+// and add a constant to the indices makes them as long as all inputs' together,
+// in every partition, and runs out of narrow indices. So they are joined, by
+// the values: where a wave's tasks have seen much the same words the result is
+// hardly longer than one of them, a table in place of a constant costs the
+// indices nothing more, and neither index nor readers change.
 //
 // # The file, version 2
 //
@@ -188,8 +205,8 @@
 // # Left out
 //
 // Live edges between processes, of broadcasts and of dictionary columns (their
-// consumers wait for the commit). Merging of sorted runs (a partition has a batch per run; consumers merge), and
-// of objects with dictionaries. Who drops an object of a
+// consumers wait for the commit). Merging of sorted runs (a partition has a batch per run; consumers merge).
+// Who drops an object of a
 // [Registry] or an arena when its last consumer is done: the owner of the edge.
 // What a writer's transforms allocate is theirs and not under its budget.
 package shuffle

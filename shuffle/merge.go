@@ -1,6 +1,7 @@
 package shuffle
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -35,9 +36,13 @@ func (o *MergeOptions) check() error {
 // before they are uploaded, so that a store has one object of a wave and not
 // one of a task. It reads the objects by src and copies their batches without
 // decoding them (law X10). indexes are whole, of one schema, number of
-// partitions and codec; objects with dictionaries are refused, since each has
-// numbers of its own. path is where the object lies, as for
+// partitions and codec. path is where the object lies, as for
 // [NewPartitionedWriter].
+//
+// Where the dictionaries of a partition's inputs differ they are joined, each
+// value once, and the columns of indices are written anew; a partition of more
+// than 8 MiB is then read twice. More values than the indices can name are an
+// error: upload such objects one by one.
 //
 // The upload is one PUT up to what the store's client sends as one
 // (store.Config.Part). The objects merged stay: the caller drops them. A lost
@@ -68,9 +73,17 @@ type merger struct {
 	in     []*Index
 	spread bool // all are broadcasts
 	parts  int  // that are written
+	codec  string
+	dicts  *joiner // nil without dictionaries
 	out    stage
 	begun  bool // something of the current partition is written
 	index  Index
+}
+
+// input is a partition of one of the objects.
+type input struct {
+	object int
+	*want
 }
 
 // check refuses what cannot be merged by copying, and makes the empty index.
@@ -82,9 +95,6 @@ func (m *merger) check(path string) error {
 	schema, err := m.src.schemaOf(first)
 	if err != nil {
 		return err
-	}
-	if n := len(block.Dictionaries(schema)); n > 0 {
-		return fmt.Errorf("the schema has %d dictionary columns, which are not merged by copying: upload the objects one by one", n)
 	}
 	for _, x := range m.in {
 		switch {
@@ -107,13 +117,16 @@ func (m *merger) check(path string) error {
 	if m.spread {
 		m.parts = 1
 	}
-	return nil
+	if len(block.Dictionaries(schema)) > 0 {
+		m.dicts, err = newJoiner(schema, m.index.Schema, m.codec, len(m.in))
+	}
+	return err
 }
 
 // kinds finds out whether the objects are broadcasts, and their codec: all of
 // them with rows must agree.
 func (m *merger) kinds() error {
-	codec, seen := "", false
+	seen := false
 	for _, x := range m.in {
 		if x.Rows() == 0 {
 			continue
@@ -124,10 +137,10 @@ func (m *merger) kinds() error {
 			if p.Length == 0 {
 				continue
 			}
-			if seen && (p.Codec != codec || spread != m.spread) {
+			if seen && (p.Codec != m.codec || spread != m.spread) {
 				return fmt.Errorf("object %s has another codec, or is a broadcast and others are not", x.Name)
 			}
-			codec, m.spread, seen = p.Codec, spread, true
+			m.codec, m.spread, seen = p.Codec, spread, true
 		}
 	}
 	return nil
@@ -203,38 +216,86 @@ func (m *merger) some(ctx context.Context, lo, hi int) error {
 	}
 	next := make([]int, len(m.in)) // the first want of an object that is not written
 	for p := lo; p < hi; p++ {
+		var from []input
 		for i, wants := range all {
 			if k := next[i]; k < len(wants) && wants[k].number == p {
 				next[i]++
-				if err := m.add(p, &wants[k]); err != nil {
-					return err
-				}
+				from = append(from, input{i, &wants[k]})
 			}
 		}
-		if err := m.end(p); err != nil {
+		if err := m.partition(p, from); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// partition writes partition p, whose inputs are all at hand.
+func (m *merger) partition(p int, from []input) error {
+	if m.dicts != nil {
+		heads := make([]head, len(from))
+		for i, x := range from {
+			var err error
+			if heads[i], err = m.dicts.headOf(x); err != nil {
+				return m.malformed(x, err)
+			}
+		}
+		if err := m.dicts.join(heads); err != nil {
+			return err
+		}
+	}
+	for _, x := range from {
+		if err := m.add(p, x); err != nil {
+			return err
+		}
+	}
+	return m.end(p)
+}
+
 // one writes a partition an object at a time: together they may be larger than
 // memory.
 func (m *merger) one(ctx context.Context, p int) error {
+	if m.dicts != nil {
+		var heads []head
+		err := m.each(ctx, p, func(x input) error {
+			h, err := m.dicts.headOf(x)
+			if err != nil {
+				return m.malformed(x, err)
+			}
+			h.bytes = bytes.Clone(h.bytes)
+			heads = append(heads, h)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if err := m.dicts.join(heads); err != nil {
+			return err
+		}
+	}
+	if err := m.each(ctx, p, func(x input) error { return m.add(p, x) }); err != nil {
+		return err
+	}
+	return m.end(p)
+}
+
+// each calls do with the inputs of partition p, of which it holds one at a
+// time.
+func (m *merger) each(ctx context.Context, p int, do func(input) error) error {
 	for i := range m.in {
 		wants, err := m.read(ctx, i, p, p+1)
 		if err != nil {
 			return err
 		}
 		for k := range wants {
-			err = errors.Join(err, m.add(p, &wants[k]))
+			err = errors.Join(err, do(input{i, &wants[k]}))
 		}
 		releaseAll(wants)
 		if err != nil {
 			return err
 		}
 	}
-	return m.end(p)
+	return nil
 }
 
 // read returns the verified bytes of the partitions lo to hi-1 of object i
@@ -265,24 +326,64 @@ func releaseAll(wants []want) {
 	}
 }
 
-// add appends the batches of w to partition p, and begins it before the first.
-func (m *merger) add(p int, w *want) error {
+// malformed says which index does not fit its bytes.
+func (m *merger) malformed(x input, err error) error {
+	return fmt.Errorf("partition %d of exchange object %s: %w: %w", x.number, m.in[x.object].Name, ErrCorrupt, err)
+}
+
+// add appends the batches of x to partition p, and begins it before the first.
+func (m *merger) add(p int, x input) error {
 	part := &m.index.Partitions[p]
 	if !m.begun {
 		m.begun = true
-		part.Offset, part.Codec = m.out.begin(), w.part.Codec
-		if _, err := m.out.Write(m.index.Schema); err != nil {
+		if err := m.begin(part); err != nil {
 			return err
 		}
 	}
-	b := w.buf.Bytes()
-	head := int64(len(m.index.Schema))
-	moved := m.out.length - head
-	for i := range w.part.Batches {
-		part.Batches = append(part.Batches, shifted(&w.part.Batches[i], moved))
+	part.Rows += x.part.Rows
+	part.RowHash += x.part.RowHash
+	if m.dicts == nil {
+		return m.copy(part, x, int64(len(m.index.Schema)))
 	}
-	part.Rows += w.part.Rows
-	part.RowHash += w.part.RowHash
+	h, err := m.dicts.headOf(x)
+	if err != nil {
+		return m.malformed(x, err)
+	}
+	maps := m.dicts.known[x.object].maps
+	if maps == nil {
+		return m.copy(part, x, int64(len(h.bytes)))
+	}
+	batches, err := m.dicts.reindex(&m.out, x, maps)
+	if errors.Is(err, block.ErrMalformed) {
+		return m.malformed(x, err)
+	}
+	part.Batches = append(part.Batches, batches...)
+	return err
+}
+
+// begin writes what stands before the first batch of a partition.
+func (m *merger) begin(part *Partition) error {
+	part.Offset, part.Codec = m.out.begin(), m.codec
+	if m.dicts == nil {
+		_, err := m.out.Write(m.index.Schema)
+		return err
+	}
+	bytes, places, err := m.dicts.head()
+	if err != nil {
+		return err
+	}
+	part.Dictionaries = places
+	_, err = m.out.Write(bytes)
+	return err
+}
+
+// copy appends the batches of x, which begin at head.
+func (m *merger) copy(part *Partition, x input, head int64) error {
+	moved := m.out.length - head
+	for i := range x.part.Batches {
+		part.Batches = append(part.Batches, shifted(&x.part.Batches[i], moved))
+	}
+	b := x.buf.Bytes()
 	_, err := m.out.Write(b[head : len(b)-len(tail)])
 	return err
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/arena"
-	"github.com/capstan-run/capstan/shuffle/block"
 	"github.com/capstan-run/capstan/shuffle/block/blocktest"
 	"github.com/capstan-run/capstan/shuffle/partition"
 	"github.com/capstan-run/capstan/shuffle/store"
@@ -31,7 +30,7 @@ func TestMergeIsConcatenation(t *testing.T) {
 	round := 0
 	rapid.Check(t, func(t *rapid.T) {
 		round++
-		schema := drawPlain(t)
+		schema := blocktest.DrawSchema(t)
 		parts := rapid.IntRange(1, 6).Draw(t, "partitions")
 		o := shuffle.PartitionedOptions{Budget: int64(rapid.SampledFrom([]int{1 << 20, 4000}).Draw(t, "budget"))}
 		o.Codec = rapid.SampledFrom([]string{"", "lz4", "zstd"}).Draw(t, "codec")
@@ -53,11 +52,6 @@ func TestMergeIsConcatenation(t *testing.T) {
 		checkMerged(t, src, got, in)
 		checkFooter(t, path, got)
 	})
-}
-
-// drawPlain draws a schema without dictionaries.
-func drawPlain(t *rapid.T) *arrow.Schema {
-	return rapid.Custom(blocktest.DrawSchema).Filter(func(s *arrow.Schema) bool { return len(block.Dictionaries(s)) == 0 }).Draw(t, "schema")
 }
 
 func checkMerged(t failer, src *shuffle.Source, got *shuffle.Index, in []*shuffle.Index) {
@@ -232,7 +226,6 @@ func TestMergeRefuses(t *testing.T) {
 	old := *plain
 	old.Version = 1
 	other := write(t, filepath.Join(dir, "other"), blocktest.SchemaOf(arrow.PrimitiveTypes.Int64), 2)
-	dict := commit(t, filepath.Join(dir, "dict"), dictSchema, by, 2, shuffle.PartitionedOptions{}, blocktest.Record(memory.DefaultAllocator, dictSchema, 3, 0, 1))
 	for _, c := range []struct {
 		in   []*shuffle.Index
 		o    shuffle.MergeOptions
@@ -243,7 +236,6 @@ func TestMergeRefuses(t *testing.T) {
 		{[]*shuffle.Index{plain, object("wide", shuffle.PartitionedOptions{}, by, 3)}, shuffle.MergeOptions{}, "want all of 2"},
 		{[]*shuffle.Index{plain, &old}, shuffle.MergeOptions{}, "version 1"},
 		{[]*shuffle.Index{plain, other}, shuffle.MergeOptions{}, "another schema"},
-		{[]*shuffle.Index{dict}, shuffle.MergeOptions{}, "dictionary"},
 		{[]*shuffle.Index{plain, object("packed", shuffle.PartitionedOptions{WriterOptions: shuffle.WriterOptions{Codec: "lz4"}}, by, 2)}, shuffle.MergeOptions{}, "another codec"},
 		{[]*shuffle.Index{plain, object("all", shuffle.PartitionedOptions{}, partition.Everywhere{}, 2)}, shuffle.MergeOptions{}, "broadcast"},
 		{[]*shuffle.Index{plain}, shuffle.MergeOptions{Durability: shuffle.DurableMemory}, "memory"},

@@ -54,14 +54,18 @@ func pyarrowTypes() []arrow.DataType {
 }
 
 // pyarrowReads compares what pyarrow finds in a partition with the rows and
-// null counts of rec.
-func pyarrowReads(t *testing.T, python, path string, part shuffle.Partition, rec arrow.Record) {
+// null counts of the records it was made of.
+func pyarrowReads(t *testing.T, python, path string, part shuffle.Partition, recs ...arrow.Record) {
 	t.Helper()
 	out, err := exec.Command(python, "-c", readPartition, path, fmt.Sprint(part.Offset), fmt.Sprint(part.Length)).CombinedOutput()
-	want := []string{fmt.Sprint(rec.NumRows())}
-	for _, c := range rec.Columns() {
-		want = append(want, fmt.Sprint(c.NullN()))
+	counts := make([]int, 1+len(recs[0].Columns()))
+	for _, rec := range recs {
+		counts[0] += int(rec.NumRows())
+		for i, c := range rec.Columns() {
+			counts[1+i] += c.NullN()
+		}
 	}
+	want := strings.Fields(strings.Trim(fmt.Sprint(counts), "[]"))
 	if got := strings.Fields(string(out)); err != nil || !slices.Equal(got, want) {
 		t.Errorf("pyarrow says %s, %v; want %v", out, err, want)
 	}
@@ -111,5 +115,28 @@ func TestPyarrowOpensScatteredPartitions(t *testing.T) {
 			idx := commit(t, path, schema, partition.First{}, 2, o, rec.NewSlice(0, 150), rec.NewSlice(150, 400))
 			pyarrowReads(t, python, path, idx.Partitions[0], rec)
 		}
+	}
+}
+
+// TestPyarrowOpensMergedDictionaries: joined out of three that differ.
+func TestPyarrowOpensMergedDictionaries(t *testing.T) {
+	python := python(t)
+	dir := t.TempDir()
+	src := &shuffle.Source{Local: []string{dir}}
+	for _, codec := range []string{"", "lz4", "zstd"} {
+		o := shuffle.PartitionedOptions{}
+		o.Codec = codec
+		var recs []arrow.Record
+		var in []*shuffle.Index
+		for i := range 3 {
+			recs = append(recs, blocktest.Record(memory.DefaultAllocator, dictSchema, 300, 0.2, uint64(i)))
+			in = append(in, commit(t, filepath.Join(dir, fmt.Sprint("task-", i)), dictSchema, partition.First{}, 1, o, recs[i]))
+		}
+		path := filepath.Join(dir, "wave")
+		got, err := shuffle.Merge(t.Context(), path, src, in, shuffle.MergeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pyarrowReads(t, python, path, got.Partitions[0], recs...)
 	}
 }

@@ -66,6 +66,10 @@ func OverDictionaries(schema *arrow.Schema, buf *memory.Buffer, dicts []arrow.Ar
 	return &Decoder{schema: schema, buf: buf, dicts: append([]arrow.ArrayData(nil), dicts...)}
 }
 
+// Dictionaries returns the dictionaries, in the order of [Dictionaries]. They
+// are the decoder's, until Release.
+func (d *Decoder) Dictionaries() []arrow.ArrayData { return d.dicts }
+
 // Release gives up the decoder's hold on the partition's bytes. Records have
 // their own.
 func (d *Decoder) Release() {

@@ -27,7 +27,9 @@ type Dictionary struct {
 	remap  []int32         // and what its indices became
 }
 
-func newDictionary(t *arrow.DictionaryType) *Dictionary {
+// NewDictionary returns an empty dictionary of type t, which must be one of a
+// schema that passes [block.CheckSchema].
+func NewDictionary(t *arrow.DictionaryType) *Dictionary {
 	l, err := block.LayoutOf(t.ValueType)
 	if err != nil {
 		panic("partition: a dictionary of an unchecked schema: " + err.Error())
@@ -43,12 +45,26 @@ func newDictionary(t *arrow.DictionaryType) *Dictionary {
 	return &Dictionary{t: t, values: l, limit: limit, codes: map[string]int32{}, null: -1}
 }
 
-// merge adds the entries of d and returns the code of each; nil where that is
-// its own index.
+// merge is Add for the dictionary of one record after the other, which is often
+// the same.
 func (x *Dictionary) merge(d arrow.ArrayData) ([]int32, error) {
 	if x.last != nil && x.last == d {
 		return x.remap, nil
 	}
+	remap, err := x.Add(d)
+	if err != nil {
+		return nil, err
+	}
+	x.forget()
+	d.Retain()
+	x.last, x.remap = d, remap
+	return remap, nil
+}
+
+// Add adds the entries of d, and returns the index that each has here; nil
+// where that is its own. More entries than the type's indices can name are an
+// error, after which x is of no use. d is not retained.
+func (x *Dictionary) Add(d arrow.ArrayData) ([]int32, error) {
 	remap, same := make([]int32, d.Len()), true
 	for i := range remap {
 		code, err := x.code(d, d.Offset()+i)
@@ -61,9 +77,6 @@ func (x *Dictionary) merge(d arrow.ArrayData) ([]int32, error) {
 	if same {
 		remap = nil
 	}
-	x.forget()
-	d.Retain()
-	x.last, x.remap = d, remap
 	return remap, nil
 }
 
@@ -123,8 +136,8 @@ func (x *Dictionary) entry(d arrow.ArrayData, k int) []byte {
 	return block.Bytes(d, 2)[o[0]:o[1]]
 }
 
-// data returns all values so far. The caller releases it.
-func (x *Dictionary) data() arrow.ArrayData {
+// Data returns all values so far. The caller releases it.
+func (x *Dictionary) Data() arrow.ArrayData {
 	n, nulls := len(x.ends), 0
 	var valid *memory.Buffer
 	if x.null >= 0 {

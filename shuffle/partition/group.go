@@ -68,7 +68,7 @@ func NewGroup(schema *arrow.Schema, p int) (*Group, error) {
 	}
 	g := &Group{schema: schema, parts: p, rows: make([]int64, p)}
 	for _, t := range block.Dictionaries(schema) {
-		g.dicts = append(g.dicts, newDictionary(t))
+		g.dicts = append(g.dicts, NewDictionary(t))
 	}
 	dict := 0
 	for _, f := range schema.Fields() {
@@ -192,7 +192,7 @@ func (g *Group) Close() {
 func (g *Group) Dictionaries() []arrow.ArrayData {
 	out := make([]arrow.ArrayData, len(g.dicts))
 	for i, d := range g.dicts {
-		out[i] = d.data()
+		out[i] = d.Data()
 	}
 	return out
 }
