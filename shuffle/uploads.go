@@ -14,6 +14,10 @@ import (
 // Uploads brings committed objects to the store in the background, a few at a
 // time. Make it with [NewUploads]; it may be used from any goroutine.
 type Uploads struct {
+	// Failed, if set, is told of each upload that failed, from any goroutine. Else
+	// Wait tells.
+	Failed func(object string, err error)
+
 	ctx   context.Context
 	slots *semaphore.Weighted
 	wg    sync.WaitGroup
@@ -37,11 +41,27 @@ func (u *Uploads) start(objects Objects, path, object string) {
 			u.slots.Release(1)
 		}
 		if err != nil {
-			u.mu.Lock()
-			u.errs = append(u.errs, err)
-			u.mu.Unlock()
+			u.failed(object, err)
 		}
 	})
+}
+
+func (u *Uploads) failed(object string, err error) {
+	if u.Failed != nil {
+		u.Failed(object, err)
+		return
+	}
+	u.mu.Lock()
+	u.errs = append(u.errs, err)
+	u.mu.Unlock()
+}
+
+// Upload begins to copy the committed file at path to the store as object
+// ("bucket/key") and sets idx.Object: readers find it there once the upload is
+// done.
+func (u *Uploads) Upload(objects Objects, path string, idx *Index, object string) {
+	u.start(objects, path, object)
+	idx.Object = object
 }
 
 // Wait returns when all uploads started so far have ended, with their errors:
@@ -78,8 +98,7 @@ func upload(ctx context.Context, path string, x *Index, d Durability, objects Ob
 			return removeAfter(path, err)
 		}
 	case DurableStoreAsync:
-		uploads.start(objects, path, object)
-		x.Object = object
+		uploads.Upload(objects, path, x, object)
 	}
 	return nil
 }

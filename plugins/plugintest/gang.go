@@ -75,7 +75,7 @@ func NewGang(t testing.TB, f core.Framework, spec core.Spec, o Options) *Gang {
 		o.Generation = 1
 	}
 	dir := t.TempDir()
-	for _, name := range []string{"shared", "files", "scratch"} {
+	for _, name := range []string{"shared", "shm", "files", "scratch"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -229,7 +229,7 @@ func (g *Gang) startLocked(gang string, rank, size int) *worker {
 	env := &core.Env{
 		Rank: core.Rank{Job: g.job.ID, Epoch: 1, Gang: gang, Rank: rank}, Size: size, Spec: g.job.Spec,
 		CPU: g.job.Spec.Gang.CPU, Memory: g.job.Spec.Gang.Memory,
-		Shared: filepath.Join(g.dir, "shared"), Scratch: g.t.TempDir(), Files: filepath.Join(g.dir, "files"),
+		Shared: filepath.Join(g.dir, "shared"), Shm: filepath.Join(g.dir, "shm"), Scratch: g.t.TempDir(), Files: filepath.Join(g.dir, "files"),
 		Store: g.options.Store, Log: g.logger(fmt.Sprintf("%s.%d", gang, rank)), Inbox: inbox,
 		Send: func(_ context.Context, msg []byte) error {
 			g.mu.Lock()

@@ -41,8 +41,8 @@
 //	M3  A number of a try is never used twice for a task, in whichever generation of
 //	    the coordinator: no two tries can write one file.
 //	M4  A finished task stays finished when its executor dies: map output lies
-//	    in the gang's shared folder and parts lie in the store. It runs again
-//	    only if a reader reports its output lost.
+//	    in the gang's shared folder or shared memory, and parts lie in the store.
+//	    It runs again only if a reader reports its output lost.
 //	M5  A merge or reduce result counts only if what it read has the row hashes
 //	    of the outputs that count. A map function that answers differently when
 //	    run again costs time, not correctness, and the job's notes say so. The
@@ -69,7 +69,7 @@
 // Serving exchange files to other executors (package shuffle/peer): both
 // launchers run a gang on one machine, with one shared folder, so that the file
 // answers wherever a peer could, also after its executor died. A launcher that
-// spans machines needs it, or durability: s3.
+// spans machines needs it, or durability: s3-sync.
 //
 // Locality: executors of one gang see the same input and the same shared
 // folder. Starting reduce tasks before the last map task: the exchange is read

@@ -90,7 +90,7 @@ func outputLost(i *item, f *task.Failed) *core.Error {
 		Kind:   core.Failed,
 		What:   fmt.Sprintf("the output of %s was lost %d times", i.name(), i.lost),
 		Where:  f.Err.Where,
-		Remedy: "look at the disk that holds Capstan's state, or set spec.shuffle.durability: s3",
+		Remedy: "look at the disk that holds Capstan's state, or set spec.shuffle.durability: s3-sync",
 		Detail: f.Err.Error(),
 	}
 }

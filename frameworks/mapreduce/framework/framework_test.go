@@ -135,8 +135,14 @@ func TestOneAnswer(t *testing.T) {
 		{"two", 2, nil},
 		{"four, one partition", 4, func(m map[string]any) { m["shuffle"] = map[string]any{"by": "first"} }},
 		{"seven partitions", 2, func(m map[string]any) { m["shuffle"] = map[string]any{"partitions": 7} }},
-		{"through the store", 2, func(m map[string]any) { m["shuffle"] = map[string]any{"durability": "s3"} }},
+		{"in memory", 2, func(m map[string]any) { m["shuffle"] = map[string]any{"durability": "memory"} }},
+		{"through the store", 2, func(m map[string]any) { m["shuffle"] = map[string]any{"durability": "s3-sync"} }},
+		{"soon in the store", 2, func(m map[string]any) { m["shuffle"] = map[string]any{"durability": "s3-async"} }},
 		{"no combine", 2, func(m map[string]any) { delete(m, "combine") }},
+		{"no combine, in memory", 2, func(m map[string]any) {
+			delete(m, "combine")
+			m["shuffle"] = map[string]any{"durability": "memory"}
+		}},
 		{"to a folder", 2, func(m map[string]any) { m["output"] = map[string]any{"path": "file://" + b.dir + "/out"} }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -74,8 +74,12 @@ type Shuffle struct {
 	PartitionFields int `json:"partitionFields,omitempty"`
 	// GroupFields: the first so many key fields make a group for one reduce call. 0: the whole key.
 	GroupFields int    `json:"groupFields,omitempty"`
-	Order       string `json:"order,omitempty"`      // "ascending" (default), "descending", "numeric", "numeric-descending", "none"
-	Durability  string `json:"durability,omitempty"` // "disk" (default), "s3"
+	Order       string `json:"order,omitempty"` // "ascending" (default), "descending", "numeric", "numeric-descending", "none"
+	// Durability is what map output outlives (shuffle.Durability): "memory" keeps
+	// up to a quarter of the executors' memory of it in shared memory and the rest
+	// on disk, "disk" (default), "s3-async" also uploads it, "s3-sync" before the
+	// map task counts.
+	Durability string `json:"durability,omitempty"`
 }
 
 // Output is where the result goes.

@@ -223,8 +223,7 @@ func (c *Collector) store() pairStore {
 
 // spill writes what is stored as a run in scratch space and forgets it.
 func (c *Collector) spill() error {
-	path := c.spills.name()
-	index, err := c.writeSorted(path)
+	index, err := c.writeSorted(place{path: c.spills.name()})
 	if err != nil {
 		return err
 	}
@@ -232,35 +231,35 @@ func (c *Collector) spill() error {
 	return nil
 }
 
-// Finish writes all pairs as the exchange file path. Spilled runs are gone
+// Finish writes all pairs as an exchange file. Spilled runs are gone
 // afterwards, also after an error.
-func (c *Collector) Finish(ctx context.Context, path string) (*shuffle.Index, error) {
+func (c *Collector) Finish(ctx context.Context, at place) (*shuffle.Index, error) {
 	defer c.spills.remove()
 	switch {
 	case c.scatter != nil:
 		return c.scatter.commit(ctx)
 	case len(c.spills.runs) > 0:
 	case c.loose:
-		return c.writeLoose(path)
+		return c.writeLoose(at)
 	default:
-		return c.writeSorted(path)
+		return c.writeSorted(at)
 	}
 	if !c.store().empty() {
 		if err := c.spill(); err != nil {
 			return nil, err
 		}
 	}
-	return c.mergeSpills(ctx, path)
+	return c.mergeSpills(ctx, at)
 }
 
-// writeSorted sorts what is stored, writes it to path, and empties the store.
-func (c *Collector) writeSorted(path string) (*shuffle.Index, error) {
+// writeSorted sorts what is stored, writes it, and empties the store.
+func (c *Collector) writeSorted(at place) (*shuffle.Index, error) {
 	s := c.store()
 	sorted, ends := c.sorter.sort(s.items(c.order, c.part), c.part.parts, s.arrange, s.compare(c.order))
 	if err := c.overflowed(); err != nil {
 		return nil, err
 	}
-	w, err := newRunWriter(path, c.kinds.Value, c.part.parts)
+	w, err := newRunWriter(at, c.kinds.Value, c.part.parts)
 	if err != nil {
 		return nil, err
 	}
@@ -281,13 +280,13 @@ func (c *Collector) writeSorted(path string) (*shuffle.Index, error) {
 	return index, nil
 }
 
-// writeLoose folds what is stored and writes it to path.
-func (c *Collector) writeLoose(path string) (*shuffle.Index, error) {
+// writeLoose folds what is stored and writes it.
+func (c *Collector) writeLoose(at place) (*shuffle.Index, error) {
 	c.tally.Fold()
 	if err := c.overflowed(); err != nil {
 		return nil, err
 	}
-	w, err := newRunWriter(path, c.kinds.Value, c.part.parts)
+	w, err := newRunWriter(at, c.kinds.Value, c.part.parts)
 	if err != nil {
 		return nil, err
 	}
@@ -324,8 +323,8 @@ func (c *Collector) writePartition(w *runWriter, p int, r run) error {
 }
 
 // mergeSpills merges the runs partition by partition.
-func (c *Collector) mergeSpills(ctx context.Context, path string) (*shuffle.Index, error) {
-	w, err := newRunWriter(path, c.kinds.Value, c.part.parts)
+func (c *Collector) mergeSpills(ctx context.Context, at place) (*shuffle.Index, error) {
+	w, err := newRunWriter(at, c.kinds.Value, c.part.parts)
 	if err != nil {
 		return nil, err
 	}

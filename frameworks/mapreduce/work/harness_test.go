@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -23,14 +24,18 @@ import (
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
-// memoryStore keeps objects in memory. Parts are all that tests put there.
+// memoryStore keeps objects in memory: parts, and exchange files.
 type memoryStore struct {
 	Store
+	full    bool // it takes nothing
 	mu      sync.Mutex
 	objects map[string][]byte
 }
 
 func (s *memoryStore) Put(_ context.Context, path string, r io.Reader, size int64, _ store.PutOptions) (store.Info, error) {
+	if s.full {
+		return store.Info{}, errors.New("no room")
+	}
 	b, err := io.ReadAll(r)
 	if err == nil && int64(len(b)) != size {
 		err = fmt.Errorf("put %s: %d bytes, not %d", path, len(b), size)
@@ -42,6 +47,30 @@ func (s *memoryStore) Put(_ context.Context, path string, r io.Reader, size int6
 	}
 	s.objects[path] = b
 	return store.Info{}, err
+}
+
+func (s *memoryStore) PutFile(_ context.Context, path, file string, _ store.PutOptions) (store.Info, error) {
+	b, err := os.ReadFile(file)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.objects == nil {
+		s.objects = map[string][]byte{}
+	}
+	s.objects[path] = b
+	return store.Info{}, err
+}
+
+func (s *memoryStore) ReadRanges(_ context.Context, path string, ranges []store.Range, into [][]byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.objects[path]
+	if !ok {
+		return fmt.Errorf("read %s: %w", path, os.ErrNotExist)
+	}
+	for i, r := range ranges {
+		copy(into[i], b[r.Off:r.Off+r.Len])
+	}
+	return nil
 }
 
 // trial runs a whole job in this process, task after task.
@@ -57,6 +86,11 @@ type trial struct {
 	files     string // Env.Files
 	together  bool   // one task reduces all partitions
 	merged    bool   // partitions are merged in two parts before
+	// durability overrides the body's; lost removes the map outputs' files before
+	// they are read; shm, if not 0, is how many bytes shared memory has.
+	durability string
+	lost       bool
+	shm        int64
 }
 
 type result struct {
@@ -68,6 +102,8 @@ type result struct {
 	side     map[string]string
 	spills   int
 	done     []*task.Done
+	onDisk   int // exchange files of map tasks
+	inMemory int
 }
 
 func (tr trial) run(t testing.TB) result {
@@ -86,10 +122,10 @@ func (tr trial) worker(t testing.TB) (*Worker, *memoryStore, []input.Split) {
 	if err := os.WriteFile(file, []byte(tr.text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	env := &core.Env{Memory: tr.memory, CPU: 1000, Shared: filepath.Join(dir, "shared"), Scratch: filepath.Join(dir, "scratch"),
+	env := &core.Env{Memory: tr.memory, CPU: 1000, Shared: filepath.Join(dir, "shared"), Shm: filepath.Join(dir, "shm"), Scratch: filepath.Join(dir, "scratch"),
 		Files: tr.files, Log: slog.New(slog.DiscardHandler), Rank: core.Rank{Job: "trial", Epoch: 1}, Size: 1}
 	env.Store.Prefix = "capstan/jobs/trial/1/"
-	for _, d := range []string{env.Shared, env.Scratch} {
+	for _, d := range []string{env.Shared, env.Shm, env.Scratch} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -98,13 +134,24 @@ func (tr trial) worker(t testing.TB) (*Worker, *memoryStore, []input.Split) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if tr.durability != "" {
+		body.Shuffle.Durability = tr.durability
+	}
 	st := &memoryStore{}
 	w, err := NewWith(env, body, tr.functions, st)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	if tr.budget > 0 {
 		w.budget = tr.budget
+	}
+	if tr.shm > 0 {
+		w.files.memory.Bound = tr.shm
 	}
 	var splits []input.Split
 	n := max(tr.splits, 1)
@@ -152,6 +199,10 @@ func (tr trial) try(t testing.TB) (result, *task.Failed) {
 			sources = append(sources, done.Index)
 		}
 	}
+	r.onDisk, r.inMemory = filesIn(t, w.env.Shared), filesIn(t, w.env.Shm)
+	if tr.lost {
+		tr.lose(t, w, sources)
+	}
 	step := 1
 	if tr.together {
 		step = max(1, parts)
@@ -173,6 +224,30 @@ func (tr trial) try(t testing.TB) (result, *task.Failed) {
 	}
 	checkEmpty(t, w)
 	return r, nil
+}
+
+// lose removes the files of map outputs, once they are where they have to be.
+func (tr trial) lose(t testing.TB, w *Worker, sources []*shuffle.Index) {
+	t.Helper()
+	if w.files.uploads != nil {
+		if err := w.files.uploads.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, x := range sources {
+		if err := os.Remove(filepath.Join(w.env.Shared, x.Name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func filesIn(t testing.TB, dir string) int {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(list)
 }
 
 func (tr trial) slices(t testing.TB, sources []*shuffle.Index, lo, hi int) []*shuffle.Index {

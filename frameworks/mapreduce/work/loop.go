@@ -318,20 +318,29 @@ func (l *loop) send(ctx context.Context, up *task.Up) error {
 	return l.env.Send(ctx, msg)
 }
 
-// forget removes exchange files. Names come over the wire: they stay within the
-// shared folder.
+// forget removes exchange files.
 func (l *loop) forget(names []string) {
-	root, err := os.OpenRoot(l.env.Shared)
-	if err != nil {
-		l.env.Log.Warn("exchange files stay", "err", err)
-		return
-	}
-	defer root.Close()
 	l.mu.Lock()
 	l.done = slices.DeleteFunc(l.done, func(d task.Done) bool {
 		return d.Index != nil && slices.Contains(names, d.Index.Name)
 	})
 	l.mu.Unlock()
+	for _, dir := range []string{l.env.Shared, l.env.Shm} {
+		if dir != "" {
+			l.removeFrom(dir, names)
+		}
+	}
+}
+
+// removeFrom removes files of a folder of the gang. Names come over the wire:
+// they stay within it.
+func (l *loop) removeFrom(dir string, names []string) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		l.env.Log.Warn("exchange files stay", "err", err)
+		return
+	}
+	defer root.Close()
 	for _, name := range names {
 		if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			l.env.Log.Warn("exchange file stays", "name", name, "err", err)

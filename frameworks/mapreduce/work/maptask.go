@@ -6,13 +6,11 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
-	"github.com/capstan-run/capstan/shuffle"
 )
 
 func (t *try) runMap(ctx context.Context) (*task.Done, error) {
@@ -32,26 +30,19 @@ func (t *try) runMap(ctx context.Context) (*task.Done, error) {
 		c.spills.remove()
 		return nil, err
 	}
-	path := t.exchangePath()
-	if done.Index, err = c.Finish(ctx, path); err != nil {
+	if done.Index, err = c.Finish(ctx, t.exchangePlace()); err != nil {
 		return nil, err
 	}
-	if err := t.share(ctx, path, done.Index); err != nil {
-		return nil, errors.Join(err, os.Remove(path))
-	}
 	done.RecordsOut, done.Combined = c.emitted, !t.plan.scatters
-	if err := t.finish(ctx, done); err != nil {
-		return nil, errors.Join(err, os.Remove(path))
-	}
-	return done, nil
+	return done, t.finishExchange(ctx, done)
 }
 
-// share uploads an exchange file that must outlive the machine.
-func (t *try) share(ctx context.Context, path string, x *shuffle.Index) error {
-	if t.plan.body.Shuffle.Durability != "s3" {
-		return nil
+// finishExchange finishes a try that made an exchange file.
+func (t *try) finishExchange(ctx context.Context, done *task.Done) error {
+	if err := t.finish(ctx, done); err != nil {
+		return errors.Join(err, t.files.remove(done.Index.Name))
 	}
-	return shuffle.Upload(ctx, t.store, path, x, t.env.Store.Prefix+"exchange/"+x.Name)
+	return t.files.share(ctx, done.Index)
 }
 
 // newCollector makes the collector of a task, whose combiner runs until ctx ends.

@@ -3,7 +3,6 @@ package work
 import (
 	"context"
 	"errors"
-	"os"
 
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
@@ -14,28 +13,21 @@ import (
 // would have written as one.
 func (t *try) runMerge(ctx context.Context) (*task.Done, error) {
 	done := &task.Done{}
-	path := t.exchangePath()
 	merge := t.mergeSorted
 	if t.plan.fold != 0 {
 		merge = t.mergeFolded
 	}
-	x, err := merge(ctx, path, done)
+	x, err := merge(ctx, t.exchangePlace(), done)
 	if err != nil {
 		return nil, err
 	}
 	x.First, x.Total = t.run.Lo, t.run.Partitions
 	done.Index, done.RecordsOut = x, x.Rows()
-	if err := t.share(ctx, path, x); err != nil {
-		return nil, errors.Join(err, os.Remove(path))
-	}
-	if err := t.finish(ctx, done); err != nil {
-		return nil, errors.Join(err, os.Remove(path))
-	}
-	return done, nil
+	return done, t.finishExchange(ctx, done)
 }
 
 // mergeFolded folds all pairs: their order does not matter (law W3).
-func (t *try) mergeFolded(ctx context.Context, path string, done *task.Done) (*shuffle.Index, error) {
+func (t *try) mergeFolded(ctx context.Context, at place, done *task.Done) (*shuffle.Index, error) {
 	c, err := t.newGatherer(ctx)
 	if err != nil {
 		return nil, err
@@ -44,15 +36,15 @@ func (t *try) mergeFolded(ctx context.Context, path string, done *task.Done) (*s
 	if err := t.gatherSources(ctx, c, done); err != nil {
 		return nil, errors.Join(err, ctx.Err())
 	}
-	return c.Finish(ctx, path)
+	return c.Finish(ctx, at)
 }
 
 // mergeSorted merges the sorted partitions and combines their groups.
-func (t *try) mergeSorted(ctx context.Context, path string, done *task.Done) (*shuffle.Index, error) {
+func (t *try) mergeSorted(ctx context.Context, at place, done *task.Done) (*shuffle.Index, error) {
 	runs, err := t.openSources(ctx, done)
 	if err != nil {
 		return nil, err
 	}
 	pass := func(g *groups, w *runWriter) error { return t.combiner(ctx)(g, w) }
-	return t.mergeInto(ctx, runs, path, pass, func(taken int64) { t.report(readBytes(done, taken), taken) })
+	return t.mergeInto(ctx, runs, at, pass, func(taken int64) { t.report(readBytes(done, taken), taken) })
 }

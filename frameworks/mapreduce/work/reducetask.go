@@ -281,13 +281,13 @@ func (t *try) mergeTo(ctx context.Context, group []func() (run, error), path str
 		return nil, err
 	}
 	pass := func(g *groups, w *runWriter) error { return copyGroups(g, w) }
-	return t.mergeInto(ctx, runs, path, pass, func(int64) { t.alive() })
+	return t.mergeInto(ctx, runs, place{path: path}, pass, func(int64) { t.alive() })
 }
 
 // mergeInto writes what pass makes of the groups of sorted runs, which it
 // closes, as an exchange file of one partition. report is told now and then how
 // many pairs were taken.
-func (t *try) mergeInto(ctx context.Context, runs []run, path string, pass func(*groups, *runWriter) error, report func(taken int64)) (*shuffle.Index, error) {
+func (t *try) mergeInto(ctx context.Context, runs []run, at place, pass func(*groups, *runWriter) error, report func(taken int64)) (*shuffle.Index, error) {
 	m, err := newMerger(runs, t.plan.order, t.plan.exchange.Value)
 	if err != nil {
 		return nil, err
@@ -297,7 +297,7 @@ func (t *try) mergeInto(ctx context.Context, runs []run, path string, pass func(
 		report(m.taken)
 		return ctx.Err()
 	}
-	w, err := newRunWriter(path, t.plan.exchange.Value, 1)
+	w, err := newRunWriter(at, t.plan.exchange.Value, 1)
 	if err != nil {
 		return nil, err
 	}

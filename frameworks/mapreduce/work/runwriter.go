@@ -21,9 +21,9 @@ type runWriter struct {
 	some  bool // last is set
 }
 
-func newRunWriter(path string, value Kind, parts int) (*runWriter, error) {
+func newRunWriter(at place, value Kind, parts int) (*runWriter, error) {
 	out := newPairs(value)
-	w, err := shuffle.Create(path, out.schema, parts, shuffle.WriterOptions{})
+	w, err := shuffle.Create(at.path, out.schema, parts, at.options())
 	if err != nil {
 		return nil, err
 	}

@@ -80,23 +80,30 @@ func (r listReducer) Reduce(_ context.Context, g *Group, out Emitter) error {
 	return out.Emit([]byte(key), []byte(strings.Join(all, " ")))
 }
 
-// TestReadsDoNotShow: the parts, counters and preview of a job are the same
-// whether a task reduces one partition or all, and whether partitions are merged
-// before or not.
-func TestReadsDoNotShow(t *testing.T) {
+type reduceJob struct {
+	body string
+	join bool // pairs can be combined
+}
+
+// reduceJobs has a job for each way that pairs take to the reduce function.
+func reduceJobs() map[string]reduceJob {
 	program := `{"input":{"path":"file:///x"},"map":{"use":"identity"},%s"reduce":{"program":"artifact:x/p","use":"list"},"output":{"path":"file:///y"}}`
 	combined := `"combine":{"program":"artifact:x/p","use":"list"},`
-	for name, c := range map[string]struct {
-		body string
-		join bool // pairs can be combined
-	}{
+	return map[string]reduceJob{
 		"refolded":      {wordCount, true},
 		"folded":        {sumBody, true},
 		"combined":      {fmt.Sprintf(program, combined), true},
 		"scattered":     {fmt.Sprintf(program, ""), false},
 		"copied":        {`{"input":{"path":"file:///x"},"map":{"use":"identity"},"reduce":{"use":"identity"},"preview":{"limit":3},"output":{"path":"file:///y"}}`, false},
 		"secondary key": {strings.Replace(sumBody, `"output"`, `"shuffle":{"partitionFields":1,"order":"descending"},"output"`, 1), true},
-	} {
+	}
+}
+
+// TestReadsDoNotShow: the parts, counters and preview of a job are the same
+// whether a task reduces one partition or all, and whether partitions are merged
+// before or not.
+func TestReadsDoNotShow(t *testing.T) {
+	for name, c := range reduceJobs() {
 		for _, budget := range []int{0, 4 << 10} {
 			tr := trial{body: c.body, functions: listing(), text: pairsText(3000, 200), splits: 5, parts: 7, budget: budget}
 			want := tr.run(t)

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/capstan-run/capstan/core"
@@ -31,6 +29,7 @@ type Worker struct {
 	env    *core.Env
 	plan   *plan
 	store  Store
+	files  *exchangeFiles
 	source *shuffle.Source
 	budget int // bytes of a task's store
 	ledger ledger
@@ -61,6 +60,7 @@ func New(env *core.Env, functions Registry) (*Worker, error) {
 	if env.Memory > 0 {
 		// Collect garbage rather than be killed.
 		limit := int64(env.Memory) / 10 * 8
+		limit -= int64(shmOf(body, env.Memory))
 		if w.plan.scatters {
 			limit -= int64(w.budget * body.SlotsOf(env.CPU)) // which images have, outside the runtime's memory
 		}
@@ -70,8 +70,9 @@ func New(env *core.Env, functions Registry) (*Worker, error) {
 	return w, nil
 }
 
-// Close releases the store. No try may be running.
+// Close releases the store and the exchange files, which stay. No try may be running.
 func (w *Worker) Close() error {
+	w.files.close(w.env.Log)
 	w.images.Close()
 	if w.close == nil {
 		return nil
@@ -80,13 +81,14 @@ func (w *Worker) Close() error {
 }
 
 // Budget is how many bytes a task stores, in an executor with so much CPU and
-// memory: all slots together a third of the memory, since sorting, a block and a
-// batch each, and the garbage collector's slack need the rest.
+// memory: all slots together a third of what exchange files leave, since
+// sorting, a block and a batch each, and the garbage collector's slack need the
+// rest.
 func Budget(b *spec.Body, cpu core.MilliCPU, memory core.Bytes) int {
 	if memory <= 0 {
 		memory = defaultMemory
 	}
-	return int(memory) / 3 / b.SlotsOf(cpu)
+	return (int(memory) - shmOf(b, memory)) / 3 / b.SlotsOf(cpu)
 }
 
 // NewWith makes a worker of an executor over a store. An error is a fault of
@@ -99,7 +101,10 @@ func NewWith(env *core.Env, body *spec.Body, functions Registry, st Store) (*Wor
 	w := &Worker{env: env, plan: p, store: st, budget: Budget(body, env.CPU, env.Memory)}
 	w.images.Bound = int64(w.budget * body.SlotsOf(env.CPU))
 	w.images.MaxIdle = w.images.Bound
-	w.source = &shuffle.Source{Local: []string{env.Shared}}
+	if w.files, err = newExchangeFiles(env, body, st); err != nil {
+		return nil, err
+	}
+	w.source = &shuffle.Source{Local: w.files.folders(env.Shm)}
 	if st != nil {
 		w.source.Objects = st
 	}
@@ -174,18 +179,6 @@ func failure(r *task.Run, err error) *task.Failed {
 	return f
 }
 
-// exchangeName is the name of the exchange file that a try makes. makerOf reads
-// it.
-func exchangeName(r *task.Run) string { return r.Task.String() + "." + strconv.Itoa(r.Try) + ".x" }
-
-func makerOf(name string) (task.ID, bool) {
-	phase, rest, _ := strings.Cut(name, "-")
-	digits, _, ok := strings.Cut(rest, ".")
-	n, err := strconv.Atoi(digits)
-	id := task.ID{Phase: task.Phase(phase), Index: n}
-	return id, ok && err == nil && (id.Phase == task.Map || id.Phase == task.Merge)
-}
-
 // try is one attempt at a task.
 type try struct {
 	*Worker
@@ -239,5 +232,5 @@ func (t *try) newPart(p output.Part) *output.PartWriter {
 	return w.Within(&t.images, min(partRoom, t.budget/3))
 }
 
-// exchangePath is where the exchange file of the try lies.
-func (t *try) exchangePath() string { return filepath.Join(t.env.Shared, exchangeName(t.run)) }
+// exchangePlace is where the exchange file of the try is written.
+func (t *try) exchangePlace() place { return t.files.place(exchangeName(t.run)) }
