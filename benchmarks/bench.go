@@ -38,6 +38,7 @@ type Config struct {
 	FilesSize int64    // all of them together
 	JobSize   int64    // of latency
 	GangSize  int      // of gang
+	Gangs     []int    // gang sizes of skew and kill
 	// Settle is the pause that a warm host is given after each job to make
 	// new executors ready: it does not tell when they are.
 	Settle time.Duration
@@ -69,6 +70,10 @@ func (c Config) Validate() error {
 		return core.Errorf(core.Invalid, "%d repetitions", c.Repeat).At("--repeat").Do("at least 1")
 	case slices.ContainsFunc(c.Executors, func(n int) bool { return n < 1 }):
 		return core.Errorf(core.Invalid, "a gang has at least one executor").At("--executors")
+	case slices.ContainsFunc(c.Gangs, func(n int) bool { return n < 1 }):
+		return core.Errorf(core.Invalid, "a gang has at least one executor").At("--gangs")
+	case slices.Contains(c.Workloads, result.Kill) && slices.Contains(c.Gangs, 1):
+		return core.Errorf(core.Invalid, "of a gang of one, none goes on").At("--gangs").Do("name gangs of 2 or more for the kill workload")
 	case slices.Contains(c.Workloads, result.Gang) && c.GangSize < 1:
 		return core.Errorf(core.Invalid, "a gang has at least one executor").At("--gang-size")
 	case slices.Contains(c.Workloads, result.Files) && c.Files < 1:
@@ -104,7 +109,7 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 	workloads := map[string]func(context.Context) error{
 		result.WordCount: b.wordCount, result.Latency: b.latency, result.Files: b.files, result.Gang: b.gang,
 		result.Exchange: b.exchange, result.Store: b.store, result.Mesh: b.mesh,
-		result.TeraSort: b.teraSort,
+		result.TeraSort: b.teraSort, result.Skew: b.skew, result.Kill: b.kill,
 	}
 	for _, w := range c.Workloads {
 		if err == nil {
@@ -162,7 +167,7 @@ func (b *bench) findSpark(ctx context.Context) error {
 
 // overText reports whether a workload reads text.
 func overText(workload string) bool {
-	return !slices.Contains([]string{result.Exchange, result.Store, result.Mesh}, workload)
+	return slices.Contains([]string{result.WordCount, result.Latency, result.Files, result.Gang}, workload)
 }
 
 // build compiles one of the programs and returns its path.

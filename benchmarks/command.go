@@ -42,14 +42,16 @@ answer, and writes what they took as results.json and results.html.
               requests, a sweep over tiers and codecs, and Spark's shuffle
   store       objects put and got, against minio-go alone
   mesh        messages between two ranks, against MPICH and iperf3
-  terasort    a sort of records of 100 bytes, validated, against Spark's`,
+  terasort    a sort of records of 100 bytes, validated, against Spark's
+  skew        sums of rows of which half have one key, against even keys
+  kill        a sort that loses an executor, against one that loses none`,
 		Example: `  capstan bench wordcount --sizes 1GB --peers single,spark
   capstan bench all --repeat 5
   capstan bench --from benchmarks/results/results.json    # make the page again`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := c.Flags()
-	f.StringSliceVar(&o.sizes, "sizes", []string{"1GB"}, "bytes of wordcount's text and of terasort's records: 1MB, 90MB, 1GB")
+	f.StringSliceVar(&o.sizes, "sizes", []string{"1GB"}, "bytes of the input of wordcount, terasort, skew and kill: 1MB, 90MB, 1GB")
 	f.StringSliceVar(&o.Variants, "variants", slices.Collect(variantNames()), "jobs of wordcount")
 	f.StringSliceVar(&o.Launchers, "launchers", nil, "docker, process (default: docker if an engine answers, and process)")
 	f.IntSliceVar(&o.Executors, "executors", nil, "gang sizes of wordcount and terasort (default 1, 2, 4 and so on up to the cores)")
@@ -59,6 +61,7 @@ answer, and writes what they took as results.json and results.html.
 	f.StringVar(&o.filesSize, "files-size", "90MB", "bytes of text of the files workload")
 	f.StringVar(&o.jobSize, "job-size", "1MB", "bytes of text of the latency and gang workloads")
 	f.IntVar(&o.GangSize, "gang-size", 8, "executors of the gang workload")
+	f.IntSliceVar(&o.Gangs, "gangs", []int{2, 4}, "gang sizes of skew and kill")
 	f.DurationVar(&o.Settle, "settle", 4*time.Second, "pause in which a warm host makes new executors ready")
 	f.StringVar(&o.out, "out", filepath.Join("benchmarks", "results"), "directory for results.json and results.html")
 	f.StringVar(&o.Cache, "cache", defaultCache(), "directory for texts and Spark; a few GB")

@@ -38,6 +38,8 @@ func TestCommandRefusesWhatItCannotRun(t *testing.T) {
 		{"--repeat", "0"},
 		{"--executors", "0"},
 		{"gang", "--gang-size", "0"},
+		{"skew", "--gangs", "0"},
+		{"kill", "--gangs", "2,1"},
 		{"files", "--files", "0"},
 		{"--from", "no-such.json"},
 	} {

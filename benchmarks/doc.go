@@ -21,9 +21,13 @@
 //	           bare disk; requests to the store; a sweep; and a shuffle of the same
 //	           records against Spark's: package benchmarks/exchange
 //	store      objects put and got, against minio-go: package benchmarks/store
+//	terasort   a sort of records of 100 bytes against Spark's: package benchmarks/terasort
+//	skew       sums of rows of which half have one key, or are in one group of keys
+//	           that go to one partition, against as many rows of as many keys
+//	kill       a sort that loses one executor, against one that loses none
 //	mesh       two ranks, against MPICH and iperf3: package benchmarks/mesh
 //
-// The last three measure libraries, each in the way that its package tells: the
+// Exchange, store and mesh measure libraries, each in the way that its package tells: the
 // exchange runs in this process, and the store by "go test -bench" in the
 // source tree.
 //
@@ -47,6 +51,10 @@
 //
 // Jobs of wordcount and files start a host for the occasion, as Spark starts
 // its JVM: its start and end are part of the wall time.
+//
+// An executor is killed by SIGKILL of its process when half the tasks of a stage
+// are done and others are not. A run counts only if the job's notes tell of the
+// loss, and if its output is that of the undisturbed job, byte by byte.
 //
 // # Left out
 //

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
@@ -65,7 +66,7 @@ type place struct {
 // run runs a word count at p and fills s with what it took. The answer in
 // output must be want.
 func (b *bench) run(ctx context.Context, p place, doc []byte, output string, want corpus.Answer, s *result.Sample) (*core.Job, error) {
-	j, err := b.runJob(ctx, p, doc, s)
+	j, err := b.runJob(ctx, p, b.jobID(), doc, s)
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +76,18 @@ func (b *bench) run(ctx context.Context, p place, doc []byte, output string, wan
 	return j, os.RemoveAll(output)
 }
 
+// jobID is one that no job has had.
+func (b *bench) jobID() string {
+	b.runs++
+	return fmt.Sprint("bench-", b.runs)
+}
+
 // runJob runs a document at p and fills s with what it took.
-func (b *bench) runJob(ctx context.Context, p place, doc []byte, s *result.Sample) (*core.Job, error) {
-	file := b.fresh("job") + ".json"
+func (b *bench) runJob(ctx context.Context, p place, id string, doc []byte, s *result.Sample) (*core.Job, error) {
+	file := filepath.Join(b.work, id+".json")
 	if err := os.WriteFile(file, doc, 0o644); err != nil {
 		return nil, err
 	}
-	id := fmt.Sprint("bench-", b.runs)
 	args := []string{b.Capstan, "--state", p.state, "run", "-q", "-o", "json", "--id", id, file}
 	if !p.up {
 		args = append(args, "--launcher", p.launcher)

@@ -55,8 +55,8 @@ func (b *bench) sorters(in records) []contender {
 				if err != nil {
 					return err
 				}
-				_, err = b.runJob(ctx, p, doc, s)
-				return sorted(ctx, output, in.want, err)
+				_, err = b.runJob(ctx, p, b.jobID(), doc, s)
+				return in.sorted(ctx, output, err)
 			}})
 		}
 	}
@@ -82,7 +82,7 @@ func sortDocument(input, output string, executors int) ([]byte, error) {
 }
 
 // sorted checks the output of a sort that ended with err, and removes it.
-func sorted(ctx context.Context, output string, want terasort.Summary, err error) error {
+func (in records) sorted(ctx context.Context, output string, err error) error {
 	if err != nil {
 		return err
 	}
@@ -90,11 +90,19 @@ func sorted(ctx context.Context, output string, want terasort.Summary, err error
 	if err != nil {
 		return core.Errorf(core.Failed, "the output is not sorted: %v", err).At(output)
 	}
-	if got != want {
-		return core.Errorf(core.Failed, "the output has %d records with sum %d, the input %d with %d",
-			got.Records, got.Sum, want.Records, want.Sum).At(output)
+	if err := in.same(got, output); err != nil {
+		return err
 	}
 	return os.RemoveAll(output)
+}
+
+// same reports whether an output holds the records of in.
+func (in records) same(got terasort.Summary, output string) error {
+	if got != in.want {
+		return core.Errorf(core.Failed, "the output has %d records with sum %d, the input %d with %d",
+			got.Records, got.Sum, in.want.Records, in.want.Sum).At(output)
+	}
+	return nil
 }
 
 // sparkSort runs Spark's sort once. Its wall time is the sort's alone: the start
@@ -113,5 +121,5 @@ func (b *bench) sparkSort(ctx context.Context, in records, s *result.Sample) err
 		return err
 	}
 	s.CPU, s.Input = cost.CPU.Seconds(), in.size
-	return sorted(ctx, output, in.want, nil)
+	return in.sorted(ctx, output, nil)
 }

@@ -16,8 +16,9 @@
 //	    and ends with a newline.
 //	T3  A text appears in the cache under its name only when it is complete.
 //
-// # Left out
+// # Drawn keys
 //
-// Generated words: real text has the repetition and the rare words that make
-// hash tables slow.
+// [Drawn] is for jobs whose question is how keys are spread: rows of one length,
+// so that two texts differ in nothing else. It does not stand in for text: real
+// words have the repetition and the rare ones that make hash tables slow.
 package corpus

@@ -71,6 +71,8 @@ func sections(r *result.Result) []section {
 		{result.Latency, "Latency of a small job", "From command to result. The first job starts a host for the occasion, from an empty state directory; the warm host has run a job of this shape before."},
 		{result.Files, "Many small files", "The same bytes in many files and in one, each with a host started for the occasion."},
 		{result.TeraSort, "Sorting records of 100 bytes", "From command to result on disk, the host's start included; of Spark the sort alone, without its start. Every run's output was in order, with the sum of the input."},
+		{result.Skew, "Sums of skewed keys", "From command to result, the host's start included. Half of all rows are of one key, or of one group of keys that go to one partition, against as many rows of as many keys drawn evenly. Every run gave the right sums."},
+		{result.Kill, "One executor killed", "A sort on a running host, from command to result. One process of the gang is killed when half the tasks of a stage are done; the output of every run is the same, byte by byte."},
 		{result.Gang, "Starting a gang", "From the gang's grant until its last executor has joined. The bare engine is timed until it has started every container."},
 	} {
 		if g := r.Groups(w.workload); len(g) > 0 {

@@ -33,13 +33,15 @@ const (
 	Store     = "store"
 	Mesh      = "mesh"
 	TeraSort  = "terasort"
+	Skew      = "skew"
+	Kill      = "kill"
 
 	Sweep = "exchange sweep" // a part of exchange
 )
 
 // Workloads are all of them.
 func Workloads() []string {
-	return []string{WordCount, Latency, Files, Gang, Exchange, Store, Mesh, TeraSort}
+	return []string{WordCount, Latency, Files, Gang, Exchange, Store, Mesh, TeraSort, Skew, Kill}
 }
 
 // Series: who did the work, and how.
@@ -54,6 +56,15 @@ const (
 
 	Sort      = "capstan sort" // of terasort
 	SparkSort = "spark sort"   // without the start of Spark
+
+	EvenKeys   = "keys drawn evenly" // of skew
+	HotKey     = "half of all rows on one key"
+	EvenGroups = "groups of keys drawn evenly"
+	HotGroup   = "half of all rows in one group of keys"
+
+	Undisturbed    = "undisturbed" // of kill
+	KilledMapping  = "one executor killed while mapping"
+	KilledReducing = "one executor killed while reducing"
 
 	FirstJob  = "first job, no host running" // of latency
 	WarmJob   = "job on a warm host"
@@ -92,6 +103,9 @@ const (
 
 // Wide is an exchange's series with 2000 partitions.
 func Wide(series string) string { return series + ", 2000 partitions" }
+
+// Warm is a series of kill on a host that keeps gangs ready.
+func Warm(series string) string { return series + ", gang kept ready" }
 
 // Ours reports whether k is a run of Capstan or of a part of it.
 func (k Key) Ours() bool {

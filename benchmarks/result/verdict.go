@@ -26,7 +26,9 @@ func (r *Result) Judge() []Verdict {
 	v = append(v, r.judgeExchange()...)
 	v = append(v, r.judgeStore()...)
 	v = append(v, r.judgeMesh()...)
-	return append(v, judgeSort(r.Groups(TeraSort), r.Sizes(TeraSort))...)
+	v = append(v, judgeSort(r.Groups(TeraSort), r.Sizes(TeraSort))...)
+	v = append(v, r.judgeSkew()...)
+	return append(v, r.judgeKill()...)
 }
 
 func judgeSort(groups []Group, sizes []int64) []Verdict {

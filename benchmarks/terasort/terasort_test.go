@@ -92,3 +92,34 @@ func join(t *testing.T, dir string) []byte {
 	}
 	return all
 }
+
+func TestSame(t *testing.T) {
+	write := func(files ...string) string {
+		dir := t.TempDir()
+		for i, content := range files {
+			if err := os.WriteFile(filepath.Join(dir, "part-"+string(rune('0'+i))), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	long := strings.Repeat("x", 3<<19)
+	for _, c := range []struct {
+		name  string
+		a, b  []string
+		fault string // of the error; "" for none
+	}{
+		{"equal", []string{"ab", "c"}, []string{"ab", "c"}, ""},
+		{"cut elsewhere", []string{"ab", "", "c"}, []string{"a", "bc"}, ""},
+		{"another byte", []string{"ab", "c"}, []string{"ab", "d"}, "at byte 2"},
+		{"shorter", []string{"ab", "c"}, []string{"ab"}, "at byte 2"},
+		{"longer", []string{"ab"}, []string{"ab", "c"}, "at byte 2"},
+		{"far behind", []string{long, "a"}, []string{long, "b"}, "at byte 1572864"},
+		{"nothing", []string{"a"}, nil, "holds no file"},
+	} {
+		err := Same(t.Context(), write(c.a...), write(c.b...))
+		if c.fault == "" && err != nil || c.fault != "" && (err == nil || !strings.Contains(err.Error(), c.fault)) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
