@@ -1,0 +1,7 @@
+//go:build !amd64
+
+package checksum
+
+func sum(*lanes, *byte) {}
+
+const canSum = false
