@@ -308,6 +308,14 @@ func (l *lab) eventAfterEnd(ctx context.Context, id, kind string) (got *apipb.Jo
 // rank.
 func (l *lab) logged(id, text string) int {
 	l.t.Helper()
+	rank, _ := l.line(id, text)
+	return rank
+}
+
+// line waits for a line of the job's log that holds text, and answers its rank
+// and all of it.
+func (l *lab) line(id, text string) (rank int, line string) {
+	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 	defer cancel()
 	s, err := l.client.RPC().Logs(ctx, connect.NewRequest(&apipb.LogsRequest{Id: id, Follow: true, Rank: -1}))
@@ -318,10 +326,10 @@ func (l *lab) logged(id, text string) int {
 	var seen []string
 	for s.Receive() {
 		if strings.Contains(s.Msg().Text, text) {
-			return int(s.Msg().Rank)
+			return int(s.Msg().Rank), s.Msg().Text
 		}
 		seen = append(seen, s.Msg().Text)
 	}
 	l.t.Fatalf("no line %q in the log of %s (%v); there were\n%s\nhost log:\n%s", text, id, s.Err(), strings.Join(seen, "\n"), l.hostLog())
-	return 0
+	return 0, ""
 }
