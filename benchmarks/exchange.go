@@ -8,7 +8,6 @@ import (
 	"runtime"
 
 	"github.com/capstan-run/capstan/benchmarks/exchange"
-	"github.com/capstan-run/capstan/benchmarks/meter"
 	"github.com/capstan-run/capstan/benchmarks/peers"
 	"github.com/capstan-run/capstan/benchmarks/result"
 	"github.com/capstan-run/capstan/benchmarks/terasort"
@@ -251,13 +250,11 @@ const sparkRounds = 3
 // sparkShuffle runs Spark's shuffles. s is of the RDD; one of the DataFrame is
 // added.
 func (b *bench) sparkShuffle(ctx context.Context, input string, want terasort.Summary, s *result.Sample) error {
-	args, env, err := b.spark.Shuffle(ctx, runtime.NumCPU(), input, shuffleParts, sparkRounds)
+	printed, _, err := b.runSpark(ctx, func(scratch string) (args, env []string, err error) {
+		return b.spark.Shuffle(ctx, runtime.NumCPU(), input, scratch, shuffleParts, sparkRounds)
+	})
 	if err != nil {
 		return err
-	}
-	printed, _, err := b.meter.Run(ctx, meter.Command{Args: args, Env: env, Dir: b.work})
-	if err != nil {
-		return fmt.Errorf("%w\n%s", err, printed)
 	}
 	all, err := peers.Shuffles(printed)
 	if err != nil {

@@ -24,6 +24,9 @@ type disturbed struct {
 // kill is the workload of that name.
 func (b *bench) kill(ctx context.Context) error {
 	for _, size := range b.Sizes {
+		if err := b.room(size, 4); err != nil { // as of a sort, and the first output
+			return err
+		}
 		d := disturbed{in: records{dir: b.fresh("records"), size: size}}
 		b.say("records of %s: make", result.Size(size))
 		var err error

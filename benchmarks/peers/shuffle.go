@@ -18,9 +18,10 @@ type Shuffle struct {
 
 // Shuffle is the command line and environment of so many shuffles of records
 // of 100 bytes, from the files of a directory: over an RDD, then over a
-// DataFrame. What it prints is for [Shuffles].
-func (s *Spark) Shuffle(ctx context.Context, cores int, input string, partitions, rounds int) (args, env []string, err error) {
-	return s.shell(ctx, s.shuffle, cores, "INPUT="+input, fmt.Sprintf("PARTITIONS=%d", partitions), fmt.Sprintf("ROUNDS=%d", rounds))
+// DataFrame. What Spark spills and shuffles lies in scratch, which must be there.
+// What it prints is for [Shuffles].
+func (s *Spark) Shuffle(ctx context.Context, cores int, input, scratch string, partitions, rounds int) (args, env []string, err error) {
+	return s.shell(ctx, s.shuffle, cores, scratch, "INPUT="+input, fmt.Sprintf("PARTITIONS=%d", partitions), fmt.Sprintf("ROUNDS=%d", rounds))
 }
 
 // Shuffles reads what Shuffle printed: the rounds of each way, "rdd" and

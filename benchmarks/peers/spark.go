@@ -57,14 +57,15 @@ func InstallSpark(ctx context.Context, cache string) (*Spark, error) {
 }
 
 // TeraSort is the command line and environment of a sort of records of 100 bytes,
-// from the files of one directory into those of another, which it makes. What it
-// prints is for [SortSeconds].
-func (s *Spark) TeraSort(ctx context.Context, cores int, input, output string) (args, env []string, err error) {
-	return s.shell(ctx, s.sort, cores, "INPUT="+input, "OUTPUT="+output)
+// from the files of one directory into those of another, which it makes. What
+// Spark spills and shuffles lies in scratch, which must be there. What it prints
+// is for [SortSeconds].
+func (s *Spark) TeraSort(ctx context.Context, cores int, input, output, scratch string) (args, env []string, err error) {
+	return s.shell(ctx, s.sort, cores, scratch, "INPUT="+input, "OUTPUT="+output)
 }
 
 // shell is the command line and environment of a script of Spark's shell.
-func (s *Spark) shell(ctx context.Context, script string, cores int, vars ...string) (args, env []string, err error) {
+func (s *Spark) shell(ctx context.Context, script string, cores int, scratch string, vars ...string) (args, env []string, err error) {
 	out, err := exec.CommandContext(ctx, s.python, "-c", "import os, pyspark; print(os.path.dirname(pyspark.__file__))").Output()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find Spark's home: %w", err)
@@ -72,9 +73,9 @@ func (s *Spark) shell(ctx context.Context, script string, cores int, vars ...str
 	home := strings.TrimSpace(string(out))
 	return []string{filepath.Join(home, "bin", "spark-shell"),
 		"--master", fmt.Sprintf("local[%d]", cores), "--driver-memory", "4g", "--conf", "spark.ui.enabled=false",
-		"--conf", "spark.ui.showConsoleProgress=false",
+		"--conf", "spark.ui.showConsoleProgress=false", "--conf", "spark.local.dir=" + scratch,
 		"--conf", "spark.serializer=org.apache.spark.serializer.KryoSerializer", "-I", script,
-	}, append(append(s.Env(), "SPARK_HOME="+home), vars...), nil
+	}, append(append(s.Env(), "SPARK_HOME="+home, "SPARK_LOCAL_DIRS="+scratch), vars...), nil
 }
 
 // SortSeconds is how long the sort took by what TeraSort printed, without the
