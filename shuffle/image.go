@@ -64,13 +64,12 @@ func (w *PartitionedWriter) commitImage(head []byte, dicts []Batch) (bool, error
 		return false, err
 	}
 	w.index.Size = l.size + int64(len(foot))
-	inMemory := w.o.Durability == DurableMemory
+	inMemory, home := w.o.Durability == DurableMemory, (*arena.Arena)(nil)
 	if inMemory && w.o.Arena != nil {
-		err := w.commitSegment(&l, head)
-		if !errors.Is(err, arena.ErrFull) {
+		if done, err := w.commitSegment(&l, head); done || err != nil {
 			return true, err
 		}
-		inMemory = false
+		inMemory, home = false, w.o.Arena
 	}
 	b, err := w.memory.Get(int(w.index.Size))
 	if err != nil {
@@ -82,7 +81,7 @@ func (w *PartitionedWriter) commitImage(head []byte, dicts []Batch) (bool, error
 	if inMemory {
 		err = w.finish(b.Bytes(), &l)
 	} else {
-		err = w.writeImage(b.Bytes(), &l)
+		err = w.writeImage(b.Bytes(), &l, home)
 	}
 	if err != nil {
 		return false, err
@@ -94,21 +93,25 @@ func (w *PartitionedWriter) commitImage(head []byte, dicts []Batch) (bool, error
 	return inMemory, nil
 }
 
-// commitSegment puts the object together in a segment of the arena.
-func (w *PartitionedWriter) commitSegment(l *imageLayout, head []byte) error {
-	s, err := w.o.Arena.Get(int(w.index.Size))
-	if err != nil {
-		return err
+// commitSegment puts the object together in a segment of the arena, if one is
+// idle.
+func (w *PartitionedWriter) commitSegment(l *imageLayout, head []byte) (bool, error) {
+	s, err := w.o.Arena.Reuse(int(w.index.Size))
+	switch {
+	case errors.Is(err, arena.ErrFull):
+		return false, nil
+	case s == nil || err != nil:
+		return false, err
 	}
 	w.compose(s.Bytes(), l, head)
 	if err = w.finish(s.Bytes(), l); err == nil {
 		err = s.Publish(w.index.Name, int(w.index.Size))
 	}
 	if err != nil {
-		return errors.Join(err, s.Discard())
+		return false, errors.Join(err, s.Discard())
 	}
 	w.share()
-	return nil
+	return true, nil
 }
 
 // describe fills in the index, but for checksums and hashes.
@@ -196,9 +199,9 @@ func (w *PartitionedWriter) seal(image []byte, l *imageLayout) error {
 	return nil
 }
 
-// writeImage writes the image as a file.
-func (w *PartitionedWriter) writeImage(image []byte, l *imageLayout) error {
-	file, err := createObject(w.path, w.o.Sync)
+// writeImage writes the image as a file, in home where that has room.
+func (w *PartitionedWriter) writeImage(image []byte, l *imageLayout, home *arena.Arena) error {
+	file, err := createIn(home, w.path, w.o.Sync)
 	if err != nil {
 		return err
 	}

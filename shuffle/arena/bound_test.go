@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/capstan-run/capstan/shuffle/arena"
@@ -95,7 +96,14 @@ func TestWriteToBound(t *testing.T) {
 	if err := a.Recycle("object"); err != nil {
 		t.Fatal(err)
 	}
-	if left := names(t, dir); len(left) > 0 {
-		t.Errorf("a segment that is not mapped was kept: %v", left)
+	again, err := a.Reuse(50)
+	if err != nil || again == nil || string(again.Bytes()) != strings.Repeat("w", 50) {
+		t.Fatalf("what was written is not used again: %v, %v", again, err)
+	}
+	if none, err := a.Reuse(50); none != nil || err != nil {
+		t.Errorf("used again, though nothing is idle: %v, %v", none, err)
+	}
+	if err := again.Discard(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -22,6 +22,14 @@ type Segment struct {
 	path   string
 }
 
+// ofSize is s with n bytes. After an error s is gone.
+func (s *Segment) ofSize(n int) (*Segment, error) {
+	if err := s.resize(n); err != nil {
+		return nil, errors.Join(err, s.destroy())
+	}
+	return s, nil
+}
+
 // resize makes the file n bytes long and the mapping at least as long. The
 // pages are taken now, so that a full disk is an error here and not a fault in
 // the middle of a write.
@@ -165,9 +173,9 @@ func (s *Segment) Publish(name string, size int) error {
 func (s *Segment) Discard() error {
 	a := s.arena
 	a.mu.Lock()
-	if s.mem != nil && a.kept+int64(len(s.mem)) <= a.maxIdle {
+	if a.kept+s.size <= a.maxIdle {
 		a.idle = append(a.idle, s)
-		a.kept += int64(len(s.mem))
+		a.kept += s.size
 		a.mu.Unlock()
 		return nil
 	}
