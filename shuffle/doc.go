@@ -66,7 +66,7 @@
 //	X7  A PartitionedWriter holds records of at most half its budget, or one
 //	    record, and an image about as large. Joining reads 8 MiB, or one
 //	    message, at a time. One spill file per task, which has no name and goes
-//	    with the process.
+//	    with the process, but for law L7.
 //	X8  The rows of a partition lie in the order they were written in, whatever
 //	    the budget.
 //	X9  A plan of reads depends on the indexes alone. It has each partition of
@@ -88,8 +88,10 @@
 //
 // # Live edges
 //
-// Consumers in the producer's process may read its runs before the commit
-// ([Live]). There is no queue to overflow and no one to wait for:
+// Consumers in the gang, on the producer's host, may read its runs before the
+// commit ([Live]): those of its process by memory, others where the runs lie, in
+// its spill file, of which an [Announcer] tells them. There is no queue to
+// overflow and no one to wait for:
 //
 //	L1  The producer waits for no consumer. A run goes to the spill file, and to
 //	    a consumer while there is credit for it; the first that finds none is
@@ -100,8 +102,47 @@
 //	    to read. So none waits in a circle, with one thread or many, however
 //	    slow a consumer is, and if it has gone.
 //	L4  Rows read before the commit are void if it does not come ([ErrAborted]).
+//	    A producer in another process that dies, or that is not heard of any
+//	    more, is one that does not commit; if it did, its object is read anew.
 //	L5  Queued runs and the records over them take at most the credit. A run's
-//	    checksum is verified; a damaged one is read from the object.
+//	    checksum is verified; a damaged one is read from the object, and so is
+//	    what follows it.
+//	L6  Between processes no data travels, but announcements. Of these at most
+//	    256 KiB, or one, wait for one consumer; as with credit, the first run
+//	    that finds no room is the last that is announced. The consumer takes
+//	    them as they come, whatever its readers do: what it does not keep it
+//	    reads from the object. So they hold nothing up that shares their link.
+//	L7  A spill file that is announced has a name in its directory, until the
+//	    producer commits or aborts. That of a producer that died is removed by
+//	    the first consumer that finds its link ended. Where no such consumer is
+//	    left either, the owner of the directory removes it with that: the gang's
+//	    host, when the gang has ended.
+//	L8  What an announcement says is checked before it is used: one that makes
+//	    no sense ends the edge as the producer's death does. It takes memory in
+//	    proportion to its length, names no file but a spill file, and brings no
+//	    schema (law X5).
+//
+// A consumer on another host waits for the commit: the peer rung finds objects
+// by names that the control plane knows, and a spill file has none such.
+//
+// Announcements are bytes, each whole and in order ([Sender], [Receiver]); a
+// line of package mesh carries them. They begin with their kind, and have the
+// numbers and batches of the index below:
+//
+//	1  opening    uvarint version, 1
+//	              string  Codec
+//	              uvarint partitions of the producer, the first announced, and
+//	                      the one behind the last announced
+//	              string  Schema
+//	2  run        uvarint its number, from 0
+//	              string  name of the spill file
+//	              uvarint number of partitions; each:
+//	                uvarint length of its message; nothing more when 0
+//	                uvarint offset in the file
+//	                uint32  CRC32C
+//	                a batch, with Raw, whose extents count from the message
+//	3  committed  the index of the partitions announced; the last
+//	4  aborted    the last
 //
 // # Dictionaries of merged objects
 //
@@ -204,9 +245,8 @@
 //
 // # Left out
 //
-// Live edges between processes, of broadcasts and of dictionary columns (their
-// consumers wait for the commit). Merging of sorted runs (a partition has a batch per run; consumers merge).
-// Who drops an object of a
-// [Registry] or an arena when its last consumer is done: the owner of the edge.
-// What a writer's transforms allocate is theirs and not under its budget.
+// Live edges between hosts, of broadcasts and of dictionary columns (their
+// consumers wait for the commit). Merging of sorted runs (a partition has a
+// batch per run; consumers merge). Who drops an object of a [Registry] or an
+// arena when its last consumer is done: the owner of the edge. What a writer's transforms allocate is theirs and not under its budget.
 package shuffle

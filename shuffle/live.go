@@ -16,10 +16,14 @@ import (
 // commit: what was read of it must be forgotten.
 var ErrAborted = errors.New("exchange producer ended without a commit")
 
-// Live hands the runs of one producer to consumers of the same process before
-// the commit. Its producer never waits (law L1): a run goes to the spill file
-// in any case, and to the partition's consumer too while there is credit. What
-// a consumer missed it reads from the committed object.
+// errLiveTaken is of a second producer.
+var errLiveTaken = errors.New("the live side has a producer")
+
+// Live hands the runs of one producer to consumers before the commit: to those
+// of the same process by its readers, to others of the host by announcers. Its
+// producer never waits (law L1): a run goes to the spill file in any case, and
+// to the partition's consumer too while there is credit. What a consumer missed
+// it reads from the committed object.
 //
 //	                     ┌─ credit ─→ queue ─→ LiveReader.Next     runs 0 to k-1
 //	run ─→ spill file ───┤
@@ -27,14 +31,17 @@ var ErrAborted = errors.New("exchange producer ended without a commit")
 //	                        ─→ Commit ─→ object ─→ Source.Open ─→  of the object
 //
 // Make it with [NewLive], give it to one writer in [PartitionedOptions.Live],
-// and make the readers before that writes. It is safe for concurrent use.
+// and make the readers and announcers before that writes. In a consumer's
+// process give it to [Live.Follow] instead. It is safe for concurrent use.
 type Live struct {
-	schema *arrow.Schema
-	codec  block.Codec
 	codecs block.Codecs
 	pool   slab.Pool
 
 	mu      sync.Mutex
+	begun   bool // it has a writer, or follows one
+	schema  *arrow.Schema
+	codec   block.Codec
+	away    []*Announcer
 	credit  int64 // bytes that may yet be queued
 	parts   []livePart
 	index   *Index        // of the committed object
@@ -48,13 +55,6 @@ type livePart struct {
 	taken bool // it has a reader
 	cut   bool // a run was not queued: none is from now on
 	queue []liveRun
-}
-
-// liveRun is the message of one partition in one run.
-type liveRun struct {
-	buf   *memory.Buffer
-	crc   uint32
-	batch Batch
 }
 
 // NewLive returns the live side of a producer with so many partitions, whose
@@ -86,44 +86,102 @@ func (l *Live) start(schema *arrow.Schema, parts int, spread bool, codec string)
 	if spread {
 		return errors.New("a broadcast has no live side: its consumers read it after the commit")
 	}
-	l.schema = schema
-	l.codec, _ = block.ParseCodec(codec) // checked by the writer
-	if len(block.Dictionaries(schema)) > 0 {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for p := range l.parts {
-			l.parts[p].cut = true // a run's indices may name what is not written yet
-		}
+	c, err := block.ParseCodec(codec)
+	if err != nil {
+		return err
 	}
+	o, err := openingOf(schema, string(c), parts)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.begun {
+		return errLiveTaken
+	}
+	l.begun, l.schema, l.codec = true, schema, c
+	cut := len(block.Dictionaries(schema)) > 0 // a run's indices may name what is not written yet
+	for p := range l.parts {
+		l.parts[p].cut = l.parts[p].cut || cut
+	}
+	for _, a := range l.away {
+		a.begin(o, cut)
+	}
+	l.tell()
 	return nil
 }
 
-// offer queues the message of partition p if it may be. It does not wait.
-func (l *Live) offer(p int, x *piece, message []byte) {
-	n := int64(len(message))
+// reserve takes credit for n bytes of partition p, or cuts it.
+func (l *Live) reserve(p int, n int64) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	part := &l.parts[p]
 	part.cut = part.cut || !part.taken || n > l.credit
-	if part.cut {
-		l.mu.Unlock()
-		return
+	if !part.cut {
+		l.credit -= n
 	}
-	l.credit -= n
-	l.mu.Unlock()
-	b := l.pool.Get(len(message))
-	copy(b, message)
-	run := liveRun{buf: memory.NewBufferWithAllocator(b, credited{l}), crc: x.crc, batch: x.batch}
+	return !part.cut
+}
 
+// enqueue gives a run whose credit is taken to the reader of partition p.
+func (l *Live) enqueue(p int, r liveRun) {
 	l.mu.Lock()
+	part := &l.parts[p]
 	cut := part.cut // the reader was closed meanwhile
 	if !cut {
-		part.queue = append(part.queue, run)
+		part.queue = append(part.queue, r)
 		l.tell()
 	}
 	l.mu.Unlock()
 	if cut {
-		run.buf.Release()
+		l.forget(r)
 	}
+}
+
+// forget gives up a run.
+func (l *Live) forget(r liveRun) {
+	if r.buf != nil {
+		r.buf.Release()
+		return
+	}
+	l.giveBack(r.length)
+}
+
+func (l *Live) giveBack(n int64) {
+	l.mu.Lock()
+	l.credit += n
+	l.mu.Unlock()
+}
+
+// take queues the message of partition p that lies in file, if it may be.
+func (l *Live) take(p int, file string, x *piece) {
+	if l.reserve(p, x.length) {
+		l.enqueue(p, liveRun{file: file, off: x.off, length: x.length, crc: x.crc, batch: x.batch})
+	}
+}
+
+// offer queues the message of partition p if it may be. It does not wait.
+func (l *Live) offer(p int, x *piece, message []byte) {
+	if !l.reserve(p, int64(len(message))) {
+		return
+	}
+	b := l.pool.Get(len(message))
+	copy(b, message)
+	l.enqueue(p, liveRun{buf: memory.NewBufferWithAllocator(b, credited{l, &l.pool}), crc: x.crc, batch: x.batch})
+}
+
+// announce tells consumers in other processes of a run that lies in file.
+func (l *Live) announce(file string, r *run) {
+	for _, a := range l.away {
+		a.announce(file, r)
+	}
+}
+
+// named reports whether the spill file needs a name, for other processes.
+func (l *Live) named() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.away) > 0
 }
 
 // finish says how the writer ended. Only the first call counts.
@@ -134,6 +192,9 @@ func (l *Live) finish(x *Index, err error) {
 		return
 	}
 	l.index, l.err, l.done = x, err, true
+	for _, a := range l.away {
+		a.finish(x)
+	}
 	l.tell()
 	l.mu.Unlock()
 	if err != nil {
@@ -156,20 +217,6 @@ func (l *Live) drop(p int) {
 	l.parts[p].queue, l.parts[p].cut = nil, true
 	l.mu.Unlock()
 	for _, r := range runs {
-		r.buf.Release()
+		l.forget(r)
 	}
 }
-
-// credited is the allocator of one run's buffer, whose last release gives its
-// credit back.
-type credited struct{ l *Live }
-
-func (c credited) Free(b []byte) {
-	c.l.pool.Free(b)
-	c.l.mu.Lock()
-	c.l.credit += int64(len(b))
-	c.l.mu.Unlock()
-}
-
-func (credited) Allocate(int) []byte           { panic("shuffle: a run's buffer does not allocate") }
-func (credited) Reallocate(int, []byte) []byte { panic("shuffle: a run's buffer does not grow") }

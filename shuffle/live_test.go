@@ -25,6 +25,7 @@ import (
 // follower reads one partition as far as it goes without waiting.
 type follower struct {
 	r    *shuffle.LiveReader
+	src  *shuffle.Source
 	rows []string
 	held []arrow.Record // retained: their credit is not the producer's
 	wait bool           // it may wait for the producer
@@ -35,7 +36,7 @@ func follow(t failer, l *shuffle.Live, src *shuffle.Source, p int) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &follower{r: r}
+	return &follower{r: r, src: src}
 }
 
 // errNothing is why a reader that may not wait has nothing.

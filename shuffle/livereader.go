@@ -2,12 +2,13 @@ package shuffle
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"github.com/capstan-run/capstan/shuffle/block"
-	"github.com/capstan-run/capstan/shuffle/checksum"
 )
 
 // LiveReader reads one partition of one producer, from its first run on: each
@@ -56,8 +57,8 @@ func (r *LiveReader) Next(ctx context.Context) (arrow.Record, error) {
 	return r.rest.Next()
 }
 
-// poll returns the next run, or else the committed object's index, or else
-// what is closed when there is news.
+// poll takes the next run, or else returns the committed object's index, or
+// else what is closed when there is news.
 func (r *LiveReader) poll() (*liveRun, *Index, <-chan struct{}, error) {
 	l := r.live
 	l.mu.Lock()
@@ -74,28 +75,47 @@ func (r *LiveReader) poll() (*liveRun, *Index, <-chan struct{}, error) {
 	return nil, l.index, l.changed, nil
 }
 
-// decode returns the record of a run. One that is damaged is none, and the last
-// of its kind: the committed object has it.
+// decode returns the record of a run. One that is damaged, or gone, is none,
+// and the last of its kind: the committed object has it.
 func (r *LiveReader) decode(run *liveRun) (arrow.Record, error) {
-	defer run.buf.Release() // the record has its own hold
-	if checksum.Of(run.buf.Bytes()) != run.crc {
-		r.src.Metrics.fell(true)
+	defer func() { r.live.forget(*run) }() // the record has its own hold
+	if err := r.fetch(run); err != nil {
+		r.src.Metrics.fell(errors.Is(err, ErrCorrupt))
 		r.live.drop(r.part)
 		return nil, nil
 	}
-	dec, err := block.NewDecoder(r.live.schema, run.buf, block.Packing{Codec: r.live.codec, Codecs: &r.live.codecs, Memory: &r.live.pool})
+	l := r.live // schema and codec stand since before the first run
+	dec, err := block.NewDecoder(l.schema, run.buf, block.Packing{Codec: l.codec, Codecs: &l.codecs, Memory: &l.pool})
 	if err != nil {
 		return nil, err
 	}
 	defer dec.Release()
 	rec, err := dec.Decode(&run.batch)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("run %d of partition %d: %w: %w", r.runs, r.part, ErrCorrupt, err)
 	}
 	r.rec = rec
 	r.runs++
 	r.rows += rec.NumRows()
 	return rec, nil
+}
+
+// fetch gets the verified bytes of a run: those queued, or of the first
+// directory that has them intact.
+func (r *LiveReader) fetch(run *liveRun) error {
+	if run.buf != nil {
+		return run.verify(run.buf)
+	}
+	err := os.ErrNotExist
+	for _, dir := range r.src.Local {
+		if err = run.load(dir, r.live); err == nil {
+			if m := r.src.Metrics; m != nil {
+				m.LocalBytes.Add(run.length)
+			}
+			return nil
+		}
+	}
+	return err
 }
 
 // open opens the committed object behind what was read: a batch is a run.

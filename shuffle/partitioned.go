@@ -49,7 +49,7 @@ type PartitionedOptions struct {
 	// Uploads runs the uploads of durability s3-async.
 	Uploads *Uploads
 	// Live, if set, hands spilled runs to consumers before the commit. It is
-	// this writer's alone.
+	// this writer's alone. Consumers in other processes must find Scratch.
 	Live *Live
 }
 
@@ -110,11 +110,6 @@ func (w *PartitionedWriter) create(partitions int) error {
 	if w.group, err = partition.NewGroup(w.schema, w.parts); err != nil {
 		return err
 	}
-	if w.o.Live != nil {
-		if err := w.o.Live.start(w.schema, partitions, w.spread, w.o.Codec); err != nil {
-			return err
-		}
-	}
 	comp, err := w.o.compressor(w.schema)
 	if err != nil {
 		return err
@@ -129,6 +124,9 @@ func (w *PartitionedWriter) create(partitions int) error {
 	if w.memory = w.o.Memory; w.memory == nil {
 		w.own = new(arena.Pool)
 		w.memory = w.own
+	}
+	if w.o.Live != nil { // the last, since its consumers wait for an end from now on
+		return w.o.Live.start(w.schema, partitions, w.spread, w.o.Codec)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -30,17 +31,24 @@ type piece struct {
 	batch       Batch // extents from the start of the message
 }
 
-// spillFile takes the runs of one task, one after the other. It has no name:
-// the kernel removes it with the process.
+// spillFile takes the runs of one task, one after the other. It has no name,
+// so that the kernel removes it with the process, unless consumers in other
+// processes open it (law L7).
 type spillFile struct {
-	file *os.File
-	size int64
+	file  *os.File
+	size  int64
+	named bool
 }
 
-func createSpill(dir string) (*spillFile, error) {
-	f, err := os.CreateTemp(dir, ".spill-*")
+const spillPrefix = ".spill-"
+
+func createSpill(dir string, named bool) (*spillFile, error) {
+	f, err := os.CreateTemp(dir, spillPrefix+"*")
 	if err != nil {
 		return nil, fmt.Errorf("create spill file: %w", err)
+	}
+	if named {
+		return &spillFile{file: f, named: true}, nil
 	}
 	if err := os.Remove(f.Name()); err != nil {
 		f.Close()
@@ -55,13 +63,18 @@ func (s *spillFile) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (s *spillFile) close() { s.file.Close() }
+func (s *spillFile) close() {
+	s.file.Close()
+	if s.named {
+		os.Remove(s.file.Name())
+	}
+}
 
 // spillRun writes what is gathered as a run into the spill file.
 func (w *PartitionedWriter) spillRun() error {
 	if w.spill == nil {
 		var err error
-		if w.spill, err = createSpill(scratchOf(w.path, w.o.Scratch)); err != nil {
+		if w.spill, err = createSpill(scratchOf(w.path, w.o.Scratch), w.o.Live != nil && w.o.Live.named()); err != nil {
 			return err
 		}
 	}
@@ -82,6 +95,9 @@ func (w *PartitionedWriter) spillRun() error {
 		return fmt.Errorf("spill: %w", err)
 	}
 	w.runs = append(w.runs, r)
+	if w.o.Live != nil {
+		w.o.Live.announce(filepath.Base(w.spill.file.Name()), &r)
+	}
 	return nil
 }
 

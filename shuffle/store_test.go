@@ -14,6 +14,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	liveIfChild()
 	storetest.ServeIfChild()
 	os.Exit(m.Run())
 }

@@ -26,7 +26,7 @@
 //	rendezvous      above                  above, over unix sockets   above, over Streams connections
 //
 // Signals are small messages on a lane of their own. [Records] sends Arrow
-// record batches.
+// record batches. A [Line] is one tag of one peer.
 //
 // # Laws
 //
