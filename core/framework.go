@@ -63,9 +63,10 @@ type Plan struct {
 
 // PlanStage is a stage of a plan with its predicted input.
 type PlanStage struct {
-	Name  string `json:"name"`
-	Tasks int    `json:"tasks"`
-	Bytes int64  `json:"bytes"`
+	Name   string `json:"name"`
+	Tasks  int    `json:"tasks"`
+	AtMost bool   `json:"atMost,omitempty"` // there may be fewer tasks
+	Bytes  int64  `json:"bytes"`
 }
 
 // GangAsk is a gang a framework wants.

@@ -164,6 +164,7 @@ type Progress struct {
 type Stage struct {
 	Name       string `json:"name"`
 	Tasks      int    `json:"tasks"`
+	AtMost     bool   `json:"atMost,omitempty"` // how many tasks there are is not known yet: Tasks or fewer
 	Running    int    `json:"running"`
 	Done       int    `json:"done"`
 	Failed     int    `json:"failed"` // failed task attempts

@@ -134,7 +134,7 @@ func statusTable(w io.Writer, j *core.Job) {
 		row("attempt", fmt.Sprint(j.Epoch))
 	}
 	for _, s := range j.Progress.Stages {
-		row(s.Name, fmt.Sprintf("%d of %s done, %d running, %s, %s of %s", s.Done, several(int64(s.Tasks), "task"), s.Running, failedTries(s.Failed), size(s.BytesDone), size(s.BytesTotal)))
+		row(s.Name, fmt.Sprintf("%d of %s%s done, %d running, %s, %s of %s", s.Done, atMost(s.AtMost), several(int64(s.Tasks), "task"), s.Running, failedTries(s.Failed), size(s.BytesDone), size(s.BytesTotal)))
 	}
 	if !j.State.Final() {
 		row("note", j.Progress.Note)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -79,7 +80,7 @@ func (l *lines) job(j *core.Job) {
 func summary(j *core.Job) string {
 	var parts []string
 	for _, s := range j.Progress.Stages {
-		p := fmt.Sprintf("%s %d/%d", s.Name, s.Done, s.Tasks)
+		p := fmt.Sprintf("%s %d/%s%d", s.Name, s.Done, most(s.AtMost), s.Tasks)
 		if s.BytesTotal > 0 {
 			p += fmt.Sprintf(" (%s of %s)", size(s.BytesDone), size(s.BytesTotal))
 		}
@@ -204,6 +205,22 @@ func render(j *core.Job, width int, at time.Time) []string {
 	return out
 }
 
+// most is before a number of tasks of which there may be fewer.
+func most(is bool) string {
+	if is {
+		return "≤"
+	}
+	return ""
+}
+
+// atMost is most in words.
+func atMost(is bool) string {
+	if is {
+		return "at most "
+	}
+	return ""
+}
+
 // stageLine draws one stage: name, bar, tasks, bytes, rate, time left.
 func stageLine(s core.Stage, width int, spent time.Duration) string {
 	part := 0.0
@@ -215,7 +232,7 @@ func stageLine(s core.Stage, width int, spent time.Duration) string {
 	case s.Tasks > 0:
 		part = float64(s.Done) / float64(s.Tasks)
 	}
-	tail := fmt.Sprintf(" %3.0f%%  %d/%d tasks", part*100, s.Done, s.Tasks)
+	tail := fmt.Sprintf(" %3.0f%%  %d/%s%d tasks", part*100, s.Done, most(s.AtMost), s.Tasks)
 	if s.Running > 0 {
 		tail += fmt.Sprintf(", %d running", s.Running)
 	}
@@ -231,7 +248,7 @@ func stageLine(s core.Stage, width int, spent time.Duration) string {
 	if s.Failed > 0 {
 		tail += "  " + failedTries(s.Failed)
 	}
-	bar := min(30, width-10-len(tail))
+	bar := min(30, width-10-utf8.RuneCountInString(tail))
 	if bar < 5 {
 		return fit(fmt.Sprintf("  %-7s%s", s.Name, tail), width)
 	}

@@ -17,7 +17,7 @@ func halfway() *core.Job {
 	begin := time.Unix(1e9, 0)
 	return &core.Job{ID: "j", State: core.Running, Submitted: begin, Started: begin, Progress: core.Progress{Stages: []core.Stage{
 		{Name: "map", Tasks: 4, Running: 2, Done: 2, Failed: 1, BytesTotal: 2e6, BytesDone: 1e6},
-		{Name: "reduce", Tasks: 3},
+		{Name: "reduce", Tasks: 3, AtMost: true},
 	}}}
 }
 
@@ -25,7 +25,7 @@ func TestRender(t *testing.T) {
 	want := []string{ // without the bars
 		"j  running  10s",
 		"  map       50%  2/4 tasks, 2 running  1.0 MB  100.0 kB/s  10s left  1 failed try",
-		"  reduce     0%  0/3 tasks",
+		"  reduce     0%  0/≤3 tasks",
 	}
 	got := render(halfway(), 120, time.Unix(1e9+10, 0))
 	if len(got) != len(want) || !strings.Contains(got[1], "━┄") {

@@ -252,7 +252,7 @@ func (a *app) printPlan(r *apipb.PlanResponse) error {
 			if s.Bytes > 0 {
 				over = " over " + size(s.Bytes)
 			}
-			fmt.Fprintf(a.out, "stage %s: %s%s\n", s.Name, several(int64(s.Tasks), "task"), over)
+			fmt.Fprintf(a.out, "stage %s: %s%s%s\n", s.Name, atMost(s.AtMost), several(int64(s.Tasks), "task"), over)
 		}
 		fmt.Fprintln(a.out, r.Placement)
 		for _, d := range p.Diagnostics {

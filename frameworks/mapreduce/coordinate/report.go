@@ -145,7 +145,7 @@ func (m *Machine) snapshots() []core.Stage {
 	// How many tasks will share the partitions is not known before the map stage
 	// is done.
 	if m.maps != nil && m.reduces == nil && m.state.Partitions > 0 {
-		list = append(list, core.Stage{Name: string(task.Reduce), Tasks: m.state.Partitions})
+		list = append(list, core.Stage{Name: string(task.Reduce), Tasks: m.state.Partitions, AtMost: m.state.Partitions > 1})
 	}
 	return list
 }

@@ -104,7 +104,7 @@ func predict(ctx context.Context, body *spec.Body, gang core.GangAsk) ([]core.Pl
 	}
 	stages := []core.PlanStage{stage}
 	if n := work.Partitions(body, gang.Size, gang.CPU, stage.Bytes); n > 0 {
-		stages = append(stages, core.PlanStage{Name: "reduce", Tasks: n})
+		stages = append(stages, core.PlanStage{Name: "reduce", Tasks: n, AtMost: n > 1})
 	}
 	return stages, nil
 }

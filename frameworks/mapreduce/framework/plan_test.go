@@ -36,7 +36,7 @@ func TestPlanAsksForWhatTheJobNames(t *testing.T) {
 			`{"input":{"path":"file://` + dir + `/*.txt"},"map":{"use":"words"},"reduce":{"use":"sum"},"output":{"path":"file://` + dir + `/out"}}`,
 			core.Gang{Size: 3, CPU: 500, Memory: 1 << 30},
 			core.GangAsk{Name: "main", Gang: core.Gang{Size: 3, CPU: 500, Memory: 1 << 30}, ReadOnly: []string{dir}},
-			[]core.PlanStage{{Name: "map", Tasks: 1, Bytes: 6}, {Name: "reduce", Tasks: 4}},
+			[]core.PlanStage{{Name: "map", Tasks: 1, Bytes: 6}, {Name: "reduce", Tasks: 4, AtMost: true}},
 		},
 		{
 			"scripts want the machine's programs, and files",
@@ -48,7 +48,7 @@ func TestPlanAsksForWhatTheJobNames(t *testing.T) {
 				Files: []core.File{{Name: "m.py", SHA256: sumA, Mode: 0o555}, {Name: "words.txt", SHA256: sumB, Mode: 0o555}},
 				Store: []core.StoreGrant{{Prefix: "results/x/", Write: true}},
 			},
-			[]core.PlanStage{{Name: "map", Tasks: 1, Bytes: 6}, {Name: "reduce", Tasks: 4}},
+			[]core.PlanStage{{Name: "map", Tasks: 1, Bytes: 6}, {Name: "reduce", Tasks: 4, AtMost: true}},
 		},
 		{
 			"a program is the executor",
