@@ -131,6 +131,10 @@ func (w *PartWriter) diskError(err error) error {
 		Remedy: "free space on the disk of the executors' scratch folders"}
 }
 
+// Small reports whether the part lies in a little memory of its own: some more
+// may be gathered before it is closed.
+func (w *PartWriter) Small() bool { return w.file == nil && w.block == nil }
+
 // Close puts the part into the store and describes it. rows is the number of
 // records in it.
 func (w *PartWriter) Close(ctx context.Context, rows int64) (Part, error) {

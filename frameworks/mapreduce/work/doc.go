@@ -36,7 +36,8 @@
 //
 // A reduce task has one partition or several neighbouring ones. Those it opens
 // together and reduces one after the other; each is to user code a task of its own,
-// with its part, side files and scratch space. A merge task combines one
+// with its part, side files and scratch space. Small parts go to the store while
+// the next partitions are reduced. A merge task combines one
 // partition of some map outputs, where the coordinator divided it; what it writes
 // takes their place.
 //

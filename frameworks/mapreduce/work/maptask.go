@@ -117,6 +117,10 @@ func (t *try) mapToOutput(ctx context.Context) (*task.Done, error) {
 	if err := t.mapInput(ctx, sink, done); err != nil {
 		return nil, err
 	}
+	if err := sink.Close(); err != nil {
+		return nil, err
+	}
+	done.Preview = sink.preview.list()
 	return done, t.finishPart(ctx, done, sink, part)
 }
 
@@ -125,16 +129,14 @@ func (t *try) resultPart() output.Part {
 	return output.ResultPart(t.run.Task.Index, o.Format, o.Compression)
 }
 
-// finishPart stages the part and describes the finished try.
+// finishPart stages the part that sink, which is closed, has written, and
+// describes the finished try.
 func (t *try) finishPart(ctx context.Context, done *task.Done, sink *Sink, part *output.PartWriter) error {
-	if err := sink.Close(); err != nil {
-		return err
-	}
 	p, err := part.Close(ctx, sink.rows)
 	if err != nil {
 		return err
 	}
-	done.Parts, done.RecordsOut, done.Preview = append(done.Parts, p), sink.rows, sink.preview.list()
+	done.Parts, done.RecordsOut = append(done.Parts, p), sink.rows
 	return t.finish(ctx, done)
 }
 

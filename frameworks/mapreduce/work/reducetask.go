@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
 )
@@ -25,8 +26,31 @@ func (t *try) runReduce(ctx context.Context) (*task.Done, error) {
 	return t.reduceShare(ctx)
 }
 
-// reducePartition reduces the one partition of t and writes its part.
+// reducePartition reduces the one partition of t and stages its part.
 func (t *try) reducePartition(ctx context.Context) (*task.Done, error) {
+	p, err := t.reduceToPart(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer p.part.Abort()
+	p.done.Preview = p.sink.preview.list()
+	return p.done, p.stage(ctx)
+}
+
+// reduced is a partition that was reduced, and its part, which is not staged yet.
+type reduced struct {
+	t    *try
+	done *task.Done
+	sink *Sink // closed
+	part *output.PartWriter
+}
+
+func (r *reduced) stage(ctx context.Context) error {
+	return r.t.finishPart(ctx, r.done, r.sink, r.part)
+}
+
+// reduceToPart reduces the one partition of t. The caller aborts the part.
+func (t *try) reduceToPart(ctx context.Context) (_ *reduced, err error) {
 	done := &task.Done{}
 	open := t.openSources
 	if t.plan.refolds || t.plan.scatters {
@@ -47,7 +71,11 @@ func (t *try) reducePartition(ctx context.Context) (*task.Done, error) {
 		return nil, err
 	}
 	part := t.newPart(t.resultPart())
-	defer part.Abort()
+	defer func() {
+		if err != nil {
+			part.Abort()
+		}
+	}()
 	sink, err := newSink(part, t.plan.result, t.plan.body)
 	if err != nil {
 		return nil, errors.Join(err, closeRuns(runs))
@@ -58,7 +86,7 @@ func (t *try) reducePartition(ctx context.Context) (*task.Done, error) {
 	if err := t.reduceRuns(ctx, runs, sink, done); err != nil {
 		return nil, err
 	}
-	return done, t.finishPart(ctx, done, sink, part)
+	return &reduced{t, done, sink, part}, sink.Close()
 }
 
 // reduceRuns reduces sorted runs, which it closes.

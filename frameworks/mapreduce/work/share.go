@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
 )
@@ -55,6 +57,10 @@ func (t *try) reduceShare(ctx context.Context) (*task.Done, error) {
 	return all, nil
 }
 
+// stagedAtOnce is how many small parts are on their way to the store at a time:
+// each waits for the disk there, and together they wait about as long as one.
+const stagedAtOnce = 8
+
 // reduceSome adds what comes of the partitions lo to hi-1 to all.
 func (t *try) reduceSome(ctx context.Context, lo, hi int, all *task.Done) error {
 	s, err := t.openShare(ctx, lo, hi)
@@ -62,32 +68,57 @@ func (t *try) reduceSome(ctx context.Context, lo, hi int, all *task.Done) error 
 		return err
 	}
 	defer s.close()
-	for p := lo; p < hi; p++ {
-		done, err := t.reduceOne(ctx, s, p, all)
-		if err != nil {
-			return err
+	dones := make([]*task.Done, 0, hi-lo)
+	at := task.Progress{Bytes: all.BytesIn, Records: all.RecordsIn}
+	staging, stagingCtx := errgroup.WithContext(ctx)
+	staging.SetLimit(stagedAtOnce)
+	for p := lo; p < hi && err == nil; p++ {
+		var r *reduced
+		if r, err = t.reduceOne(stagingCtx, s, p, at); err != nil {
+			break
 		}
+		at.Bytes, at.Records = at.Bytes+r.done.BytesIn, at.Records+r.done.RecordsIn
+		dones = append(dones, r.done)
+		stage := func() error {
+			defer r.t.clean()
+			defer r.part.Abort()
+			return r.stage(stagingCtx)
+		}
+		if r.part.Small() {
+			staging.Go(stage)
+		} else {
+			err = stage()
+		}
+	}
+	if failed := staging.Wait(); failed != nil {
+		err = failed // and not what came of the others then
+	}
+	for _, done := range dones {
 		join(all, done)
 	}
-	return nil
+	return err
 }
 
-// reduceOne reduces partition p, after those that make up all.
-func (t *try) reduceOne(ctx context.Context, s *share, p int, all *task.Done) (*task.Done, error) {
+// reduceOne reduces partition p, after those that make up at. The caller cleans
+// up after the try.
+func (t *try) reduceOne(ctx context.Context, s *share, p int, at task.Progress) (*reduced, error) {
 	r := *t.run
 	r.Task.Index, r.Lo, r.Hi = p, p, p+1
-	one, err := newTry(t.Worker, &r, func(at task.Progress) {
+	one, err := newTry(t.Worker, &r, func(now task.Progress) {
 		if t.progress != nil {
-			at.Bytes, at.Records = at.Bytes+all.BytesIn, at.Records+all.RecordsIn
-			t.progress(at)
+			now.Bytes, now.Records = now.Bytes+at.Bytes, now.Records+at.Records
+			t.progress(now)
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer one.clean()
 	one.opened, one.preview = s, t.preview
-	return one.reducePartition(ctx)
+	reduced, err := one.reduceToPart(ctx)
+	if err != nil {
+		one.clean()
+	}
+	return reduced, err
 }
 
 // join adds what came of a partition to what came of those before.
