@@ -244,9 +244,7 @@ func TestRequestsOverS3(t *testing.T) {
 	const executors, waves, parts = 3, 2, 24
 	dir := t.TempDir()
 	server := storetest.Start(t, storetest.Options(dir))
-	access := server.Access()
-	access.Root = "" // as from another machine
-	client := storetest.Open(t, access)
+	client := storetest.Open(t, server.Access())
 	rec := blocktest.Record(memory.DefaultAllocator, pairSchema, 5000, 0, 1)
 	before := client.Stats()
 	var indexes []*shuffle.Index

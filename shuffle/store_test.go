@@ -45,6 +45,9 @@ func TestStoreRungOverS3(t *testing.T) {
 			t.Errorf("partition %d: %d batches from %s, %v", p, len(got), rung, err)
 		}
 	}
+	if n := client.Stats().Gets; n < int64(len(batches)) {
+		t.Errorf("%d GETs for %d partitions", n, len(batches))
+	}
 	idx.Object = "test/job/other"
 	_, _, err := readAll(src, idx, 0)
 	lost(t, err)

@@ -88,7 +88,7 @@ func TestPartWithinMemory(t *testing.T) {
 // TestCommitLinks: where the store's files are on the destination's file system,
 // the result is those files, and what is removed from the store stays there.
 func TestCommitLinks(t *testing.T) {
-	st := startStore(t)
+	st := storetest.OpenBeside(t, storetest.Start(t, storetest.Options(t.TempDir())).Access())
 	dir := t.TempDir() + "/out"
 	out := spec.Output{Path: "file://" + dir, Format: "text"}
 	parts := writeParts(t, st, out, "test/jobs/a/1/")

@@ -43,7 +43,6 @@ func TestConformance(t *testing.T) {
 func TestUploadsWithoutSocket(t *testing.T) {
 	s := storetest.Start(t, storetest.Options(t.TempDir()))
 	access := s.Access()
-	access.Root = ""
 	c := storetest.Open(t, access)
 	for _, name := range []string{"test/with", "test/without"} {
 		b := storetest.Bytes(1<<20, 7)
@@ -123,9 +122,7 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 	up := make(chan struct{}, 10)
 	o.Up = func() { up <- struct{}{} }
 	s := storetest.Start(t, o)
-	access := s.Access()
-	access.Root = ""
-	c := storetest.Open(t, access)
+	c := storetest.Open(t, s.Access())
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var wg sync.WaitGroup
@@ -228,9 +225,7 @@ func TestReadsGoOnOverARestart(t *testing.T) {
 	up := make(chan struct{}, 1)
 	o.Up = func() { up <- struct{}{} }
 	s := storetest.Start(t, o)
-	access := s.Access()
-	access.Root = ""
-	c := storetest.Open(t, access)
+	c := storetest.Open(t, s.Access())
 	want := storetest.Bytes(32<<20, 1)
 	if _, err := c.Put(t.Context(), "test/big", bytes.NewReader(want), int64(len(want)), store.PutOptions{}); err != nil {
 		t.Fatal(err)

@@ -52,8 +52,17 @@ func Start(t testing.TB, o embedded.Options) *embedded.Server {
 	return s
 }
 
-// Open returns a client for the test's life.
+// Open returns a client for the test's life. It sees the store as another machine
+// does: a Root in access is set aside, so that every read is a request.
 func Open(t testing.TB, access core.StoreAccess) *store.Client {
+	t.Helper()
+	access.Root = ""
+	return OpenBeside(t, access)
+}
+
+// OpenBeside returns a client for the test's life that reads the objects' plain
+// files where access names their Root.
+func OpenBeside(t testing.TB, access core.StoreAccess) *store.Client {
 	t.Helper()
 	c, err := store.Open(access)
 	if err != nil {
