@@ -86,7 +86,19 @@ func (a *app) storeList(ctx context.Context, s Store, args []string) error {
 	return err
 }
 
+// unformatted refuses -o to a command that writes data as it is.
+func (a *app) unformatted(command string) error {
+	if a.output == "table" {
+		return nil
+	}
+	return core.Errorf(core.Invalid, "capstan store %s writes data as it is, never as %s", command, a.output).At("--output").
+		Do("leave out -o; `capstan store ls -o " + a.output + "` tells of objects, and a job writes rows of JSON with spec.output.format: json")
+}
+
 func (a *app) storeCat(ctx context.Context, s Store, args []string) error {
+	if err := a.unformatted("cat"); err != nil {
+		return err
+	}
 	url := args[0]
 	if !strings.Contains(url, "://") {
 		url = "s3://" + url
@@ -99,6 +111,9 @@ func (a *app) storeCat(ctx context.Context, s Store, args []string) error {
 }
 
 func (a *app) storeGet(ctx context.Context, s Store, args []string) error {
+	if err := a.unformatted("get"); err != nil {
+		return err
+	}
 	from := object(args[0])
 	if len(args) == 1 || args[1] == "-" {
 		return s.Get(ctx, from, a.out)
