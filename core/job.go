@@ -137,6 +137,7 @@ type Report struct {
 	RecordsOut  int64            `json:"recordsOut,omitempty"`
 	BytesOut    int64            `json:"bytesOut,omitempty"`
 	Shuffled    int64            `json:"shuffled,omitempty"`   // bytes through the exchange
+	ReadFrom    map[string]int64 `json:"readFrom,omitempty"`   // of what was read of it, bytes by rung: memory, local, peer, store
 	CPUSeconds  float64          `json:"cpuSeconds,omitempty"` // of all executors
 	Seconds     float64          `json:"seconds,omitempty"`    // wall time of the attempt
 	Cores       float64          `json:"cores,omitempty"`      // cores the gang was given

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/capstan-run/capstan/core"
@@ -72,6 +73,22 @@ func (a *app) table(t *core.Table) {
 	fmt.Fprintln(a.out)
 }
 
+// shuffled tells what went through the exchange, and what of it was not read on
+// its own machine.
+func shuffled(r core.Report) string {
+	text := size(r.Shuffled) + " shuffled"
+	var far []string
+	for _, rung := range []struct{ name, words string }{{"peer", "from other executors"}, {"store", "from the store"}} {
+		if n := r.ReadFrom[rung.name]; n > 0 {
+			far = append(far, size(n)+" "+rung.words)
+		}
+	}
+	if len(far) > 0 {
+		text += " (read: " + strings.Join(far, ", ") + ")"
+	}
+	return text
+}
+
 // cost tells where the result lies, what it took, and what the job counted.
 func (a *app) cost(j *core.Job, r core.Report) {
 	if r.Output != "" && j.Outcome.Kind == "" {
@@ -83,8 +100,8 @@ func (a *app) cost(j *core.Job, r core.Report) {
 		if r.Cores == 1 {
 			cores = "core"
 		}
-		line := fmt.Sprintf("cost    %s in (%s), %s shuffled, %.1f s on %.3g %s, %.1f CPU-s",
-			size(r.BytesIn), several(r.RecordsIn, "record"), size(r.Shuffled), r.Seconds, r.Cores, cores, r.CPUSeconds)
+		line := fmt.Sprintf("cost    %s in (%s), %s, %.1f s on %.3g %s, %.1f CPU-s",
+			size(r.BytesIn), several(r.RecordsIn, "record"), shuffled(r), r.Seconds, r.Cores, cores, r.CPUSeconds)
 		if r.CPUSeconds > 0 {
 			line += fmt.Sprintf(": %.0f MB/s per core", float64(r.BytesIn)/1e6/r.CPUSeconds)
 		}

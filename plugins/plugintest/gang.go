@@ -130,6 +130,9 @@ func (g *Gang) Replace(gang string, rank int) error {
 	return nil
 }
 
+// Shared is the directory that all ranks share.
+func (g *Gang) Shared() string { return filepath.Join(g.dir, "shared") }
+
 // Saved is what the coordinator saved last.
 func (g *Gang) Saved() []byte {
 	g.mu.Lock()
@@ -229,7 +232,7 @@ func (g *Gang) startLocked(gang string, rank, size int) *worker {
 	env := &core.Env{
 		Rank: core.Rank{Job: g.job.ID, Epoch: 1, Gang: gang, Rank: rank}, Size: size, Spec: g.job.Spec,
 		CPU: g.job.Spec.Gang.CPU, Memory: g.job.Spec.Gang.Memory,
-		Shared: filepath.Join(g.dir, "shared"), Shm: filepath.Join(g.dir, "shm"), Scratch: g.t.TempDir(), Files: filepath.Join(g.dir, "files"),
+		Shared: g.Shared(), Shm: filepath.Join(g.dir, "shm"), Scratch: g.t.TempDir(), Files: filepath.Join(g.dir, "files"),
 		Store: g.options.Store, Log: g.logger(fmt.Sprintf("%s.%d", gang, rank)), Inbox: inbox,
 		Send: func(_ context.Context, msg []byte) error {
 			g.mu.Lock()

@@ -12,7 +12,7 @@ import (
 
 // result puts together what the finished tasks made, in task order.
 func (m *Machine) result() *Result {
-	r := &Result{}
+	r, damaged := &Result{}, int64(0)
 	last := m.maps
 	if m.reduces != nil {
 		last = m.reduces
@@ -20,10 +20,14 @@ func (m *Machine) result() *Result {
 	for _, s := range m.stages() {
 		for _, i := range s.items {
 			r.add(i.done)
+			damaged += i.done.Damaged
 			if i.done.Index != nil {
 				r.Report.Shuffled += i.done.Index.Size
 			}
 		}
+	}
+	if damaged > 0 {
+		m.note("damaged map output was found %d times, and read from elsewhere or made again", damaged)
 	}
 	for _, i := range m.maps.items {
 		r.Report.RecordsIn += i.done.RecordsIn
@@ -51,6 +55,12 @@ func (r *Result) add(d *task.Done) {
 	r.Parts = append(r.Parts, d.SideParts...)
 	r.Report.CPUSeconds += float64(d.CPUNanos) / 1e9
 	r.Report.DeadLetters += d.DeadLetters
+	for rung, bytes := range d.ReadFrom {
+		if r.Report.ReadFrom == nil {
+			r.Report.ReadFrom = map[string]int64{}
+		}
+		r.Report.ReadFrom[string(rung)] += bytes
+	}
 	for name, n := range d.Counters {
 		if r.Report.Counters == nil {
 			r.Report.Counters = map[string]int64{}

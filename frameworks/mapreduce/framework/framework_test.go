@@ -215,6 +215,49 @@ func TestKilledExecutors(t *testing.T) {
 	}
 }
 
+// TestDamagedOutput: map output whose file is damaged is read from the store, and
+// the report says so.
+func TestDamagedOutput(t *testing.T) {
+	b := newBench(t)
+	o := b.options()
+	var once sync.Once
+	o.On = func(g *plugintest.Gang, e core.Event) {
+		if up, _, ok := said(e); ok && up.Done != nil && up.Done.Index != nil {
+			once.Do(func() { damage(t, filepath.Join(g.Shared(), up.Done.Index.Name)) })
+		}
+	}
+	report, err := plugintest.Run(t, New(work.Registry{}), b.spec(func(m map[string]any) {
+		m["shuffle"] = map[string]any{"durability": "s3-sync"}
+	}), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := sorted(b.rows(report.Output)); got != b.want {
+		t.Error("the rows differ after map output was damaged")
+	}
+	if !strings.Contains(strings.Join(report.Notes, "\n"), "damaged map output was found") {
+		t.Errorf("notes: %q", report.Notes)
+	}
+	if report.ReadFrom["store"] == 0 || report.ReadFrom["local"] == 0 {
+		t.Errorf("read by rung: %v", report.ReadFrom)
+	}
+}
+
+// damage changes a byte of every KiB of a file.
+func damage(t *testing.T, path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for i := 0; i < len(text); i += 1 << 10 {
+		text[i] ^= 1
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSavedPlan: a generation that finds neither the executors nor their files
 // goes on from what was saved.
 func TestSavedPlan(t *testing.T) {

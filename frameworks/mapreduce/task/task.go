@@ -100,6 +100,10 @@ type Done struct {
 	DeadLetters int64
 	CPUNanos    int64
 	Preview     []PreviewRow
+	// ReadFrom is what the worker has read of exchange files since its last Done,
+	// in bytes by rung, and Damaged how many copies it passed over for that.
+	ReadFrom map[shuffle.Rung]int64
+	Damaged  int64
 	// Combined says that pairs of one key were combined, and can be again: a
 	// partition of the job may be merged in parts.
 	Combined bool

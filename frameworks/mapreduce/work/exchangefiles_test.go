@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
+	"github.com/capstan-run/capstan/shuffle"
 )
 
 // TestDurabilityDoesNotShow: wherever map output lies, whether there is room in
@@ -46,6 +47,13 @@ func TestDurabilityDoesNotShow(t *testing.T) {
 				}
 				if d := cmp.Diff(show(want), show(got)); d != "" {
 					t.Errorf("%s (-want +got):\n%s", at, d)
+				}
+				far := int64(0)
+				for _, d := range got.done {
+					far += d.ReadFrom[shuffle.RungStore]
+				}
+				if (far > 0) != o.lost {
+					t.Errorf("%s: %d bytes from the store", at, far)
 				}
 				if got.inMemory > o.most || got.inMemory+got.onDisk != maps {
 					t.Errorf("%s: %d files in memory and %d on disk", at, got.inMemory, got.onDisk)

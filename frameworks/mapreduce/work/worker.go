@@ -33,6 +33,7 @@ type Worker struct {
 	source *shuffle.Source
 	budget int // bytes of a task's store
 	ledger ledger
+	rungs  rungs
 	pool   pool
 	images memory.Pool  // for exchange files and parts while they are made
 	close  func() error // nil: nothing to close
@@ -104,7 +105,7 @@ func NewWith(env *core.Env, body *spec.Body, functions Registry, st Store) (*Wor
 	if w.files, err = newExchangeFiles(env, body, st); err != nil {
 		return nil, err
 	}
-	w.source = &shuffle.Source{Local: w.files.folders(env.Shm)}
+	w.source = &shuffle.Source{Local: w.files.folders(env.Shm), Metrics: &w.rungs.metrics}
 	if st != nil {
 		w.source.Objects = st
 	}
@@ -122,6 +123,7 @@ func (w *Worker) Run(ctx context.Context, r *task.Run, progress func(task.Progre
 		return nil, failure(r, err)
 	}
 	done.Task, done.Try, done.CPUNanos = r.Task, r.Try, cpu
+	done.ReadFrom, done.Damaged = w.rungs.news()
 	return done, nil
 }
 
