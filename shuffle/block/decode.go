@@ -2,6 +2,7 @@ package block
 
 import (
 	"fmt"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -112,12 +113,7 @@ func (d *Decoder) Decode(b *Batch) (arrow.Record, error) {
 		}
 		defer w.inflated.release()
 	}
-	cols := make([]arrow.Array, 0, d.schema.NumFields())
-	defer func() {
-		for _, c := range cols {
-			c.Release()
-		}
-	}()
+	rec := newRecord(d.schema, b.Rows)
 	for i := range d.schema.NumFields() {
 		f := d.schema.Field(i) // Fields would copy them all
 		data, err := w.array(f.Type)
@@ -126,15 +122,17 @@ func (d *Decoder) Decode(b *Batch) (arrow.Record, error) {
 			data.Release()
 		}
 		if err != nil {
+			rec.Release()
 			return nil, fmt.Errorf("column %q: %w", f.Name, err)
 		}
-		cols = append(cols, array.MakeFromData(data))
+		rec.cols = append(rec.cols, array.MakeFromData(data))
 		data.Release()
 	}
 	if err := w.end(); err != nil {
+		rec.Release()
 		return nil, err
 	}
-	return array.NewRecord(d.schema, cols, b.Rows), nil
+	return rec, nil
 }
 
 // walker walks a batch's arrays and buffers in depth-first order.
@@ -343,16 +341,32 @@ func (d *walker) offsets(p *parts, l Layout, n int) (int64, error) {
 
 // ascending checks that 0 ≤ o[0] ≤ o[1] ≤ … and returns the last.
 func ascending[T int32 | int64](o []T) (int64, error) {
+	const some = 1024
 	last := o[0]
 	bad := last // negative once any step or the first offset is
-	for _, v := range o[1:] {
-		bad |= (v - last) | v // v too: the step from a negative one may overflow
-		last = v
+	for rest := o[1:]; len(rest) > 0; {
+		next := rest[:min(some, len(rest))]
+		rest = rest[len(next):]
+		bad |= touch(next)
+		for _, v := range next {
+			bad |= (v - last) | v // v too: the step from a negative one may overflow
+			last = v
+		}
 	}
 	if bad < 0 {
 		return 0, fmt.Errorf("%w: offsets do not ascend from 0", ErrMalformed)
 	}
 	return int64(last), nil
+}
+
+// touch reads a value of every cache line of o, none of which waits for
+// another: where they are not in the cache, they come together.
+func touch[T int32 | int64](o []T) T {
+	t := T(0)
+	for i := 0; i < len(o); i += Alignment / int(unsafe.Sizeof(t)) {
+		t |= o[i]
+	}
+	return t
 }
 
 // slice takes the next buffer, nil for a missing one. The caller owns it.

@@ -10,20 +10,23 @@ import (
 // which is the order of their IDs in an Arrow IPC stream, from 0. The schema
 // must pass [CheckSchema].
 func Dictionaries(schema *arrow.Schema) []*arrow.DictionaryType {
-	return dictionaries(nil, schema.Fields())
+	var types []*arrow.DictionaryType
+	for i := range schema.NumFields() {
+		types = dictionaries(types, schema.Field(i).Type)
+	}
+	return types
 }
 
-func dictionaries(to []*arrow.DictionaryType, fields []arrow.Field) []*arrow.DictionaryType {
-	for _, f := range fields {
-		if t := dictionaryType(f.Type); t != nil {
-			to = append(to, t)
-			continue
-		}
-		l, err := LayoutOf(f.Type)
-		if err != nil {
-			panic("block: dictionaries of an unchecked schema: " + err.Error())
-		}
-		to = dictionaries(to, l.Children)
+func dictionaries(to []*arrow.DictionaryType, dt arrow.DataType) []*arrow.DictionaryType {
+	if t := dictionaryType(dt); t != nil {
+		return append(to, t)
+	}
+	l, err := LayoutOf(dt)
+	if err != nil {
+		panic("block: dictionaries of an unchecked schema: " + err.Error())
+	}
+	for _, c := range l.Children {
+		to = dictionaries(to, c.Type)
 	}
 	return to
 }

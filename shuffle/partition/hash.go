@@ -34,22 +34,45 @@ func Of(h uint64, p int) int {
 // columns. len(hashes) is the record's row count. A column that cannot be a
 // key, or is not there, is an error.
 func HashColumns(rec arrow.Record, columns []int, hashes []uint64) error {
+	if err := checkColumns(rec, columns); err != nil {
+		return err
+	}
+	return hashRows(rec, columns, 0, hashes, make([]uint64, scratchOf(columns, len(hashes))))
+}
+
+func checkColumns(rec arrow.Record, columns []int) error {
 	if len(columns) == 0 {
 		return fmt.Errorf("hash of no columns: name at least one key column")
 	}
-	next := hashes
-	for k, c := range columns {
+	for _, c := range columns {
 		if c < 0 || c >= int(rec.NumCols()) {
 			return fmt.Errorf("key column %d of a record with %d columns", c, rec.NumCols())
 		}
-		if k == 1 {
-			next = make([]uint64, len(hashes))
+	}
+	return nil
+}
+
+// scratchOf is how many hashes of further columns hashRows needs room for.
+func scratchOf(columns []int, n int) int {
+	if len(columns) > 1 {
+		return n
+	}
+	return 0
+}
+
+// hashRows hashes the rows from row at on, as many as hashes has. scratch is as
+// long where there are several columns.
+func hashRows(rec arrow.Record, columns []int, at int, hashes, scratch []uint64) error {
+	for k, c := range columns {
+		out := hashes
+		if k > 0 {
+			out = scratch[:len(hashes)]
 		}
-		if err := hashColumn(rec.Column(c).Data(), next); err != nil {
+		if err := hashColumn(rec.Column(c).Data(), at, out); err != nil {
 			return fmt.Errorf("key column %q: %w", rec.ColumnName(c), err)
 		}
 		if k > 0 {
-			join(hashes, next)
+			join(hashes, out)
 		}
 	}
 	return nil
@@ -64,9 +87,9 @@ func join(hashes, next []uint64) {
 	}
 }
 
-// hashColumn fills out with the hashes of d's values.
-func hashColumn(d arrow.ArrayData, out []uint64) error {
-	if d.Len() == 0 {
+// hashColumn fills out with the hashes of d's values from element at on.
+func hashColumn(d arrow.ArrayData, at int, out []uint64) error {
+	if len(out) == 0 {
 		return nil
 	}
 	dt := d.DataType()
@@ -77,7 +100,7 @@ func hashColumn(d arrow.ArrayData, out []uint64) error {
 	if err != nil {
 		return err
 	}
-	off, n := d.Offset(), d.Len()
+	off, n := d.Offset()+at, len(out)
 	switch l.Form {
 	case block.FormNull:
 		for i := range out {
@@ -108,7 +131,7 @@ func hashColumn(d arrow.ArrayData, out []uint64) error {
 func hashEntries(out []uint64, d arrow.ArrayData, off int) error {
 	dict := d.Dictionary()
 	entries := make([]uint64, dict.Len())
-	if err := hashColumn(dict, entries); err != nil {
+	if err := hashColumn(dict, 0, entries); err != nil {
 		return err
 	}
 	valid := block.Bytes(d, 0)

@@ -2,6 +2,7 @@ package partition_test
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -276,6 +277,33 @@ func TestKeysOfAnyLengthHashAsOne(t *testing.T) {
 	for i, key := range keys {
 		if want := partition.HashBytes(key); got[i] != want {
 			t.Fatalf("key of %d bytes: %x, want %x", len(key), got[i], want)
+		}
+	}
+}
+
+// TestPartitionIsOfTheHash: however many rows are hashed at a time, of one or
+// several columns, of a whole record or a part.
+func TestPartitionIsOfTheHash(t *testing.T) {
+	types := append(blocktest.Flat(), blocktest.Dictionaries()[0])
+	whole := blocktest.Record(memory.DefaultAllocator, blocktest.SchemaOf(types...), 5000, 0.1, 1)
+	defer whole.Release()
+	part := whole.NewSlice(37, 2500)
+	defer part.Release()
+	for _, rec := range []arrow.Record{whole, part} {
+		n := int(rec.NumRows())
+		for c := range types {
+			for _, columns := range [][]int{{c}, {c, (c + 1) % len(types)}} {
+				hashes, ids := make([]uint64, n), make([]int32, n)
+				err := partition.HashColumns(rec, columns, hashes)
+				if err = errors.Join(err, partition.Hash{Columns: columns, Partitions: 77}.Partition(rec, ids)); err != nil {
+					t.Fatal(err)
+				}
+				for i, h := range hashes {
+					if int(ids[i]) != partition.Of(h, 77) {
+						t.Fatalf("columns %v: row %d of %d goes to partition %d, its hash to %d", columns, i, n, ids[i], partition.Of(h, 77))
+					}
+				}
+			}
 		}
 	}
 }

@@ -2,8 +2,11 @@ package partition
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
+
+	"github.com/capstan-run/capstan/shuffle/block"
 )
 
 // Partitioner decides which partition each row of a record belongs to.
@@ -25,15 +28,36 @@ type Hash struct {
 	Partitions int
 }
 
+// hashSome is how many rows are hashed at a time: their hashes stay in the
+// cache, and take no large allocation for each record.
+const hashSome = 1024
+
 func (h Hash) Partition(rec arrow.Record, ids []int32) error {
-	hashes := make([]uint64, len(ids))
-	if err := HashColumns(rec, h.Columns, hashes); err != nil {
+	if err := checkColumns(rec, h.Columns); err != nil {
 		return err
 	}
-	for i, v := range hashes {
-		ids[i] = int32(Of(v, h.Partitions))
+	step := min(len(ids), hashSome)
+	if h.ofDictionary(rec) {
+		step = len(ids) // all its entries are hashed every time
+	}
+	hashes, scratch := make([]uint64, step), make([]uint64, scratchOf(h.Columns, step))
+	for at := 0; at < len(ids); at += step {
+		some := hashes[:min(step, len(ids)-at)]
+		if err := hashRows(rec, h.Columns, at, some, scratch); err != nil {
+			return err
+		}
+		for i, v := range some {
+			ids[at+i] = int32(Of(v, h.Partitions))
+		}
 	}
 	return nil
+}
+
+func (h Hash) ofDictionary(rec arrow.Record) bool {
+	return slices.ContainsFunc(h.Columns, func(c int) bool {
+		l, err := block.LayoutOf(rec.Column(c).DataType())
+		return err == nil && l.Form == block.FormDictionary
+	})
 }
 
 // RoundRobin deals rows out in turn, going on from record to record. It is not
