@@ -13,6 +13,8 @@ type assembly struct {
 	w      *PartitionedWriter
 	head   []byte
 	dicts  []Batch
+	prune  *pruner   // nil: every partition has head
+	maps   [][]int32 // of the current partition's indices, nil where they stay
 	out    stage
 	window []byte // what was read of the runs
 }
@@ -22,7 +24,11 @@ const joinWindow = 8 << 20
 
 // only writes a partition that is one message.
 func (m *assembly) only(p int, x piece, message []byte) error {
-	if err := m.begin(p); err != nil {
+	head, err := m.headOf([]*piece{&x}, [][]byte{message})
+	if err != nil {
+		return err
+	}
+	if err := m.begin(p, head); err != nil {
 		return err
 	}
 	if err := m.add(p, &x, message); err != nil {
@@ -69,11 +75,15 @@ func (m *assembly) sizeOf(p int) int64 {
 	return n
 }
 
+// size is the length of the object without its footer, or a little less.
 func (m *assembly) size() int64 {
-	n := int64(0)
+	n, head := int64(0), int64(len(m.head)+len(tail))
+	if m.prune != nil {
+		head = int64(len(m.w.index.Schema) + len(tail))
+	}
 	for p := range m.w.parts {
 		if s := m.sizeOf(p); s > 0 {
-			n += s + int64(len(m.head)+len(tail))
+			n += s + head
 		}
 	}
 	return n
@@ -99,7 +109,11 @@ func (m *assembly) joinSome(lo, hi int, size int64) error {
 		if m.sizeOf(p) == 0 {
 			continue
 		}
-		if err := m.begin(p); err != nil {
+		head, err := m.headAt(p, parts)
+		if err != nil {
+			return err
+		}
+		if err := m.begin(p, head); err != nil {
 			return err
 		}
 		for i := range m.w.runs {
@@ -117,9 +131,10 @@ func (m *assembly) joinSome(lo, hi int, size int64) error {
 }
 
 // joinLarge writes one partition a message at a time: a message is no larger
-// than the budget, but all of them may be.
+// than the budget, but all of them may be. It begins with the whole dictionaries.
 func (m *assembly) joinLarge(p int) error {
-	if err := m.begin(p); err != nil {
+	m.maps = nil
+	if err := m.begin(p, head{bytes: m.head, places: m.dicts}); err != nil {
 		return err
 	}
 	for i := range m.w.runs {
@@ -168,11 +183,55 @@ func (m *assembly) grow(n int64) {
 	}
 }
 
-func (m *assembly) begin(p int) error {
+// headAt returns what the partition p begins with, whose messages are the first
+// of parts.
+func (m *assembly) headAt(p int, parts [][]byte) (head, error) {
+	var pieces []*piece
+	var messages [][]byte
+	if m.prune != nil {
+		for i := range m.w.runs {
+			x := &m.w.runs[i].pieces[p]
+			if x.length == 0 {
+				continue
+			}
+			message := parts[i][:x.length]
+			if err := x.verify(p, message); err != nil {
+				return head{}, err
+			}
+			pieces, messages = append(pieces, x), append(messages, message)
+		}
+	}
+	return m.headOf(pieces, messages)
+}
+
+// headOf returns what a partition of the given messages begins with, and sets
+// what their indices become.
+func (m *assembly) headOf(pieces []*piece, messages [][]byte) (head, error) {
+	whole := head{bytes: m.head, places: m.dicts}
+	if m.maps = nil; m.prune == nil {
+		return whole, nil
+	}
+	pruned, maps, err := m.prune.prune(pieces, messages)
+	if err != nil || maps == nil {
+		return whole, err
+	}
+	m.maps = maps
+	return pruned, nil
+}
+
+func (m *assembly) begin(p int, h head) error {
 	x := &m.w.index.Partitions[p]
-	x.Offset, x.Codec, x.Dictionaries = m.out.begin(), m.w.o.codec(), m.dicts
-	_, err := m.out.Write(m.head)
+	x.Offset, x.Codec, x.Dictionaries = m.out.begin(), m.w.o.codec(), h.places
+	_, err := m.out.Write(h.bytes)
 	return err
+}
+
+// verify refuses a message that is not what was written into its run.
+func (x *piece) verify(p int, message []byte) error {
+	if crc := checksum.Of(message); crc != x.crc {
+		return fmt.Errorf("%w: spilled message of partition %d has checksum %08x, was written with %08x", ErrCorrupt, p, crc, x.crc)
+	}
+	return nil
 }
 
 // add appends a message to the current partition, once it is found intact.
@@ -181,15 +240,21 @@ func (m *assembly) add(p int, x *piece, message []byte) error {
 		return nil
 	}
 	if len(m.w.runs) > 0 {
-		if crc := checksum.Of(message); crc != x.crc {
-			return fmt.Errorf("%w: spilled message of partition %d has checksum %08x, was written with %08x", ErrCorrupt, p, crc, x.crc)
+		if err := x.verify(p, message); err != nil {
+			return err
 		}
 	}
 	part := &m.w.index.Partitions[p]
-	part.Batches = append(part.Batches, shifted(&x.batch, m.out.length))
 	part.Rows += x.batch.Rows
 	part.RowHash += x.hash
-	_, err := m.out.Write(message)
+	at, b := m.out.length, x.batch
+	var err error
+	if m.maps == nil {
+		_, err = m.out.Write(message)
+	} else {
+		b, _, err = m.prune.batches.Reindex(&m.out, message, &x.batch, int64(len(message)), m.maps)
+	}
+	part.Batches = append(part.Batches, shifted(&b, at))
 	return err
 }
 

@@ -85,6 +85,11 @@
 //	    none of what it may copy, and asks for it in one step: of two calls that
 //	    wait, neither holds what the other needs. They are served in the order
 //	    of asking, so that a large one is not passed over for ever.
+//	X12 A partition of a PartitionedWriter begins with all values that the
+//	    writer met of each dictionary; or, where these would take twice the room
+//	    of the rows in all partitions together, with the values its own rows
+//	    use, if those are half of them or fewer. Partitions of more than 8 MiB
+//	    in several runs, and objects for a registry, have all.
 //
 // # Live edges
 //

@@ -220,11 +220,15 @@ func (w *PartitionedWriter) commit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	prune, err := w.pruner(head, dicts)
+	if err != nil {
+		return err
+	}
 	inMemory := false
-	if len(w.runs) == 0 && w.packer == nil && !w.transforms() {
+	if len(w.runs) == 0 && w.packer == nil && !w.transforms() && prune == nil {
 		inMemory, err = w.commitImage(head, dicts)
 	} else {
-		err = w.commitRuns(head, dicts)
+		err = w.commitRuns(head, dicts, prune)
 	}
 	if err != nil || inMemory {
 		return err

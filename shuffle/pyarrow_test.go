@@ -140,3 +140,27 @@ func TestPyarrowOpensMergedDictionaries(t *testing.T) {
 		pyarrowReads(t, python, path, got.Partitions[0], recs...)
 	}
 }
+
+// TestPyarrowOpensPrunedDictionaries: of the words that the partition uses.
+func TestPyarrowOpensPrunedDictionaries(t *testing.T) {
+	python := python(t)
+	path := filepath.Join(t.TempDir(), "object")
+	all := wordRows(1000, 30_000, 1)
+	rest, first := all.NewSlice(20, 1000), all.NewSlice(0, 20)
+	by := partition.Func(func(rec arrow.Record, ids []int32) error { // the last rows to the second partition
+		for i := range ids {
+			ids[i] = min(1, int32(rec.NumRows()/100))
+		}
+		return nil
+	})
+	for _, codec := range []string{"", "lz4", "zstd"} {
+		o := shuffle.PartitionedOptions{}
+		o.Codec = codec
+		idx := commit(t, path, all.Schema(), by, 60, o, first, rest)
+		if n := idx.Partitions[0].Dictionaries[0].Rows; n > 20 {
+			t.Errorf("%d words in a partition of 20 rows", n)
+		}
+		pyarrowReads(t, python, path, idx.Partitions[0], first)
+		pyarrowReads(t, python, path, idx.Partitions[1], rest)
+	}
+}

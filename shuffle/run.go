@@ -262,13 +262,17 @@ func (w *PartitionedWriter) transform(p int, rec arrow.Record) (arrow.Record, er
 }
 
 // commitRuns writes the object out of runs.
-func (w *PartitionedWriter) commitRuns(head []byte, dicts []Batch) error {
-	file, err := createObject(w.path, w.o.Sync)
+func (w *PartitionedWriter) commitRuns(head []byte, dicts []Batch, prune *pruner) error {
+	home := w.o.Arena
+	if w.o.Durability != DurableMemory || len(w.runs) > 0 {
+		home = nil
+	}
+	file, err := createIn(home, w.path, w.o.Sync)
 	if err != nil {
 		return err
 	}
 	defer file.discard()
-	m := assembly{w: w, head: head, dicts: dicts, out: stage{file: file}}
+	m := assembly{w: w, head: head, dicts: dicts, prune: prune, out: stage{file: file}}
 	if len(w.runs) == 0 {
 		err = w.eachPiece(m.only)
 	} else {

@@ -161,20 +161,12 @@ func (r *Reindexer) reindexPacked(w io.Writer, part []byte, b *Batch, maps [][]i
 // repack appends the indices of dictionary k, compressed, as to has them.
 func (r *Reindexer) repack(dst, part []byte, b *Batch, k int, to []int32) ([]byte, error) {
 	c := r.columns[k]
-	n := b.Lengths[c.array]
-	src, err := r.unpack(part, b.Buffers[c.buffer])
+	src, valid, err := r.indices(part, b, c)
 	if err != nil {
 		return nil, err
 	}
-	valid, err := r.unpack(part, b.Buffers[c.buffer-1])
-	if err != nil {
-		return nil, err
-	}
-	if n < 0 || n > int64(len(src)/c.width) {
-		return nil, fmt.Errorf("%w: %d indices in %d bytes", ErrMalformed, n, len(src))
-	}
-	out := append([]byte(nil), src...)
-	if err := reindex(out[:n*int64(c.width)], src[:n*int64(c.width)], c.width, 0, valid, to); err != nil {
+	out := make([]byte, len(src))
+	if err := reindex(out, src, c.width, 0, valid, to); err != nil {
 		return nil, err
 	}
 	return r.comp.Append(dst, c.buffer, out)

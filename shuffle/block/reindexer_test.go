@@ -12,8 +12,7 @@ import (
 	"github.com/capstan-run/capstan/shuffle/block/blocktest"
 )
 
-// reindexed is s with another batch, whose indices are those that maps give.
-func reindexed(t fataler, s *stream, maps [][]int32) (stream, error) {
+func reindexerOf(t fataler, s *stream) *block.Reindexer {
 	t.Helper()
 	var comp *block.Compressor
 	if s.packing.Codec != block.None {
@@ -22,7 +21,13 @@ func reindexed(t fataler, s *stream, maps [][]int32) (stream, error) {
 			t.Fatal(err)
 		}
 	}
-	r := block.NewReindexer(s.schema, comp)
+	return block.NewReindexer(s.schema, comp)
+}
+
+// reindexed is s with another batch, whose indices are those that maps give.
+func reindexed(t fataler, s *stream, maps [][]int32) (stream, error) {
+	t.Helper()
+	r := reindexerOf(t, s)
 	part := s.buf.Bytes()
 	end := int64(len(part) - len(block.EndOfStream))
 	at, err := r.Start(&s.batch, end)
@@ -97,8 +102,8 @@ func TestReindex(t *testing.T) {
 	})
 }
 
-// FuzzReindex spoils a batch as FuzzDecode does: what is written, or refused,
-// comes without a panic.
+// FuzzReindex spoils a batch as FuzzDecode does: what is collected and written,
+// or refused, comes without a panic.
 func FuzzReindex(f *testing.F) {
 	types := blocktest.Dictionaries()
 	for i := range types {
@@ -115,6 +120,13 @@ func FuzzReindex(f *testing.F) {
 		s := encode(t, rec, codecs[codec%3])
 		maps := backwards(&s, -1)
 		spoil(s.buf.Bytes(), []*block.Batch{&s.batch}, patches)
+		codes := make([]block.Codes, len(maps))
+		for i := range codes {
+			codes[i].Reset(len(maps[i]))
+		}
+		if err := reindexerOf(t, &s).Collect(s.buf.Bytes(), &s.batch, codes); err != nil && !errors.Is(err, block.ErrMalformed) {
+			t.Fatal(err)
+		}
 		if _, err := reindexed(t, &s, maps); err != nil && !errors.Is(err, block.ErrMalformed) {
 			t.Fatal(err)
 		}

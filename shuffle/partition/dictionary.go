@@ -138,39 +138,70 @@ func (x *Dictionary) entry(d arrow.ArrayData, k int) []byte {
 
 // Data returns all values so far. The caller releases it.
 func (x *Dictionary) Data() arrow.ArrayData {
-	n, nulls := len(x.ends), 0
+	// A copy, since more may be added while it lives.
+	return x.data(x.ends, append([]byte{}, x.bytes...), x.null)
+}
+
+// Select returns the values of the given entries, in that order. The caller
+// releases it.
+func (x *Dictionary) Select(entries []int32) arrow.ArrayData {
+	ends, null, size := make([]int64, len(entries)), int32(-1), int64(0)
+	for i, k := range entries {
+		size += x.ends[k] - x.start(k)
+		ends[i] = size
+		if k == x.null {
+			null = int32(i)
+		}
+	}
+	bytes := make([]byte, 0, size)
+	for _, k := range entries {
+		bytes = append(bytes, x.bytes[x.start(k):x.ends[k]]...)
+	}
+	return x.data(ends, bytes, null)
+}
+
+// start is where the bytes of entry k begin.
+func (x *Dictionary) start(k int32) int64 {
+	if k == 0 {
+		return 0
+	}
+	return x.ends[k-1]
+}
+
+// data is the array of values that end where ends has them in bytes. That at
+// null, if it is one, is null.
+func (x *Dictionary) data(ends []int64, bytes []byte, null int32) arrow.ArrayData {
+	n, nulls := len(ends), 0
 	var valid *memory.Buffer
-	if x.null >= 0 {
+	if null >= 0 {
 		bits := make([]byte, (n+7)/8)
 		for i := range n {
-			if i != int(x.null) {
+			if i != int(null) {
 				bits[i>>3] |= 1 << (i & 7)
 			}
 		}
 		valid, nulls = memory.NewBufferBytes(bits), 1
 	}
-	// A copy, since more may be added while it lives.
-	bytes := memory.NewBufferBytes(append([]byte{}, x.bytes...))
-	bufs := []*memory.Buffer{valid, bytes}
+	bufs := []*memory.Buffer{valid, memory.NewBufferBytes(bytes)}
 	if x.values.Form != block.FormFixed {
-		bufs = []*memory.Buffer{valid, memory.NewBufferBytes(x.offsets()), bytes}
+		bufs = []*memory.Buffer{valid, memory.NewBufferBytes(x.offsets(ends)), bufs[1]}
 	}
 	return array.NewData(x.t.ValueType, n, bufs, nil, nulls, 0)
 }
 
-func (x *Dictionary) offsets() []byte {
-	if len(x.ends) == 0 {
+func (x *Dictionary) offsets(ends []int64) []byte {
+	if len(ends) == 0 {
 		return []byte{}
 	}
 	if x.values.Form == block.FormLarge {
-		out := make([]byte, 8, 8*(len(x.ends)+1))
-		for _, e := range x.ends {
+		out := make([]byte, 8, 8*(len(ends)+1))
+		for _, e := range ends {
 			out = binary.LittleEndian.AppendUint64(out, uint64(e))
 		}
 		return out
 	}
-	out := make([]byte, 4, 4*(len(x.ends)+1))
-	for _, e := range x.ends {
+	out := make([]byte, 4, 4*(len(ends)+1))
+	for _, e := range ends {
 		out = binary.LittleEndian.AppendUint32(out, uint32(e))
 	}
 	return out

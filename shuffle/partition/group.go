@@ -187,6 +187,10 @@ func (g *Group) Close() {
 	}
 }
 
+// Dictionary returns what the group has collected of dictionary i. It is the
+// group's.
+func (g *Group) Dictionary(i int) *Dictionary { return g.dicts[i] }
+
 // Dictionaries returns the values that the indices of all groups so far name,
 // in the order of [block.Dictionaries]. The caller releases them.
 func (g *Group) Dictionaries() []arrow.ArrayData {
