@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/block"
@@ -183,4 +184,54 @@ func benchCoded(kind string, task int) arrow.Record {
 		r.Field(1).(*array.StringBuilder).Append(fmt.Sprintf("%016d", i))
 	}
 	return r.NewRecord()
+}
+
+// BenchmarkAnnounced writes 128 MiB in 200 partitions and runs of 4 MiB: with
+// nobody told of the runs before the commit, and with four consumers that are,
+// whose sides take that in and read nothing.
+func BenchmarkAnnounced(b *testing.B) {
+	const parts, consumers = 200, 4
+	schema := blocktest.SchemaOf(arrow.PrimitiveTypes.Int64, arrow.PrimitiveTypes.Int64, arrow.BinaryTypes.String)
+	rec := blocktest.Record(memory.DefaultAllocator, schema, 50_000, 0, 1)
+	for _, told := range []int{0, consumers} {
+		b.Run(fmt.Sprint(told), func(b *testing.B) {
+			dir := b.TempDir()
+			for b.Loop() {
+				live := shuffle.NewLive(parts, 0)
+				var all errgroup.Group
+				for c := range told {
+					lo, hi := c*parts/consumers, (c+1)*parts/consumers
+					a, err := live.Announcer(lo, hi)
+					if err != nil {
+						b.Fatal(err)
+					}
+					p, there := make(pipe), shuffle.NewLive(parts, 1<<30)
+					for k := lo; k < hi; k++ {
+						if _, err := there.Reader(new(shuffle.Source), k); err != nil {
+							b.Fatal(err)
+						}
+					}
+					all.Go(func() error { return a.Run(b.Context(), p) })
+					all.Go(func() error { return there.Follow(b.Context(), new(shuffle.Source), p, schema) })
+				}
+				w, err := shuffle.NewPartitionedWriter(filepath.Join(dir, "object"), schema, &partition.RoundRobin{Partitions: parts}, parts,
+					shuffle.PartitionedOptions{Budget: 8 << 20, Live: live})
+				if err != nil {
+					b.Fatal(err)
+				}
+				for range 128 << 20 / partition.RecordSize(rec) {
+					if err := w.Write(rec); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if _, err := w.Commit(context.Background()); err != nil {
+					b.Fatal(err)
+				}
+				if err := all.Wait(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.SetBytes(128 << 20)
+		})
+	}
 }

@@ -9,29 +9,6 @@ import (
 	"github.com/capstan-run/capstan/shuffle/block"
 )
 
-// MergeOptions says where a merged object goes. The zero value is a file.
-type MergeOptions struct {
-	// Sync is as in [WriterOptions].
-	Sync bool
-	// Durability of the merged object: disk, the default, or one of the store's.
-	Durability Durability
-	// Objects, Object and Uploads are as in [PartitionedOptions].
-	Objects Objects
-	Object  string
-	Uploads *Uploads
-}
-
-func (o *MergeOptions) check() error {
-	var err error
-	if o.Durability, err = ParseDurability(string(o.Durability)); err != nil {
-		return err
-	}
-	if o.Durability == DurableMemory {
-		return errors.New("durability memory has nothing to merge for: its readers take the objects as they are")
-	}
-	return checkStore(o.Durability, o.Objects, o.Object, o.Uploads)
-}
-
 // Merge writes one object out of several: those of an executor's wave of tasks,
 // before they are uploaded, so that a store has one object of a wave and not
 // one of a task. It reads the objects by src and copies their batches without
