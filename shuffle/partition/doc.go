@@ -53,8 +53,8 @@
 // each, and the wait for one that lies elsewhere than the last. On amd64 a
 // column's strings are moved in one call of assembly, 32 bytes at a time, and
 // asked for some elements ahead; elsewhere in Go. Both write the same bytes.
-// The rows are moved in the order of their partitions, 4,096 to 16,384 of a
-// record at a time; more at a time, of one record or several, measured no
+// The rows are moved in the order of their partitions, about 4,096 to 16,384 of
+// a record at a time; more at a time, of one record or several, measured no
 // better, and one pass over all rows in that order took five times as long.
 //
 // # Left out

@@ -9,6 +9,9 @@ const (
 	// gatherAhead is how many elements before its turn a string is asked for:
 	// those of one partition lie wide apart.
 	gatherAhead = 8
+	// manyParts is how many partitions have more places than the cache keeps from
+	// one time that rows are moved to the next: these are asked for, too.
+	manyParts = 512
 )
 
 // gathering moves strings in the order of their partitions, in assembly. It

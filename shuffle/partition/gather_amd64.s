@@ -30,6 +30,19 @@ partition:
 	ADDQ    gathering_image(R15), BX
 	MOVQ    cursor_end(R13), R12
 	MOVQ    DX, gathering_to(R15)
+	CMPQ    gathering_parts(R15), $const_manyParts
+	JLT     element
+
+	// Where the partition after the next goes on.
+	MOVQ       (2*cursor__size+cursor_data)(R13), AX
+	ADDQ       gathering_image(R15), AX
+	PREFETCHT0 (AX)
+	PREFETCHT0 64(AX)
+	PREFETCHT0 128(AX)
+	PREFETCHT0 192(AX)
+	MOVQ       (2*cursor__size+cursor_slot)(R13), AX
+	ADDQ       gathering_image(R15), AX
+	PREFETCHT0 (AX)
 
 element:
 	// What is moved gatherAhead elements later.

@@ -16,9 +16,9 @@ func (g *Group) Scatter(image []byte, plan *Plan, at []int64, hashes []uint64) {
 	for _, f := range g.fields {
 		g.aim(f, image, plan, at)
 	}
-	step := moveRowsOf(g.parts)
 	for i := range g.recs {
 		r := &g.recs[i]
+		step := stepOf(len(r.ids), g.parts)
 		for from := 0; from < len(r.ids); from += step {
 			ids := r.ids[from:min(from+step, len(r.ids))]
 			// The hash brings the values into the cache for the move.
@@ -38,10 +38,18 @@ func (g *Group) Scatter(image []byte, plan *Plan, at []int64, hashes []uint64) {
 	}
 }
 
-// moveRowsOf is how many rows are arranged at a time: few enough that their
-// values stay in the cache, and with many partitions enough that each gets
-// some of them.
+// moveRowsOf is about how many rows are arranged at a time: few enough that
+// their values stay in the cache, and with many partitions enough that each
+// gets some of them.
 func moveRowsOf(parts int) int { return min(max(4096, 4*parts), 16384) }
+
+// stepOf divides n rows evenly into steps: a last one of a few rows would cost
+// as much as the others.
+func stepOf(n, parts int) int {
+	step := moveRowsOf(parts)
+	steps := max((n+step/2)/step, 1)
+	return (n + steps - 1) / steps
+}
 
 // hash adds the hashes of rec's rows from row from on to those of their
 // partitions.
@@ -111,7 +119,7 @@ func (g *Group) aim(f *field, image []byte, plan *Plan, at []int64) {
 	}
 	f.valid = f.valid[:0]
 	if len(f.next) == 0 {
-		f.next = make([]cursor, g.parts)
+		f.next = make([]cursor, g.parts+2)[:g.parts] // a gathering looks two ahead
 	}
 	for k := range plan.Batches {
 		var bufs []block.Extent
