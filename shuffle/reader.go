@@ -36,6 +36,10 @@ func (r *PartitionReader) Rows() int64 { return r.part.Rows }
 // Bytes returns the bytes of the whole partition, padding included.
 func (r *PartitionReader) Bytes() int64 { return r.part.Length }
 
+// Compressed reports whether records are made by decompressing: they lie in
+// pooled memory then, whatever the rung.
+func (r *PartitionReader) Compressed() bool { return r.part.Codec != "" }
+
 // Next returns the next record batch, or io.EOF. The arrays lie over mapped or
 // pooled memory and must not be written to. The record is the reader's: it is
 // valid until the next call of Next or Close, and longer if the caller retains

@@ -180,7 +180,7 @@ func (c *checker) reduce(b *Body) {
 	if b.Combine != nil {
 		c.add("combine", "combine without reduce", "add reduce, or remove combine: a map-only job has no shuffle")
 	}
-	if s := b.Shuffle; s.Partitions != 0 || s.By != "hash" || s.PartitionFields != 0 || s.GroupFields != 0 || s.Order != "ascending" || s.Durability != "disk" {
+	if s := b.Shuffle; s.Partitions != 0 || s.By != "hash" || s.PartitionFields != 0 || s.GroupFields != 0 || s.Order != "ascending" || s.Durability != "disk" || s.Compression != "none" {
 		c.warn("shuffle", "has no effect without reduce", "add reduce, for example {use: identity}, or remove shuffle")
 	}
 }
@@ -198,6 +198,9 @@ func (c *checker) shuffle(b *Body) {
 	}
 	if s.By == "first" && s.Partitions > 1 {
 		c.add("shuffle.partitions", fmt.Sprintf("by: first has one reduce task, not %d", s.Partitions), "remove partitions")
+	}
+	if s.Durability == "memory" && s.Compression != "none" {
+		c.add("shuffle.compression", "what stays in memory is not compressed", "leave out compression, or use another durability")
 	}
 	if s.GroupFields > 0 && s.PartitionFields > s.GroupFields {
 		c.add("shuffle.partitionFields", fmt.Sprintf("%d fields choose the task but only %d make the group, so a group could be torn apart", s.PartitionFields, s.GroupFields), "set partitionFields to at most groupFields")

@@ -63,6 +63,8 @@ func TestCheck(t *testing.T) {
 		{`{` + in + `,"map":{"use":"words"},"reduce":{"use":"sum"},"shuffle":{"groupFields":1,"order":"none"},` + out + `}`,
 			"spec.shuffle.groupFields: the whole key chooses the task, so a group could be torn apart (add partitionFields: 1)\n" +
 				"spec.shuffle.order: groups need sorted keys (leave out order: none)"},
+		{`{` + in + `,"map":{"use":"words"},"reduce":{"use":"sum"},"shuffle":{"durability":"memory","compression":"lz4"},` + out + `}`,
+			`spec.shuffle.compression: what stays in memory is not compressed (leave out compression, or use another durability)`},
 		{`{` + in + `,"map":{"use":"words"},"output":{"path":"file:///out/*","compression":"snappy"}}`,
 			"spec.output.path: a pattern is not a folder (name one folder)\n" +
 				"spec.output.compression: snappy needs format parquet (use zstd or gzip)"},

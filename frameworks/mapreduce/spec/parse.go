@@ -67,6 +67,7 @@ func (b *Body) fill() {
 	fill(&b.Shuffle.By, "hash")
 	fill(&b.Shuffle.Order, "ascending")
 	fill(&b.Shuffle.Durability, "disk")
+	fill(&b.Shuffle.Compression, "none")
 	fill(&b.Output.Format, "text")
 	fill(&b.Output.IfExists, "fail")
 	if b.Output.Compression == "" {

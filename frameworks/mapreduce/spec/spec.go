@@ -80,6 +80,9 @@ type Shuffle struct {
 	// on disk, "disk" (default), "s3-async" also uploads it, "s3-sync" before the
 	// map task counts.
 	Durability string `json:"durability,omitempty"`
+	// Compression of map output: "none" (default), "lz4", "zstd". Not with
+	// durability memory.
+	Compression string `json:"compression,omitempty"`
 }
 
 // Output is where the result goes.

@@ -16,6 +16,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
 	memory "github.com/capstan-run/capstan/shuffle/arena"
+	"github.com/capstan-run/capstan/shuffle/block"
 )
 
 // exchangeFiles is where a worker's exchange files lie: in the gang's shared
@@ -25,6 +26,8 @@ type exchangeFiles struct {
 	durability shuffle.Durability
 	dir        string
 	memory     *memory.Arena // nil: they all lie on the disk
+	codec      string        // "": they are not compressed
+	codecs     block.Codecs
 	store      Store
 	prefix     string           // of their names in the store
 	uploads    *shuffle.Uploads // nil: none in the background
@@ -40,6 +43,9 @@ func newExchangeFiles(env *core.Env, body *spec.Body, st Store) (*exchangeFiles,
 		return nil, err
 	}
 	f := &exchangeFiles{durability: d, dir: env.Shared, store: st, prefix: env.Store.Prefix + "exchange/", stop: func() {}}
+	if c := body.Shuffle.Compression; c != "none" {
+		f.codec = c
+	}
 	switch d {
 	case shuffle.DurableMemory:
 		if env.Shm == "" {
@@ -84,17 +90,15 @@ func (f *exchangeFiles) folders(shm string) []string {
 	return []string{f.dir}
 }
 
-// place is where a file is written: in memory where there is room, or at path.
+// place is where a file is written, and how.
 type place struct {
-	path   string
-	memory *memory.Arena // nil: none
+	path    string
+	options shuffle.WriterOptions
 }
 
 func (f *exchangeFiles) place(name string) place {
-	return place{filepath.Join(f.dir, name), f.memory}
+	return place{filepath.Join(f.dir, name), shuffle.WriterOptions{Arena: f.memory, Codec: f.codec, Codecs: &f.codecs}}
 }
-
-func (p place) options() shuffle.WriterOptions { return shuffle.WriterOptions{Arena: p.memory} }
 
 // share brings a file to the store, now or soon, if it must outlive the machine.
 // A file that must and cannot is removed.

@@ -37,6 +37,9 @@ func TestDurabilityDoesNotShow(t *testing.T) {
 				{trial{durability: "s3-async", lost: true}, 0},
 				{trial{durability: "s3-async"}, 0},
 			} {
+				if o.durability == "memory" && strings.Contains(c.body, "compression") {
+					continue // the spec's check refuses it
+				}
 				tr := plain
 				tr.durability, tr.shm, tr.lost, tr.merged = o.durability, o.shm, o.lost, o.merged
 				at := fmt.Sprintf("%s, budget %d, %s, shm %d, lost %v", name, budget, o.durability, o.shm, o.lost)

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
+	"github.com/capstan-run/capstan/shuffle/partition"
 )
 
 // newGatherer makes the collector of a reduce task that folds or sorts what it
@@ -80,7 +83,7 @@ func (c *Collector) gather(r run, report func(rows int64)) error {
 		}
 		n := int(rec.NumRows())
 		if c.refs != nil {
-			err = c.take(&at, heapOf(r, n))
+			err = c.take(&at, heapOf(r, rec))
 		} else {
 			err = c.foldBatch(&at, n)
 		}
@@ -91,13 +94,13 @@ func (c *Collector) gather(r run, report func(rows int64)) error {
 	}
 }
 
-// heapOf is how many bytes of memory that is no file's n rows of r take.
-func heapOf(r run, n int) int {
+// heapOf is how many bytes of memory that is no file's rec of r takes.
+func heapOf(r run, rec arrow.Record) int {
 	p, ok := r.(partitionRun)
-	if !ok || p.Rung() == shuffle.RungLocal {
+	if !ok || p.Rung() == shuffle.RungLocal && !p.Compressed() {
 		return 0
 	}
-	return int(float64(p.Bytes()) * (float64(n) / float64(max(p.Rows(), 1))))
+	return int(partition.RecordSize(rec))
 }
 
 // relieveEvery is how many rows are folded between two looks at the memory.

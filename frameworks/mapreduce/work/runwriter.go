@@ -23,7 +23,7 @@ type runWriter struct {
 
 func newRunWriter(at place, value Kind, parts int) (*runWriter, error) {
 	out := newPairs(value)
-	w, err := shuffle.Create(at.path, out.schema, parts, at.options())
+	w, err := shuffle.Create(at.path, out.schema, parts, at.options)
 	if err != nil {
 		return nil, err
 	}

@@ -21,8 +21,8 @@ type scatter struct {
 func (t *try) newScatter(part *Partitioner) (*scatter, error) {
 	batch := newPairs(t.plan.exchange.Value)
 	at := t.exchangePlace()
-	o := shuffle.PartitionedOptions{Budget: int64(max(t.budget, minScatter)), Scratch: t.state.dir, Memory: &t.images, WriterOptions: at.options()}
-	if at.memory != nil {
+	o := shuffle.PartitionedOptions{Budget: int64(max(t.budget, minScatter)), Scratch: t.state.dir, Memory: &t.images, WriterOptions: at.options}
+	if at.options.Arena != nil {
 		o.Durability = shuffle.DurableMemory
 	}
 	w, err := shuffle.NewPartitionedWriter(at.path, batch.schema, partition.Func(part.partition), part.parts, o)

@@ -90,12 +90,14 @@ func reduceJobs() map[string]reduceJob {
 	program := `{"input":{"path":"file:///x"},"map":{"use":"identity"},%s"reduce":{"program":"artifact:x/p","use":"list"},"output":{"path":"file:///y"}}`
 	combined := `"combine":{"program":"artifact:x/p","use":"list"},`
 	return map[string]reduceJob{
-		"refolded":      {wordCount, true},
-		"folded":        {sumBody, true},
-		"combined":      {fmt.Sprintf(program, combined), true},
-		"scattered":     {fmt.Sprintf(program, ""), false},
-		"copied":        {`{"input":{"path":"file:///x"},"map":{"use":"identity"},"reduce":{"use":"identity"},"preview":{"limit":3},"output":{"path":"file:///y"}}`, false},
-		"secondary key": {strings.Replace(sumBody, `"output"`, `"shuffle":{"partitionFields":1,"order":"descending"},"output"`, 1), true},
+		"refolded":                 {wordCount, true},
+		"folded":                   {sumBody, true},
+		"combined":                 {fmt.Sprintf(program, combined), true},
+		"scattered":                {fmt.Sprintf(program, ""), false},
+		"copied":                   {`{"input":{"path":"file:///x"},"map":{"use":"identity"},"reduce":{"use":"identity"},"preview":{"limit":3},"output":{"path":"file:///y"}}`, false},
+		"compressed":               {strings.Replace(sumBody, `"output"`, `"shuffle":{"compression":"lz4"},"output"`, 1), true},
+		"scattered and compressed": {fmt.Sprintf(program, `"shuffle":{"compression":"zstd"},`), false},
+		"secondary key":            {strings.Replace(sumBody, `"output"`, `"shuffle":{"partitionFields":1,"order":"descending"},"output"`, 1), true},
 	}
 }
 
