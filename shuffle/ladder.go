@@ -19,6 +19,7 @@ type want struct {
 	part   *Partition
 	buf    *memory.Buffer // its verified bytes, nil until a rung had them
 	rung   Rung
+	mapped bool    // buf is part of a mapped file
 	errs   []error // why each rung so far had no answer
 }
 
@@ -27,6 +28,7 @@ type window struct {
 	off, length int64
 	wants       []*want
 	buf         *memory.Buffer // what a rung read
+	mapped      bool           // it is part of a mapped file
 	err         error          // or why it did not
 }
 
@@ -65,7 +67,7 @@ func (x *window) deal(rung Rung, where string, m *Metrics) {
 		if err == nil {
 			at := int(w.part.Offset - x.off)
 			if err = verify(x.buf.Bytes()[at:at+int(w.part.Length)], w.part); err == nil {
-				w.buf, w.rung = sliceOf(x.buf, at, int(w.part.Length)), rung
+				w.buf, w.rung, w.mapped = sliceOf(x.buf, at, int(w.part.Length)), rung, x.mapped
 				continue
 			}
 		}

@@ -66,7 +66,7 @@ func mapWindows(fd int, ws []window, off, n int64) error {
 	}
 	defer m.Release()
 	for i := range ws {
-		ws[i].buf = sliceOf(m, int(ws[i].off-off), int(ws[i].length))
+		ws[i].buf, ws[i].mapped = sliceOf(m, int(ws[i].off-off), int(ws[i].length)), true
 	}
 	return nil
 }

@@ -3,8 +3,11 @@ package shuffle
 import (
 	"fmt"
 	"io"
+	"os"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v15/arrow"
+	"golang.org/x/sys/unix"
 
 	"github.com/capstan-run/capstan/shuffle/block"
 )
@@ -22,6 +25,7 @@ type PartitionReader struct {
 	next   int
 	rows   int64
 	rec    arrow.Record // what Next returned last
+	mapped []byte       // the partition, where it is part of a mapped file
 }
 
 // Schema returns the schema of the records, taken from the index.
@@ -36,9 +40,23 @@ func (r *PartitionReader) Rows() int64 { return r.part.Rows }
 // Bytes returns the bytes of the whole partition, padding included.
 func (r *PartitionReader) Bytes() int64 { return r.part.Length }
 
-// Compressed reports whether records are made by decompressing: they lie in
-// pooled memory then, whatever the rung.
-func (r *PartitionReader) Compressed() bool { return r.part.Codec != "" }
+// Mapped reports whether records lie over a mapped file, whose pages are the
+// kernel's to drop. Else they lie in pooled memory, or in that of a [Registry].
+func (r *PartitionReader) Mapped() bool { return r.mapped != nil && r.part.Codec == "" }
+
+// Random tells the kernel that records of this partition will be looked at in no
+// order: of a page that it has dropped it reads no more than that. It may be
+// called before Close.
+func (r *PartitionReader) Random() {
+	if len(r.mapped) == 0 {
+		return
+	}
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(r.mapped)))
+	skip := -start & uintptr(os.Getpagesize()-1) // to the first whole page
+	if skip < uintptr(len(r.mapped)) {
+		_ = unix.Madvise(r.mapped[skip:], unix.MADV_RANDOM) // advice
+	}
+}
 
 // Next returns the next record batch, or io.EOF. The arrays lie over mapped or
 // pooled memory and must not be written to. The record is the reader's: it is
@@ -85,7 +103,7 @@ func (r *PartitionReader) Close() error {
 	r.drop()
 	if r.dec != nil {
 		r.dec.Release()
-		r.dec = nil
+		r.dec, r.mapped = nil, nil
 	}
 	return nil
 }

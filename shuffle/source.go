@@ -157,6 +157,9 @@ func (s *Source) decoder(r *PartitionReader, w *want) error {
 		return fmt.Errorf("open partition %d of exchange object %s: %w: %w", r.number, r.name, ErrCorrupt, err)
 	}
 	r.rung = w.rung
+	if w.mapped {
+		r.mapped = w.buf.Bytes()
+	}
 	s.Metrics.opened(r.rung, w.part.Length)
 	return nil
 }

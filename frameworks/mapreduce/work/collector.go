@@ -161,9 +161,9 @@ func (c *Collector) relieve() error {
 }
 
 // take keeps the pairs of a record that c reads: what is in this process's memory
-// for it is heap bytes. Only for collectors of refs.
-func (c *Collector) take(at *cursor, heap int) error {
-	c.refs.take(at.rec, at, heap)
+// for it is heap bytes, and mapped of a file. Only for collectors of refs.
+func (c *Collector) take(at *cursor, heap, mapped int) error {
+	c.refs.take(at.rec, at, heap, mapped)
 	if !c.refs.tight(c.budget) {
 		return nil
 	}

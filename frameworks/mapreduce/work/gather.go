@@ -8,7 +8,6 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
-	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/partition"
 )
 
@@ -72,6 +71,9 @@ func (c *Collector) gather(r run, report func(rows int64)) error {
 	for {
 		rec, err := r.Next()
 		if errors.Is(err, io.EOF) {
+			if p, ok := r.(partitionRun); ok && c.refs != nil {
+				p.Random() // from here on in the order of keys
+			}
 			return nil
 		}
 		if err != nil {
@@ -83,7 +85,8 @@ func (c *Collector) gather(r run, report func(rows int64)) error {
 		}
 		n := int(rec.NumRows())
 		if c.refs != nil {
-			err = c.take(&at, heapOf(r, rec))
+			heap, mapped := heapOf(r, rec)
+			err = c.take(&at, heap, mapped)
 		} else {
 			err = c.foldBatch(&at, n)
 		}
@@ -94,13 +97,14 @@ func (c *Collector) gather(r run, report func(rows int64)) error {
 	}
 }
 
-// heapOf is how many bytes of memory that is no file's rec of r takes.
-func heapOf(r run, rec arrow.Record) int {
-	p, ok := r.(partitionRun)
-	if !ok || p.Rung() == shuffle.RungLocal && !p.Compressed() {
-		return 0
+// heapOf is how many bytes of this process's memory rec of r takes, and of a
+// mapped file.
+func heapOf(r run, rec arrow.Record) (heap, mapped int) {
+	size := int(partition.RecordSize(rec))
+	if p, ok := r.(partitionRun); ok && p.Mapped() {
+		return 0, size
 	}
-	return int(partition.RecordSize(rec))
+	return size, 0
 }
 
 // relieveEvery is how many rows are folded between two looks at the memory.

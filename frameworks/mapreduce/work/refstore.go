@@ -11,6 +11,7 @@ type refStore struct {
 	order Order
 	held  []arrow.Record
 	heap  int // bytes of held that are memory of this process
+	file  int // and those of mapped files
 	pages []page
 	list  []item
 	seen  byte // of look, so that its loads are not left out
@@ -32,10 +33,10 @@ const (
 )
 
 // take adds the pairs of rec, whose columns c holds; heap is how many bytes of
-// this process's memory they take.
-func (s *refStore) take(rec arrow.Record, c *cursor, heap int) {
+// this process's memory they take, file how many of a mapped file.
+func (s *refStore) take(rec arrow.Record, c *cursor, heap, file int) {
 	rec.Retain()
-	s.held, s.heap = append(s.held, rec), s.heap+heap
+	s.held, s.heap, s.file = append(s.held, rec), s.heap+heap, s.file+file
 	rows := int(rec.NumRows())
 	for from := 0; from < rows; from += pageRows {
 		to := min(from+pageRows, rows)
@@ -62,10 +63,17 @@ func (s *refStore) add(p *page, rows int) {
 	}
 }
 
+// mappedShare: mapped files may take budget/mappedShare more than the budget. The
+// kernel can drop their pages, but pairs are looked at in the order of keys, which
+// is no order to read a file in: what does not stay in memory is better sorted in
+// parts.
+const mappedShare = 2
+
 // tight reports whether the store holds more than budget bytes, or can number no
 // more pairs.
 func (s *refStore) tight(budget int) bool {
-	return s.heap+len(s.list)*itemBytes > budget || len(s.pages) > maxPages-maxPages/4
+	memory := s.heap + len(s.list)*itemBytes
+	return memory > budget || memory+s.file > budget+budget/mappedShare || len(s.pages) > maxPages-maxPages/4
 }
 
 func (s *refStore) at(ref uint32) (*page, int) {
@@ -200,5 +208,5 @@ func (s *refStore) reset() {
 	}
 	clear(s.held)
 	clear(s.pages)
-	s.held, s.pages, s.list, s.heap = s.held[:0], s.pages[:0], s.list[:0], 0
+	s.held, s.pages, s.list, s.heap, s.file = s.held[:0], s.pages[:0], s.list[:0], 0, 0
 }
