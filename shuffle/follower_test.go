@@ -170,7 +170,7 @@ func followOnce(t *testing.T, dir string, r *rand.Rand) (early int) {
 }
 
 // large is a record whose messages are mapped and not read.
-func large() arrow.Record { return pairs(slices.Repeat([]string{strings.Repeat("w", 100)}, 20_000)...) }
+func large() arrow.Record { return pairs(slices.Repeat([]string{strings.Repeat("w", 4000)}, 300)...) }
 
 // producer is a producer of two partitions, the first of which is read away,
 // with one run of each kind of size behind it.
@@ -254,7 +254,7 @@ func TestFollowSpoiledRun(t *testing.T) {
 		reads   int // before the commit
 		corrupt int64
 	}{
-		"small": {func(b []byte) []byte { b[len(b)/1000] ^= 1; return b }, 1, 1},
+		"small": {func(b []byte) []byte { b[len(b)/500] ^= 1; return b }, 1, 1},
 		"large": {func(b []byte) []byte { b[len(b)/2] ^= 1; return b }, 2, 1},
 		"short": {func(b []byte) []byte { return b[:len(b)/2] }, 2, 1},
 		"gone":  {func([]byte) []byte { return nil }, 0, 0},

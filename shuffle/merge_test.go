@@ -41,7 +41,7 @@ func TestMergeIsConcatenation(t *testing.T) {
 		src := &shuffle.Source{Local: []string{dir}}
 		var in []*shuffle.Index
 		for i := range rapid.IntRange(1, 4).Draw(t, "tasks") {
-			rec := blocktest.DrawRecord(t, memory.DefaultAllocator, schema, 300)
+			rec := blocktest.DrawRecord(t, memory.DefaultAllocator, schema, 150)
 			in = append(in, commit(t, filepath.Join(dir, fmt.Sprintf("task-%d-%d", round, i)), schema, by, parts, o, rec))
 		}
 		path := filepath.Join(dir, fmt.Sprintf("wave-%d", round))
