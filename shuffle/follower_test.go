@@ -322,7 +322,7 @@ func TestAnnouncerIsCut(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer w.Abort()
-		const runs = 9000
+		const runs = 12_000
 		for range runs {
 			if err := w.Write(pairs("w")); err != nil {
 				t.Fatal(err)
@@ -334,7 +334,7 @@ func TestAnnouncerIsCut(t *testing.T) {
 		synctest.Wait()
 		for f.step(t, false) {
 		}
-		if n := len(f.rows); n == 0 || n == runs {
+		if n := len(f.rows); n == 0 || n > runs/2 { // an announcement has more than 43 bytes
 			t.Errorf("%d rows of %d before the commit", n, runs)
 		}
 		if _, err := w.Commit(t.Context()); err != nil {
