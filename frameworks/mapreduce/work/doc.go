@@ -59,7 +59,8 @@
 //	    its name at its commit, a part is named by the coordinator's manifest.
 //	    A try that fails removes what it wrote.
 //	W6  What memory holds is bounded by the executor's share for a slot, plus
-//	    one block and one batch; one record must fit.
+//	    one block and one batch; one record must fit. What a reduce task reads
+//	    counts there, but for mapped files, of which it has half as much again.
 //	W7  Where exchange files lie does not show, but by what they outlive
 //	    (spec.Shuffle.Durability). In shared memory they have at most a quarter of
 //	    the executor's memory; the next ones lie on the disk.

@@ -81,3 +81,39 @@ func TestReadBytesDoesNotOverflow(t *testing.T) {
 		t.Errorf("half of a tebibyte is %d bytes", got)
 	}
 }
+
+// TestOpenRunsAreWithinTheBudget: of partitions that are read into memory a task
+// holds as many at once as its budget has room for.
+func TestOpenRunsAreWithinTheBudget(t *testing.T) {
+	body := reduceJobs()["combined"].body
+	w, _, splits := trial{body: body, functions: listing(), text: pairsText(20000, 2000), splits: 20}.worker(t)
+	var sources []*shuffle.Index
+	total, largest := int64(0), int64(0)
+	for i, s := range splits {
+		done, failed := w.Run(t.Context(), &task.Run{Task: task.ID{Phase: task.Map, Index: i}, Split: s, Partitions: 1}, nil)
+		if failed != nil {
+			t.Fatal(failed.Err.Error())
+		}
+		sources = append(sources, done.Index)
+		total, largest = total+done.Index.Bytes(), max(largest, done.Index.Bytes())
+	}
+	w.budget = int(total) / 5
+	r, err := newTry(w, &task.Run{Task: task.ID{Phase: task.Reduce}, Partitions: 1, Hi: 1, Sources: sources}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.clean()
+	runs, err := r.openSources(t.Context(), &task.Done{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held := w.rungs.metrics.Held.Load(); held == 0 || held > int64(w.budget)+largest {
+		t.Errorf("%d bytes are held of %d, with a budget of %d", held, total, w.budget)
+	}
+	if err := closeRuns(runs); err != nil {
+		t.Fatal(err)
+	}
+	if held := w.rungs.metrics.Held.Load(); held != 0 {
+		t.Errorf("%d bytes are held by closed runs", held)
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
@@ -14,8 +13,7 @@ import (
 	"github.com/capstan-run/capstan/shuffle"
 )
 
-// fanIn is the most runs merged at once. More are merged in rounds, through
-// scratch space: each open run holds mapped memory or a buffer.
+// fanIn is the most runs merged at once: each holds mapped memory or a buffer.
 const fanIn = 512
 
 // runReduce reduces the partitions of a task.
@@ -168,18 +166,14 @@ func reduceGroups(ctx context.Context, r Reducer, g *groups, out Emitter, report
 }
 
 // openSources opens the task's partition of every source, in the order of the
-// map tasks (law W2).
+// map tasks (law W2). What would be too much to hold open at once is merged into
+// runs in scratch space first.
 func (t *try) openSources(ctx context.Context, done *task.Done) ([]run, error) {
 	todo, err := t.sources(ctx, done)
 	if err != nil {
 		return nil, err
 	}
-	for round := 0; len(todo) > fanIn; round++ {
-		if todo, err = t.mergeRound(ctx, todo, round); err != nil {
-			return nil, err
-		}
-	}
-	return openAll(todo)
+	return t.openWithin(ctx, todo)
 }
 
 // sources are the ways to open the task's one partition of every source that
@@ -217,25 +211,66 @@ func (t *try) openRun(ctx context.Context, s *shuffle.Source, x *shuffle.Index, 
 // partitionRun is a partition of an exchange file as a run.
 type partitionRun struct{ *shuffle.PartitionReader }
 
-// openAll opens all runs, or none. If some are lost it looks at the others all
-// the same, so that one failure names them all.
-func openAll(todo []func() (run, error)) ([]run, error) {
-	var runs []run
+// openWithin opens all runs, or none: at most fanIn, and of those that are held in
+// memory as many as the budget has room for. If some are lost it looks at the
+// others all the same, so that one failure names them all.
+func (t *try) openWithin(ctx context.Context, todo []func() (run, error)) (_ []run, err error) {
+	var merged, runs []run
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, closeRuns(merged), closeRuns(runs))
+		}
+	}()
 	var lost lostFiles
+	held, rounds := 0, 0
 	for _, open := range todo {
 		r, err := open()
 		if lost.add(err) {
 			continue
 		}
 		if err != nil {
-			return nil, errors.Join(err, closeRuns(runs))
+			return nil, err
 		}
 		runs = append(runs, r)
+		held += heldBy(r)
+		if lost.first != nil {
+			err := closeRuns(runs)
+			runs, held = nil, 0
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if len(runs) < fanIn && held <= t.budget {
+			continue
+		}
+		one, err := t.mergeRuns(ctx, runs, rounds)
+		runs = nil // closed
+		if err != nil {
+			return nil, err
+		}
+		merged, held, rounds = append(merged, one), 0, rounds+1
+		if len(merged) == fanIn {
+			one, err := t.mergeRuns(ctx, merged, rounds)
+			merged = nil
+			if err != nil {
+				return nil, err
+			}
+			merged, rounds = append(merged, one), rounds+1
+		}
 	}
 	if lost.first != nil {
-		return nil, errors.Join(lost, closeRuns(runs))
+		return nil, lost
 	}
-	return runs, nil
+	return append(merged, runs...), nil
+}
+
+// heldBy is how many bytes of this process's memory an open run takes.
+func heldBy(r run) int {
+	if p, ok := r.(partitionRun); ok && !p.Mapped() {
+		return int(p.Bytes())
+	}
+	return 0
 }
 
 // lostFiles is the error of exchange files that no rung has.
@@ -282,34 +317,19 @@ func (l *lostFiles) lose(e *shuffle.LostError) bool {
 	return true
 }
 
-// mergeRound merges each fanIn neighbouring runs into one in scratch space.
-func (t *try) mergeRound(ctx context.Context, todo []func() (run, error), round int) ([]func() (run, error), error) {
-	var next []func() (run, error)
-	local := &shuffle.Source{Local: []string{t.state.dir}}
-	for group := range slices.Chunk(todo, fanIn) {
-		path := filepath.Join(t.state.dir, fmt.Sprintf("merge-%d-%05d.x", round, len(next)))
-		x, err := t.mergeTo(ctx, group, path)
-		if err != nil {
-			return nil, err
-		}
-		next = append(next, func() (run, error) {
-			r, err := t.openRun(ctx, local, x, 0)
-			if err == nil {
-				err = os.Remove(path) // mapped, or read: it lives as long as the run
-			}
-			return r, err
-		})
-	}
-	return next, nil
-}
-
-func (t *try) mergeTo(ctx context.Context, group []func() (run, error), path string) (*shuffle.Index, error) {
-	runs, err := openAll(group)
+// mergeRuns merges neighbouring runs, which it closes, into one in scratch space.
+func (t *try) mergeRuns(ctx context.Context, runs []run, number int) (run, error) {
+	path := filepath.Join(t.state.dir, fmt.Sprintf("merge-%05d.x", number))
+	pass := func(g *groups, w *runWriter) error { return copyGroups(g, w) }
+	x, err := t.mergeInto(ctx, runs, place{path: path}, pass, func(int64) { t.alive() })
 	if err != nil {
 		return nil, err
 	}
-	pass := func(g *groups, w *runWriter) error { return copyGroups(g, w) }
-	return t.mergeInto(ctx, runs, place{path: path}, pass, func(int64) { t.alive() })
+	r, err := t.openRun(ctx, &shuffle.Source{Local: []string{t.state.dir}}, x, 0)
+	if err != nil {
+		return nil, err
+	}
+	return r, os.Remove(path) // mapped, or read: it lives as long as the run
 }
 
 // mergeInto writes what pass makes of the groups of sorted runs, which it
