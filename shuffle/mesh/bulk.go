@@ -3,6 +3,7 @@ package mesh
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,9 +13,18 @@ import (
 
 // bulk is a connection that carries the bytes of large messages, in pieces.
 type bulk struct {
-	conn net.Conn
-	mu   sync.Mutex
-	head [headerSize + bodySize]byte
+	conn  net.Conn
+	batch *batch // below its TLS; nil: no TLS
+	mu    sync.Mutex
+	head  [headerSize + bodySize]byte
+}
+
+func newBulk(conn net.Conn) *bulk {
+	b := &bulk{conn: conn}
+	if t, ok := conn.(*tls.Conn); ok {
+		b.batch, _ = t.NetConn().(*batch)
+	}
+	return b
 }
 
 const (
@@ -124,8 +134,14 @@ func (b *bulk) piece(id uint64, off int, parts [][]byte, n int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	head := append(appendHeader(b.head[:0], label(kindBody, 0), bodySize+n), two(id, uint64(off))...)
-	_, err := (*net.Buffers)(new(append([][]byte{head}, parts...))).WriteTo(b.conn)
-	return err
+	all := net.Buffers(append([][]byte{head}, parts...))
+	if b.batch == nil {
+		_, err := all.WriteTo(b.conn)
+		return err
+	}
+	b.batch.gather()
+	_, err := all.WriteTo(b.conn)
+	return errors.Join(err, b.batch.flush())
 }
 
 // gotOffer makes the message of an offer that came.
@@ -208,7 +224,14 @@ func (w *wire) readBulk(b *bulk) error {
 			return cutShort(err)
 		}
 		id, off := readTwo(buf[:])
-		if err := w.fill(r, id, off, int(n-bodySize)); err != nil {
+		if b.batch != nil {
+			b.batch.readAhead(true)
+		}
+		err = w.fill(r, id, off, int(n-bodySize))
+		if b.batch != nil {
+			b.batch.readAhead(false)
+		}
+		if err != nil {
 			return cutShort(err)
 		}
 	}

@@ -135,18 +135,19 @@ func (d *door) secure(a *arrival) error {
 	if d.shared {
 		return nil
 	}
-	return a.secure(d.ctx, d.j.m.cfg.TLS, true)
+	return a.secure(d.ctx, d.j.m, d.j.m.cfg.TLS, true)
 }
 
 // secure tunes a network connection and wraps it into TLS, if there is a config.
-func (a *arrival) secure(ctx context.Context, c *tls.Config, server bool) error {
+func (a *arrival) secure(ctx context.Context, m *Mesh, c *tls.Config, server bool) error {
 	tune(a.conn)
 	if c == nil {
 		return nil
 	}
-	t := tls.Client(a.conn, c)
+	below := &batch{Conn: a.conn, pool: &m.pool}
+	t := tls.Client(below, c)
 	if server {
-		t = tls.Server(a.conn, c)
+		t = tls.Server(below, c)
 	}
 	if err := t.HandshakeContext(ctx); err != nil {
 		return err
@@ -353,7 +354,7 @@ func (j *joiner) call(ctx context.Context, r int, shared bool) (arrival, error) 
 		c = c.Clone()
 		c.ServerName = host
 	}
-	if err := a.secure(ctx, c, false); err != nil {
+	if err := a.secure(ctx, j.m, c, false); err != nil {
 		conn.Close()
 		return arrival{}, err
 	}

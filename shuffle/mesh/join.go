@@ -243,7 +243,7 @@ func (j *joiner) build(r int, near bool, got []arrival) error {
 		w.data, w.readers, bulks = lane, append(w.readers, lane.run), got[2:]
 	}
 	for _, a := range bulks {
-		b := &bulk{conn: a.conn}
+		b := newBulk(a.conn)
 		w.bulk = append(w.bulk, b)
 		w.readers = append(w.readers, func() error { return w.readBulk(b) })
 	}
