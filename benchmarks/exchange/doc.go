@@ -26,7 +26,10 @@
 //	    direct I/O in blocks of 4 MiB writes and reads as many bytes: all that
 //	    the exchange wrote and read ("of-raw"), and, in proportion, those that
 //	    reached the disk ("of-device"). Spilled runs are deleted soon, and where
-//	    memory is free the page cache never writes them.
+//	    memory is free the page cache never writes them: what reaches the disk
+//	    is the object, once each way. No byte of it can be written before the
+//	    last row is gathered, which may belong to the first partition, so the
+//	    disk waits meanwhile ("idle"): of-device is bounded by that.
 //	E5  [ShuffleRecords] is timed from records in memory to the last record
 //	    looked at, by files that every consumer verifies, with as many threads
 //	    as the peer has. Of the peer, too, the records lie in memory first, its

@@ -32,7 +32,7 @@ func TestEveryTierMeasures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if spilled := d.Written - int64(1.09*float64(d.Rows)); spilled < d.Rows/4 || d.Raw <= 0 || d.Wall <= 0 {
+	if spilled := d.Written - int64(1.09*float64(d.Rows)); spilled < d.Rows/4 || d.Raw <= 0 || d.Wall <= 0 || d.Idle() <= 0 || d.Idle() >= 1 {
 		t.Errorf("beyond its budget an exchange of %d bytes wrote %d", d.Rows, d.Written)
 	}
 	q, err := MeasureRequests(t.Context(), client, t.TempDir(), Load{Executors: 2, Waves: 2, Tasks: 3, Partitions: 10, Rows: 2000})
@@ -135,6 +135,7 @@ func BenchmarkDisk(b *testing.B) {
 	b.ReportMetric(rate(r.Written+r.Read, r.Raw), "raw-MB/s")
 	b.ReportMetric(r.OfRaw(), "of-raw")
 	b.ReportMetric(r.OfDevice(), "of-device")
+	b.ReportMetric(r.Idle(), "idle")
 	b.ReportMetric(float64(r.Written+r.Read)/float64(r.Rows), "moved/byte")
 	b.ReportMetric(float64(r.Device)/float64(r.Rows), "device/byte")
 }

@@ -202,7 +202,17 @@ func (l *lab) round(ctx context.Context) (wrote, read cost, err error) {
 	return wrote, read, errors.Join(err, l.remove())
 }
 
+// write writes the object.
 func (l *lab) write(ctx context.Context) (*shuffle.Index, error) {
+	w, err := l.gather()
+	if err != nil {
+		return nil, err
+	}
+	return l.commit(ctx, w)
+}
+
+// gather starts the object and gives it all rows.
+func (l *lab) gather() (*shuffle.PartitionedWriter, error) {
 	o := shuffle.PartitionedOptions{Budget: l.c.Budget, Memory: &l.pool}
 	o.Codec, o.Codecs, o.Sync = l.c.Codec, &l.codes, l.c.Sync
 	switch l.c.Tier {
@@ -218,12 +228,16 @@ func (l *lab) write(ctx context.Context) (*shuffle.Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer w.Abort()
 	for _, rec := range l.in {
 		if err := w.Write(rec); err != nil {
+			w.Abort()
 			return nil, err
 		}
 	}
+	return w, nil
+}
+
+func (l *lab) commit(ctx context.Context, w *shuffle.PartitionedWriter) (*shuffle.Index, error) {
 	idx, err := w.Commit(ctx)
 	if err != nil {
 		return nil, err
