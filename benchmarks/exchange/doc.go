@@ -20,7 +20,8 @@
 //	E2  The yardsticks (copying memory, a bare checksum, a bare write) are taken
 //	    in the same run, in the same directory.
 //	E3  The first round is not counted: it takes the page faults that a task of
-//	    a running executor does not.
+//	    a running executor does not. Of an arena it is two: it maps a segment when
+//	    it is taken for the second time.
 //	E4  The disk is measured beyond the budget of memory, with a synced object
 //	    that is read from the disk. In the same round, in the same directory,
 //	    direct I/O in blocks of 4 MiB writes and reads as many bytes: all that

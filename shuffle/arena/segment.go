@@ -94,6 +94,9 @@ func (s *Segment) remap(n int) error {
 	}
 	s.mem = mem
 	_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // where the file system has them
+	if has := min(int64(n), s.size); has > 0 {
+		_ = unix.Madvise(mem[:has], unix.MADV_POPULATE_WRITE) // else page by page, when written
+	}
 	return nil
 }
 
