@@ -145,18 +145,7 @@ func followOnce(t *testing.T, dir string, r *rand.Rand) (early int) {
 		a.announce(t.Context())
 		a.follow(t.Context(), src)
 	}
-	for p, f := range all {
-		want, err := rowsOf(src, idx, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for f.wait = true; f.step(t, false); {
-		}
-		if !slices.Equal(f.rows, want) {
-			t.Fatalf("partition %d: %d rows, committed are %d", p, len(f.rows), len(want))
-		}
-		f.close()
-	}
+	haveCommitted(t, all, src, idx)
 	synctest.Wait()
 	for _, a := range far {
 		if a.announced != nil || a.followed != nil {

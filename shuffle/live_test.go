@@ -71,6 +71,24 @@ func (f *follower) close() {
 	f.r.Close()
 }
 
+// haveCommitted reads all to their ends: the one of each partition has the rows
+// of the committed object.
+func haveCommitted(t failer, all []*follower, src *shuffle.Source, idx *shuffle.Index) {
+	t.Helper()
+	for p, f := range all {
+		want, err := rowsOf(src, idx, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for f.wait = true; f.step(t, false); {
+		}
+		if !slices.Equal(f.rows, want) {
+			t.Fatalf("partition %d: %d rows, committed are %d", p, len(f.rows), len(want))
+		}
+		f.close()
+	}
+}
+
 // TestLiveReadsWhatIsCommitted: whatever the budget, the codec, the credit, and
 // when a consumer reads how much and what it holds on to, it has the rows of
 // the committed partition, each once, in their order (law L2). One goroutine
@@ -110,18 +128,7 @@ func TestLiveReadsWhatIsCommitted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for p, f := range all {
-			want, err := rowsOf(src, idx, p)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for f.wait = true; f.step(t, false); {
-			}
-			if !slices.Equal(f.rows, want) {
-				t.Fatalf("partition %d: %d rows, committed are %d", p, len(f.rows), len(want))
-			}
-			f.close()
-		}
+		haveCommitted(t, all, src, idx)
 	})
 	if early == 0 {
 		t.Error("in no round was anything read before the commit")
