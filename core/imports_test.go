@@ -17,18 +17,20 @@ const module = "github.com/capstan-run/capstan"
 // policy, so do not change it to mend a build. The longest matching prefix
 // counts.
 var policy = map[string][]string{
-	"core":         {"core"},
-	"core/gang":    {"core", "core/place", "core/queue"},
-	"core/place":   {"core"},
-	"core/queue":   {"core"},
-	"core/journal": {"core"},
-	"core/spec":    {"core"},
-	"core/launch":  {"core"},
-	"shuffle":      {"core", "core/unixsock", "shuffle"},
-	"frameworks":   {"core", "core/executor", "core/unixsock", "shuffle"},
-	"plugins":      {"core", "frameworks", "plugins"},
-	"benchmarks":   {"core", "frameworks", "plugins", "shuffle", "benchmarks"},
-	"":             {"core", "frameworks", "plugins", "shuffle", "benchmarks"},
+	"core":          {"core"},
+	"core/gang":     {"core", "core/place", "core/queue"},
+	"core/place":    {"core"},
+	"core/queue":    {"core"},
+	"core/calendar": {"core"},
+	"core/simulate": {"core", "core/gang", "core/place", "core/queue"},
+	"core/journal":  {"core"},
+	"core/spec":     {"core"},
+	"core/launch":   {"core"},
+	"shuffle":       {"core", "core/unixsock", "shuffle"},
+	"frameworks":    {"core", "core/executor", "core/unixsock", "shuffle"},
+	"plugins":       {"core", "frameworks", "plugins"},
+	"benchmarks":    {"core", "frameworks", "plugins", "shuffle", "benchmarks"},
+	"":              {"core", "frameworks", "plugins", "shuffle", "benchmarks"},
 }
 
 // owner is the one room that may import a foreign library.
@@ -47,9 +49,10 @@ var owner = map[string]string{
 
 // pure names rooms that decide, and what they must not see.
 var pure = map[string][]string{
-	"core/gang":  {"os", "net", "context", "math/rand", "sync", "log/slog"},
-	"core/place": {"os", "net", "context", "math/rand", "sync", "log/slog"},
-	"core/queue": {"os", "net", "context", "math/rand", "sync", "log/slog"},
+	"core/gang":     {"os", "net", "context", "math/rand", "sync", "log/slog"},
+	"core/place":    {"os", "net", "context", "math/rand", "sync", "log/slog"},
+	"core/queue":    {"os", "net", "context", "math/rand", "sync", "log/slog"},
+	"core/calendar": {"os", "net", "context", "math/rand", "sync", "log/slog"},
 }
 
 type pkg struct {

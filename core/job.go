@@ -30,14 +30,61 @@ type Metadata struct {
 	Walltime Duration          `json:"walltime,omitempty"` // 0: no limit
 	Retries  int               `json:"retries,omitempty"`  // further attempts after the first failed one
 	Labels   map[string]string `json:"labels,omitempty"`
+	// User is who is charged for what the job uses. Default "".
+	User string `json:"user,omitempty"`
+	// When says what else must be so before the job may start.
+	When When `json:"when,omitzero"`
+	// Array makes the job so many gangs, one for each index: see ParseArray.
+	Array string `json:"array,omitempty"` // "0-999", "1,5,9-20:2", "0-999%50" (at most 50 at once)
+}
+
+// When holds a job back. The zero value holds nothing back.
+type When struct {
+	Hold      bool         `json:"hold,omitempty"`      // until somebody releases it
+	Begin     time.Time    `json:"begin,omitzero"`      // not before
+	Deadline  time.Time    `json:"deadline,omitzero"`   // refused if it cannot end by then
+	After     []Dependency `json:"after,omitempty"`     // all of them
+	Singleton bool         `json:"singleton,omitempty"` // only one job of this name and user runs at a time
+}
+
+// Dependency is another job that has to have ended.
+type Dependency struct {
+	Job JobID `json:"job"`
+	// Ended is how: "ok" (the default), "failed" or "any".
+	Ended string `json:"ended,omitempty"`
+	// Each holds index i of an array back only until index i of Job has ended.
+	Each bool `json:"each,omitempty"`
 }
 
 // Gang is the shape the user asks for.
 type Gang struct {
-	Size      int          `json:"size,omitempty"`   // executors; default 2
+	Size int `json:"size,omitempty"` // executors; default 2
+	// Min and Max make the gang elastic: it starts with at least Min executors
+	// and grows to Size when there is room; somebody may ask for up to Max.
+	// Default Size.
+	Min       int          `json:"min,omitempty"`
+	Max       int          `json:"max,omitempty"`
 	CPU       MilliCPU     `json:"cpu,omitempty"`    // of each executor; default 1000m
 	Memory    Bytes        `json:"memory,omitempty"` // of each executor; default 512Mi
 	Placement PlacementAsk `json:"placement,omitzero"`
+	// Generic is what each executor takes of its node's generic resources,
+	// such as {"gpu": 1}; Licences what the whole gang takes of the cluster's.
+	Generic  map[string]int64 `json:"generic,omitempty"`
+	Licences map[string]int64 `json:"licences,omitempty"`
+	// Ports are the node's ports that each executor takes, so that no two lie
+	// on one node.
+	Ports       []int        `json:"ports,omitempty"`
+	Constraints []Constraint `json:"constraints,omitempty"`
+	// Roles are parts of the gang with a size and resources of their own. Ranks
+	// are numbered role after role. With roles, Size is their sum, and what a
+	// role leaves out is the gang's.
+	Roles []Role `json:"roles,omitempty"`
+	// Restart is what the loss of an executor brings about: "none", "member"
+	// (a new one in its place), "role" or "gang". Default: as the framework asks.
+	Restart string `json:"restart,omitempty"`
+	// Grace is what a gang that has to give way has from the notice to the end.
+	// Default 30s.
+	Grace Duration `json:"grace,omitempty"`
 	// Image is the container image of the executors. "" is the built-in image,
 	// which holds only Capstan; "host" is the built-in image plus the machine's
 	// own /usr, /bin and /lib, read-only.
@@ -48,10 +95,49 @@ type Gang struct {
 }
 
 // PlacementAsk says how the ranks should lie in the topology. At most one of
-// Pack and Spread names a level: "host", "rack", "zone".
+// Pack and Spread names a level: "numa" (pack only), "host", "rack", "zone".
 type PlacementAsk struct {
 	Pack   string `json:"pack,omitempty"`
 	Spread string `json:"spread,omitempty"`
+	// Preferred relaxes the level to the next wider one (spread: narrower) when
+	// the gang has waited Wait at it without a place; at once if Wait is 0.
+	Preferred bool     `json:"preferred,omitempty"`
+	Wait      Duration `json:"wait,omitempty"`
+	// PerHost is the most ranks on one host. Default: no limit.
+	PerHost int `json:"perHost,omitempty"`
+	// Slice keeps each run of so many ranks within one domain of SliceLevel.
+	Slice      int    `json:"slice,omitempty"`
+	SliceLevel string `json:"sliceLevel,omitempty"`
+}
+
+// Constraint limits the nodes a gang may lie on by an attribute of them: a
+// label, or "host", "rack", "zone", or (for APART) "job".
+type Constraint struct {
+	Attribute string `json:"attribute"`
+	// Operator is one of
+	//
+	//	LIKE, UNLIKE   the value matches the regular expression Value, or does not
+	//	CLUSTER        all ranks on one value; on Value if that is given
+	//	UNIQUE         no two ranks on one value
+	//	GROUP_BY       spread evenly over the values; over at least Value of them
+	//	MAX_PER        at most Value ranks on one value
+	//	APART          no executor of a job with label Attribute=Value on the host
+	Operator string `json:"operator"`
+	Value    string `json:"value,omitempty"`
+}
+
+// Role is a part of a gang. Zero fields are the gang's.
+type Role struct {
+	Name        string           `json:"name"`
+	Size        int              `json:"size"`
+	Min         int              `json:"min,omitempty"` // default Size
+	Max         int              `json:"max,omitempty"` // default Size
+	CPU         MilliCPU         `json:"cpu,omitempty"`
+	Memory      Bytes            `json:"memory,omitempty"`
+	Generic     map[string]int64 `json:"generic,omitempty"`
+	Ports       []int            `json:"ports,omitempty"`
+	Constraints []Constraint     `json:"constraints,omitempty"`
+	Restart     string           `json:"restart,omitempty"`
 }
 
 // Job is one submitted spec and what became of it.

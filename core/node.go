@@ -12,6 +12,9 @@ type Node struct {
 	Rack     string            `json:"rack,omitempty"`
 	Capacity Resources         `json:"capacity"`
 	Labels   map[string]string `json:"labels,omitempty"`
+	Generic  map[string]int64  `json:"generic,omitempty"` // such as {"gpu": 4}
+	NUMA     int               `json:"numa,omitempty"`    // equal NUMA domains; 0: not known
+	Images   []string          `json:"images,omitempty"`  // container images it holds
 }
 
 // Resources is an amount of each schedulable thing.
