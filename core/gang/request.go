@@ -45,12 +45,47 @@ type Request struct {
 	Placement core.PlacementAsk `json:"placement,omitzero"`
 	Priority  int               `json:"priority"` // higher runs first
 	Queue     string            `json:"queue,omitempty"`
+	User      string            `json:"user,omitempty"` // who is charged
+	Name      string            `json:"name,omitempty"` // of the job, for When.Singleton
+	// Labels are the job's, for constraints of others that keep apart from it.
+	Labels map[string]string `json:"labels,omitempty"`
+	// Min and Max make the gang elastic: see core.Gang. 0: Size.
+	Min int `json:"min,omitempty"`
+	Max int `json:"max,omitempty"`
+	// Roles are parts of the gang. If there are any, Size is their sum, and
+	// what a role leaves out is the gang's.
+	Roles       []core.Role       `json:"roles,omitempty"`
+	Generic     map[string]int64  `json:"generic,omitempty"`  // of each executor
+	Licences    map[string]int64  `json:"licences,omitempty"` // of the whole gang
+	Ports       []int             `json:"ports,omitempty"`    // of each executor's node
+	Constraints []core.Constraint `json:"constraints,omitempty"`
+	Image       string            `json:"image,omitempty"`   // nodes that hold it are taken first
+	Restart     string            `json:"restart,omitempty"` // see core.Gang
+	// When holds the gang back. Its times are Unix milliseconds here.
+	When When `json:"when,omitzero"`
+	// Array makes it one gang for each index: see Element.
+	Array *core.Array `json:"array,omitempty"`
+	// Predicted is how long it will run, as a guess that decides nothing but
+	// order, in milliseconds. 0: not known.
+	Predicted int64 `json:"predicted,omitempty"`
+	// Grace is from the notice that the gang has to give way to its end, in
+	// milliseconds. 0: Config.Grace.
+	Grace int64 `json:"grace,omitempty"`
 	// StartTimeout is how long the executors may take to join, in
 	// milliseconds from the grant. 0: Config.StartTimeout.
 	StartTimeout int64 `json:"startTimeout,omitempty"`
 	// Walltime is how long the gang may run, in milliseconds from Started. 0:
 	// no limit.
 	Walltime int64 `json:"walltime,omitempty"`
+}
+
+// When holds a gang back: core.When with times in Unix milliseconds.
+type When struct {
+	Hold      bool              `json:"hold,omitempty"`
+	Begin     int64             `json:"begin,omitempty"`
+	Deadline  int64             `json:"deadline,omitempty"` // refused if it cannot end by then
+	After     []core.Dependency `json:"after,omitempty"`
+	Singleton bool              `json:"singleton,omitempty"`
 }
 
 // String is the shape in words: "gang of 4 x (1 cpu, 512Mi memory), pack host".
