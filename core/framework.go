@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"time"
 )
 
 // ErrPluginCrash is in the chain of what a plugin call returns when the
@@ -125,6 +126,10 @@ type Host interface {
 	WantGang(GangAsk) error
 	// ReleaseGang ends the gang's executors. Running work is lost.
 	ReleaseGang(name string) error
+	// EndGang is ReleaseGang for a gang whose work is done, and says whether it
+	// went well: an element of an array has then ended, and who waits for it
+	// ([Dependency]) is told.
+	EndGang(name string, ok bool) error
 	// Send queues msg for a rank's worker; in order per rank. Messages to a
 	// lost rank vanish: also when the loss, or the replacement, is among the
 	// events that the caller has not taken yet. The host owns msg afterwards.
@@ -181,11 +186,22 @@ type ExecutorReplaced struct {
 // CancelAsked says that a user cancelled the job: end soon and return.
 type CancelAsked struct{ Reason string }
 
+// GiveWay says that a gang's place is wanted by another: at Until its
+// executors are taken away and it waits again. What its work needs to go on
+// from there has to be kept by then; the coordinator may end it earlier with
+// Host.ReleaseGang and want it again.
+type GiveWay struct {
+	Gang   string
+	Until  time.Time
+	Reason string // "job train-7k2 of a higher priority needs its place"
+}
+
 func (GangUp) event()           {}
 func (Message) event()          {}
 func (ExecutorLost) event()     {}
 func (ExecutorReplaced) event() {}
 func (CancelAsked) event()      {}
+func (GiveWay) event()          {}
 
 // StoreAccess is how to reach the object store, and as whom.
 type StoreAccess struct {

@@ -89,6 +89,8 @@ func (t *attempt) receive(ctx context.Context, m *pluginpb.FromPlugin) error {
 		return t.host.WantGang(ask)
 	case *pluginpb.FromPlugin_ReleaseGang:
 		return t.host.ReleaseGang(w.ReleaseGang.GetGang())
+	case *pluginpb.FromPlugin_EndGang:
+		return t.host.EndGang(w.EndGang.GetGang(), w.EndGang.GetOk())
 	case *pluginpb.FromPlugin_Message:
 		gang, rank, data := w.Message.GetGang(), int(w.Message.GetRank()), w.Message.GetData()
 		if relay, ok := t.host.(core.Relay); ok {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/plugins/pluginpb"
@@ -78,6 +79,9 @@ func eventToWire(e core.Event) (*pluginpb.FromHost, error) {
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Replaced{Replaced: w}}, nil
 	case core.CancelAsked:
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Cancel{Cancel: &pluginpb.Cancel{Reason: text(e.Reason)}}}, nil
+	case core.GiveWay:
+		w := &pluginpb.GiveWay{Gang: text(e.Gang), Until: e.Until.UnixMilli(), Reason: text(e.Reason)}
+		return &pluginpb.FromHost{What: &pluginpb.FromHost_GiveWay{GiveWay: w}}, nil
 	}
 	return nil, fmt.Errorf("event %T has no wire form", e)
 }
@@ -103,6 +107,8 @@ func eventFromWire(m *pluginpb.FromHost) (core.Event, error) {
 		return core.ExecutorReplaced{Gang: w.Replaced.GetGang(), Rank: int(w.Replaced.GetRank())}, nil
 	case *pluginpb.FromHost_Cancel:
 		return core.CancelAsked{Reason: w.Cancel.GetReason()}, nil
+	case *pluginpb.FromHost_GiveWay:
+		return core.GiveWay{Gang: w.GiveWay.GetGang(), Until: time.UnixMilli(w.GiveWay.GetUntil()).UTC(), Reason: w.GiveWay.GetReason()}, nil
 	}
 	return nil, errNoEvent
 }

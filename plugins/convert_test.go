@@ -3,6 +3,7 @@ package plugins
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
@@ -18,6 +19,7 @@ func TestEventsCross(t *testing.T) {
 		core.ExecutorLost{Gang: "main", Rank: 1, Reason: "out of memory"},
 		core.ExecutorReplaced{Gang: "main", Rank: 1},
 		core.CancelAsked{Reason: "enough"},
+		core.GiveWay{Gang: "main", Until: time.UnixMilli(1_700_000_000_123).UTC(), Reason: "room"},
 	} {
 		m, err := eventToWire(e)
 		if err != nil {
@@ -66,6 +68,7 @@ func TestForeignTextCrosses(t *testing.T) {
 		core.ExecutorLost{Gang: foreign, Reason: foreign},
 		core.ExecutorReplaced{Gang: foreign},
 		core.CancelAsked{Reason: foreign},
+		core.GiveWay{Gang: foreign, Reason: foreign},
 	} {
 		m, err := eventToWire(e)
 		if err == nil {

@@ -108,6 +108,9 @@ func talk(ctx context.Context, a *core.Attempt, host core.Host) (core.Report, er
 			r.Notes = append(r.Notes, fmt.Sprintf("replaced %d", e.Rank))
 		case core.CancelAsked:
 			r.Notes = append(r.Notes, "cancel "+e.Reason)
+			if err := host.EndGang("side", true); err != nil {
+				return r, err
+			}
 			return r, host.ReleaseGang("main")
 		case nil:
 			return r, core.Errorf(core.Internal, "events ended")
@@ -170,6 +173,10 @@ func (h *fakeHost) WantGang(a core.GangAsk) error {
 	return h.wantErr
 }
 func (h *fakeHost) ReleaseGang(name string) error { h.calls <- "release " + name; return nil }
+func (h *fakeHost) EndGang(name string, ok bool) error {
+	h.calls <- fmt.Sprintf("end %s %t", name, ok)
+	return nil
+}
 func (h *fakeHost) Send(gang string, rank int, msg []byte) error {
 	h.calls <- fmt.Sprintf("send %s %d %s", gang, rank, msg)
 	return nil
@@ -185,6 +192,7 @@ type nullHost struct{ core.Host }
 
 func (nullHost) WantGang(core.GangAsk) error    { return nil }
 func (nullHost) ReleaseGang(string) error       { return nil }
+func (nullHost) EndGang(string, bool) error     { return nil }
 func (nullHost) Send(string, int, []byte) error { return nil }
 func (nullHost) Report(core.Progress)           {}
 

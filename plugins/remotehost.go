@@ -124,6 +124,11 @@ func (h *remoteHost) ReleaseGang(name string) error {
 	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_ReleaseGang{ReleaseGang: &pluginpb.ReleaseGang{Gang: name}}})
 }
 
+// EndGang implements core.Host.
+func (h *remoteHost) EndGang(name string, ok bool) error {
+	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_EndGang{EndGang: &pluginpb.EndGang{Gang: name, Ok: ok}}})
+}
+
 // Send implements core.Host.
 func (h *remoteHost) Send(gang string, rank int, msg []byte) error {
 	var last int64

@@ -129,6 +129,7 @@ func TestTalk(t *testing.T) {
 	h.events <- core.ExecutorLost{Gang: "main", Rank: 1, Reason: "out of memory"}
 	h.events <- core.ExecutorReplaced{Gang: "main", Rank: 1}
 	h.events <- core.CancelAsked{Reason: "enough"}
+	expect(t, h.calls, "end side true")
 	expect(t, h.calls, "release main")
 	o := <-done
 	want := []string{"up 2 [a b] true [0]", "message 1 world", "save: the disk is full", "lost 1 out of memory", "replaced 1", "cancel enough"}

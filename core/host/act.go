@@ -24,33 +24,19 @@ func (h *Host) step(e gang.Event) gang.Result {
 	return res
 }
 
-func (h *Host) gangRun(id gang.ID) *gangRun {
-	for _, j := range h.jobs {
-		if j.attempt == nil {
-			continue
-		}
-		for _, g := range j.attempt.gangs {
-			if g.id == id {
-				return g
-			}
-		}
-	}
-	return nil
-}
-
 // act carries out one decision. h.mu is held; whatever blocks goes its own way.
 func (h *Host) act(a gang.Action) {
 	switch a := a.(type) {
 	case gang.Grant:
-		if g := h.gangRun(a.Gang); g != nil {
+		if g := h.gangs[a.Gang]; g != nil {
 			g.granted(a)
 		}
 	case gang.Revoke:
-		if g := h.gangRun(a.Gang); g != nil {
+		if g := h.gangs[a.Gang]; g != nil {
 			g.revoked(a)
 		}
 	case gang.Refuse:
-		if g := h.gangRun(a.Gang); g != nil {
+		if g := h.gangs[a.Gang]; g != nil {
 			err := a.Err()
 			if g.failure != nil {
 				err = g.failure
@@ -58,17 +44,17 @@ func (h *Host) act(a gang.Action) {
 			g.attempt.end(err)
 		}
 	case gang.Expire:
-		if g := h.gangRun(a.Gang); g != nil {
+		if g := h.gangs[a.Gang]; g != nil {
 			w := g.attempt.job.rec.Job.Spec.Metadata.Walltime
 			h.cancelLocked(g.attempt.job, core.Errorf(core.TimedOut, "the job's walltime of %s is over", w).
 				Do("raise metadata.walltime, or give the gang more cores"))
 		}
 	case gang.Replace:
-		if g := h.gangRun(a.Gang); g != nil {
+		if g := h.gangs[a.Gang]; g != nil {
 			g.replace(a)
 		}
 	case gang.Lost:
-		if g := h.gangRun(a.Gang); g != nil {
+		if g := h.gangs[a.Gang]; g != nil {
 			for _, r := range a.Ranks {
 				m := g.members[r]
 				h.goRun(func(context.Context) { h.lose(m, "node "+string(a.Node)+" went down", false) })

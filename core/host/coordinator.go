@@ -105,6 +105,19 @@ func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
 }
 
 func (c *coordinatorSide) ReleaseGang(name string) error {
+	return c.end(name, "released by its coordinator")
+}
+
+// EndGang implements core.Host.
+func (c *coordinatorSide) EndGang(name string, ok bool) error {
+	if ok {
+		return c.end(name, "ended well")
+	}
+	return c.end(name, "ended with a failure")
+}
+
+// end releases a gang for a reason that the job's history tells.
+func (c *coordinatorSide) end(name, why string) error {
 	h := c.a.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -118,7 +131,7 @@ func (c *coordinatorSide) ReleaseGang(name string) error {
 	}
 	g.gone = true
 	delete(c.a.job.rec.Gangs, name) // a host that restarts must not bring it up again
-	h.goRun(func(context.Context) { g.release() })
+	h.goRun(func(context.Context) { g.release(why) })
 	return nil
 }
 

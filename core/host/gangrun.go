@@ -52,11 +52,19 @@ func newGangRun(a *attempt, ask core.GangAsk) *gangRun {
 	close(g.told)
 	g.renew()
 	a.gangs[ask.Name] = g
+	a.h.gangs[g.id] = g
 	if a.job.rec.Gangs == nil {
 		a.job.rec.Gangs = map[string]*gangState{}
 	}
 	a.job.rec.Gangs[ask.Name] = g.state
 	return g
+}
+
+// forget takes a gang that is gone out of the host's index. h.mu is held.
+func (g *gangRun) forget() {
+	if h := g.attempt.h; h.gangs[g.id] == g {
+		delete(h.gangs, g.id)
+	}
 }
 
 // renew makes g ready for a lease. h.mu is held.

@@ -31,7 +31,8 @@ type Host struct {
 	mu      sync.Mutex
 	sched   *gang.Scheduler
 	jobs    map[core.JobID]*job
-	order   []core.JobID // by submission
+	order   []core.JobID         // by submission
+	gangs   map[gang.ID]*gangRun // of the running attempts
 	members map[string]*member
 	shipped *artifacts
 	nodes   []core.Node
@@ -88,7 +89,7 @@ func Open(ctx context.Context, cfg Config) (*Host, error) {
 	}
 	h := &Host{
 		cfg: cfg, log: cfg.Log, journal: j,
-		jobs: map[core.JobID]*job{}, members: map[string]*member{},
+		jobs: map[core.JobID]*job{}, gangs: map[gang.ID]*gangRun{}, members: map[string]*member{},
 		used: now(), closing: make(chan struct{}), due: make(chan struct{}, 1), crowd: make(chan struct{}, 1),
 		shipped: newArtifacts(filepath.Join(cfg.StateDir, "artifacts")),
 	}

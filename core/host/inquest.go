@@ -101,5 +101,6 @@ type inquest struct{ *coordinatorSide }
 
 func (*inquest) WantGang(core.GangAsk) error                { return nil }
 func (*inquest) ReleaseGang(string) error                   { return nil }
+func (*inquest) EndGang(string, bool) error                 { return nil }
 func (*inquest) Send(string, int, []byte) error             { return nil }
 func (*inquest) SendAfter(int64, string, int, []byte) error { return nil }

@@ -150,6 +150,7 @@ func (a *attempt) cleanUp() bool {
 	h.mu.Lock()
 	for _, g := range gangs {
 		h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
+		g.forget()
 	}
 	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 30*time.Second)

@@ -51,9 +51,9 @@ func (g *gangRun) clear() {
 
 // release ends a gang that its coordinator let go, and queues it again if the
 // coordinator has asked for it meanwhile.
-func (g *gangRun) release() {
+func (g *gangRun) release(why string) {
 	a, h := g.attempt, g.attempt.h
-	h.persistPatiently(a.ctx, a.job, g.event("released", fmt.Sprintf("gang %s: released by its coordinator", g.state.Ask.Name)))
+	h.persistPatiently(a.ctx, a.job, g.event("released", fmt.Sprintf("gang %s: %s", g.state.Ask.Name, why)))
 	g.tearDown()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -62,6 +62,7 @@ func (g *gangRun) release() {
 	}
 	h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
 	delete(a.gangs, g.state.Ask.Name)
+	g.forget()
 	if g.again != nil {
 		a.addGang(*g.again)
 		a.gangs[g.again.Name].wanted = true

@@ -296,6 +296,7 @@ type FromHost struct {
 	//	*FromHost_Cancel
 	//	*FromHost_Saved
 	//	*FromHost_Ping
+	//	*FromHost_GiveWay
 	What          isFromHost_What `protobuf_oneof:"what"`
 	Event         int64           `protobuf:"varint,9,opt,name=event,proto3" json:"event,omitempty"` // the number of a core.Event, from 1
 	unknownFields protoimpl.UnknownFields
@@ -411,6 +412,15 @@ func (x *FromHost) GetPing() *Ping {
 	return nil
 }
 
+func (x *FromHost) GetGiveWay() *GiveWay {
+	if x != nil {
+		if x, ok := x.What.(*FromHost_GiveWay); ok {
+			return x.GiveWay
+		}
+	}
+	return nil
+}
+
 func (x *FromHost) GetEvent() int64 {
 	if x != nil {
 		return x.Event
@@ -454,6 +464,10 @@ type FromHost_Ping struct {
 	Ping *Ping `protobuf:"bytes,8,opt,name=ping,proto3,oneof"`
 }
 
+type FromHost_GiveWay struct {
+	GiveWay *GiveWay `protobuf:"bytes,10,opt,name=give_way,json=giveWay,proto3,oneof"`
+}
+
 func (*FromHost_Start) isFromHost_What() {}
 
 func (*FromHost_GangUp) isFromHost_What() {}
@@ -469,6 +483,8 @@ func (*FromHost_Cancel) isFromHost_What() {}
 func (*FromHost_Saved) isFromHost_What() {}
 
 func (*FromHost_Ping) isFromHost_What() {}
+
+func (*FromHost_GiveWay) isFromHost_What() {}
 
 type Start struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -854,6 +870,66 @@ func (x *Cancel) GetReason() string {
 	return ""
 }
 
+type GiveWay struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Gang          string                 `protobuf:"bytes,1,opt,name=gang,proto3" json:"gang,omitempty"`
+	Until         int64                  `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GiveWay) Reset() {
+	*x = GiveWay{}
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GiveWay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GiveWay) ProtoMessage() {}
+
+func (x *GiveWay) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GiveWay.ProtoReflect.Descriptor instead.
+func (*GiveWay) Descriptor() ([]byte, []int) {
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GiveWay) GetGang() string {
+	if x != nil {
+		return x.Gang
+	}
+	return ""
+}
+
+func (x *GiveWay) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *GiveWay) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 type Saved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -864,7 +940,7 @@ type Saved struct {
 
 func (x *Saved) Reset() {
 	*x = Saved{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[12]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +952,7 @@ func (x *Saved) String() string {
 func (*Saved) ProtoMessage() {}
 
 func (x *Saved) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[12]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +965,7 @@ func (x *Saved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Saved.ProtoReflect.Descriptor instead.
 func (*Saved) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{12}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Saved) GetId() int64 {
@@ -915,7 +991,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[13]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1003,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[13]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1016,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{13}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Ping) GetId() int64 {
@@ -962,6 +1038,7 @@ type FromPlugin struct {
 	//	*FromPlugin_Log
 	//	*FromPlugin_Done
 	//	*FromPlugin_Pong
+	//	*FromPlugin_EndGang
 	What          isFromPlugin_What `protobuf_oneof:"what"`
 	After         int64             `protobuf:"varint,9,opt,name=after,proto3" json:"after,omitempty"` // of a message: the number of the last event its sender had taken
 	unknownFields protoimpl.UnknownFields
@@ -970,7 +1047,7 @@ type FromPlugin struct {
 
 func (x *FromPlugin) Reset() {
 	*x = FromPlugin{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1059,7 @@ func (x *FromPlugin) String() string {
 func (*FromPlugin) ProtoMessage() {}
 
 func (x *FromPlugin) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1072,7 @@ func (x *FromPlugin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromPlugin.ProtoReflect.Descriptor instead.
 func (*FromPlugin) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{14}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FromPlugin) GetWhat() isFromPlugin_What {
@@ -1077,6 +1154,15 @@ func (x *FromPlugin) GetPong() *Pong {
 	return nil
 }
 
+func (x *FromPlugin) GetEndGang() *EndGang {
+	if x != nil {
+		if x, ok := x.What.(*FromPlugin_EndGang); ok {
+			return x.EndGang
+		}
+	}
+	return nil
+}
+
 func (x *FromPlugin) GetAfter() int64 {
 	if x != nil {
 		return x.After
@@ -1120,6 +1206,10 @@ type FromPlugin_Pong struct {
 	Pong *Pong `protobuf:"bytes,8,opt,name=pong,proto3,oneof"`
 }
 
+type FromPlugin_EndGang struct {
+	EndGang *EndGang `protobuf:"bytes,10,opt,name=end_gang,json=endGang,proto3,oneof"`
+}
+
 func (*FromPlugin_WantGang) isFromPlugin_What() {}
 
 func (*FromPlugin_ReleaseGang) isFromPlugin_What() {}
@@ -1136,6 +1226,8 @@ func (*FromPlugin_Done) isFromPlugin_What() {}
 
 func (*FromPlugin_Pong) isFromPlugin_What() {}
 
+func (*FromPlugin_EndGang) isFromPlugin_What() {}
+
 type WantGang struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ask           []byte                 `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
@@ -1145,7 +1237,7 @@ type WantGang struct {
 
 func (x *WantGang) Reset() {
 	*x = WantGang{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1249,7 @@ func (x *WantGang) String() string {
 func (*WantGang) ProtoMessage() {}
 
 func (x *WantGang) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1262,7 @@ func (x *WantGang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WantGang.ProtoReflect.Descriptor instead.
 func (*WantGang) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{15}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WantGang) GetAsk() []byte {
@@ -1189,7 +1281,7 @@ type ReleaseGang struct {
 
 func (x *ReleaseGang) Reset() {
 	*x = ReleaseGang{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1293,7 @@ func (x *ReleaseGang) String() string {
 func (*ReleaseGang) ProtoMessage() {}
 
 func (x *ReleaseGang) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1306,7 @@ func (x *ReleaseGang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseGang.ProtoReflect.Descriptor instead.
 func (*ReleaseGang) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{16}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReleaseGang) GetGang() string {
@@ -1222,6 +1314,58 @@ func (x *ReleaseGang) GetGang() string {
 		return x.Gang
 	}
 	return ""
+}
+
+type EndGang struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Gang          string                 `protobuf:"bytes,1,opt,name=gang,proto3" json:"gang,omitempty"`
+	Ok            bool                   `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndGang) Reset() {
+	*x = EndGang{}
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndGang) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndGang) ProtoMessage() {}
+
+func (x *EndGang) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndGang.ProtoReflect.Descriptor instead.
+func (*EndGang) Descriptor() ([]byte, []int) {
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *EndGang) GetGang() string {
+	if x != nil {
+		return x.Gang
+	}
+	return ""
+}
+
+func (x *EndGang) GetOk() bool {
+	if x != nil {
+		return x.Ok
+	}
+	return false
 }
 
 type Save struct {
@@ -1234,7 +1378,7 @@ type Save struct {
 
 func (x *Save) Reset() {
 	*x = Save{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1246,7 +1390,7 @@ func (x *Save) String() string {
 func (*Save) ProtoMessage() {}
 
 func (x *Save) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1259,7 +1403,7 @@ func (x *Save) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Save.ProtoReflect.Descriptor instead.
 func (*Save) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{17}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Save) GetId() int64 {
@@ -1286,7 +1430,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1442,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1455,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{18}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Log) GetLevel() string {
@@ -1338,7 +1482,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +1494,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +1507,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{19}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Done) GetReport() []byte {
@@ -1389,7 +1533,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1401,7 +1545,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1414,7 +1558,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{20}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Pong) GetId() int64 {
@@ -1443,7 +1587,7 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x05where\x18\x03 \x01(\tR\x05where\x12\x16\n" +
 	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12 \n" +
-	"\vdiagnostics\x18\x06 \x01(\fR\vdiagnostics\"\xd8\x03\n" +
+	"\vdiagnostics\x18\x06 \x01(\fR\vdiagnostics\"\x91\x04\n" +
 	"\bFromHost\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x18.capstan.plugin.v1.StartH\x00R\x05start\x124\n" +
 	"\agang_up\x18\x02 \x01(\v2\x19.capstan.plugin.v1.GangUpH\x00R\x06gangUp\x126\n" +
@@ -1452,7 +1596,9 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\breplaced\x18\x05 \x01(\v2#.capstan.plugin.v1.ExecutorReplacedH\x00R\breplaced\x123\n" +
 	"\x06cancel\x18\x06 \x01(\v2\x19.capstan.plugin.v1.CancelH\x00R\x06cancel\x120\n" +
 	"\x05saved\x18\a \x01(\v2\x18.capstan.plugin.v1.SavedH\x00R\x05saved\x12-\n" +
-	"\x04ping\x18\b \x01(\v2\x17.capstan.plugin.v1.PingH\x00R\x04ping\x12\x14\n" +
+	"\x04ping\x18\b \x01(\v2\x17.capstan.plugin.v1.PingH\x00R\x04ping\x127\n" +
+	"\bgive_way\x18\n" +
+	" \x01(\v2\x1a.capstan.plugin.v1.GiveWayH\x00R\agiveWay\x12\x14\n" +
 	"\x05event\x18\t \x01(\x03R\x05eventB\x06\n" +
 	"\x04what\"\xb2\x01\n" +
 	"\x05Start\x12\x10\n" +
@@ -1483,12 +1629,16 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x04gang\x18\x01 \x01(\tR\x04gang\x12\x12\n" +
 	"\x04rank\x18\x02 \x01(\x05R\x04rank\" \n" +
 	"\x06Cancel\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"-\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"K\n" +
+	"\aGiveWay\x12\x12\n" +
+	"\x04gang\x18\x01 \x01(\tR\x04gang\x12\x14\n" +
+	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"-\n" +
 	"\x05Saved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\x16\n" +
 	"\x04Ping\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\"\xba\x03\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\"\xf3\x03\n" +
 	"\n" +
 	"FromPlugin\x12:\n" +
 	"\twant_gang\x18\x01 \x01(\v2\x1b.capstan.plugin.v1.WantGangH\x00R\bwantGang\x12C\n" +
@@ -1498,13 +1648,18 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x04save\x18\x05 \x01(\v2\x17.capstan.plugin.v1.SaveH\x00R\x04save\x12*\n" +
 	"\x03log\x18\x06 \x01(\v2\x16.capstan.plugin.v1.LogH\x00R\x03log\x12-\n" +
 	"\x04done\x18\a \x01(\v2\x17.capstan.plugin.v1.DoneH\x00R\x04done\x12-\n" +
-	"\x04pong\x18\b \x01(\v2\x17.capstan.plugin.v1.PongH\x00R\x04pong\x12\x14\n" +
+	"\x04pong\x18\b \x01(\v2\x17.capstan.plugin.v1.PongH\x00R\x04pong\x127\n" +
+	"\bend_gang\x18\n" +
+	" \x01(\v2\x1a.capstan.plugin.v1.EndGangH\x00R\aendGang\x12\x14\n" +
 	"\x05after\x18\t \x01(\x03R\x05afterB\x06\n" +
 	"\x04what\"\x1c\n" +
 	"\bWantGang\x12\x10\n" +
 	"\x03ask\x18\x01 \x01(\fR\x03ask\"!\n" +
 	"\vReleaseGang\x12\x12\n" +
-	"\x04gang\x18\x01 \x01(\tR\x04gang\",\n" +
+	"\x04gang\x18\x01 \x01(\tR\x04gang\"-\n" +
+	"\aEndGang\x12\x12\n" +
+	"\x04gang\x18\x01 \x01(\tR\x04gang\x12\x0e\n" +
+	"\x02ok\x18\x02 \x01(\bR\x02ok\",\n" +
 	"\x04Save\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\"/\n" +
@@ -1533,7 +1688,7 @@ func file_plugins_pluginpb_plugin_proto_rawDescGZIP() []byte {
 	return file_plugins_pluginpb_plugin_proto_rawDescData
 }
 
-var file_plugins_pluginpb_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_plugins_pluginpb_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_plugins_pluginpb_plugin_proto_goTypes = []any{
 	(*DescribeRequest)(nil),  // 0: capstan.plugin.v1.DescribeRequest
 	(*DescribeResponse)(nil), // 1: capstan.plugin.v1.DescribeResponse
@@ -1547,15 +1702,17 @@ var file_plugins_pluginpb_plugin_proto_goTypes = []any{
 	(*ExecutorLost)(nil),     // 9: capstan.plugin.v1.ExecutorLost
 	(*ExecutorReplaced)(nil), // 10: capstan.plugin.v1.ExecutorReplaced
 	(*Cancel)(nil),           // 11: capstan.plugin.v1.Cancel
-	(*Saved)(nil),            // 12: capstan.plugin.v1.Saved
-	(*Ping)(nil),             // 13: capstan.plugin.v1.Ping
-	(*FromPlugin)(nil),       // 14: capstan.plugin.v1.FromPlugin
-	(*WantGang)(nil),         // 15: capstan.plugin.v1.WantGang
-	(*ReleaseGang)(nil),      // 16: capstan.plugin.v1.ReleaseGang
-	(*Save)(nil),             // 17: capstan.plugin.v1.Save
-	(*Log)(nil),              // 18: capstan.plugin.v1.Log
-	(*Done)(nil),             // 19: capstan.plugin.v1.Done
-	(*Pong)(nil),             // 20: capstan.plugin.v1.Pong
+	(*GiveWay)(nil),          // 12: capstan.plugin.v1.GiveWay
+	(*Saved)(nil),            // 13: capstan.plugin.v1.Saved
+	(*Ping)(nil),             // 14: capstan.plugin.v1.Ping
+	(*FromPlugin)(nil),       // 15: capstan.plugin.v1.FromPlugin
+	(*WantGang)(nil),         // 16: capstan.plugin.v1.WantGang
+	(*ReleaseGang)(nil),      // 17: capstan.plugin.v1.ReleaseGang
+	(*EndGang)(nil),          // 18: capstan.plugin.v1.EndGang
+	(*Save)(nil),             // 19: capstan.plugin.v1.Save
+	(*Log)(nil),              // 20: capstan.plugin.v1.Log
+	(*Done)(nil),             // 21: capstan.plugin.v1.Done
+	(*Pong)(nil),             // 22: capstan.plugin.v1.Pong
 }
 var file_plugins_pluginpb_plugin_proto_depIdxs = []int32{
 	4,  // 0: capstan.plugin.v1.PlanResponse.error:type_name -> capstan.plugin.v1.Error
@@ -1565,27 +1722,29 @@ var file_plugins_pluginpb_plugin_proto_depIdxs = []int32{
 	9,  // 4: capstan.plugin.v1.FromHost.lost:type_name -> capstan.plugin.v1.ExecutorLost
 	10, // 5: capstan.plugin.v1.FromHost.replaced:type_name -> capstan.plugin.v1.ExecutorReplaced
 	11, // 6: capstan.plugin.v1.FromHost.cancel:type_name -> capstan.plugin.v1.Cancel
-	12, // 7: capstan.plugin.v1.FromHost.saved:type_name -> capstan.plugin.v1.Saved
-	13, // 8: capstan.plugin.v1.FromHost.ping:type_name -> capstan.plugin.v1.Ping
-	15, // 9: capstan.plugin.v1.FromPlugin.want_gang:type_name -> capstan.plugin.v1.WantGang
-	16, // 10: capstan.plugin.v1.FromPlugin.release_gang:type_name -> capstan.plugin.v1.ReleaseGang
-	8,  // 11: capstan.plugin.v1.FromPlugin.message:type_name -> capstan.plugin.v1.Message
-	17, // 12: capstan.plugin.v1.FromPlugin.save:type_name -> capstan.plugin.v1.Save
-	18, // 13: capstan.plugin.v1.FromPlugin.log:type_name -> capstan.plugin.v1.Log
-	19, // 14: capstan.plugin.v1.FromPlugin.done:type_name -> capstan.plugin.v1.Done
-	20, // 15: capstan.plugin.v1.FromPlugin.pong:type_name -> capstan.plugin.v1.Pong
-	4,  // 16: capstan.plugin.v1.Done.error:type_name -> capstan.plugin.v1.Error
-	0,  // 17: capstan.plugin.v1.Framework.Describe:input_type -> capstan.plugin.v1.DescribeRequest
-	2,  // 18: capstan.plugin.v1.Framework.Plan:input_type -> capstan.plugin.v1.PlanRequest
-	5,  // 19: capstan.plugin.v1.Framework.Run:input_type -> capstan.plugin.v1.FromHost
-	1,  // 20: capstan.plugin.v1.Framework.Describe:output_type -> capstan.plugin.v1.DescribeResponse
-	3,  // 21: capstan.plugin.v1.Framework.Plan:output_type -> capstan.plugin.v1.PlanResponse
-	14, // 22: capstan.plugin.v1.Framework.Run:output_type -> capstan.plugin.v1.FromPlugin
-	20, // [20:23] is the sub-list for method output_type
-	17, // [17:20] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	13, // 7: capstan.plugin.v1.FromHost.saved:type_name -> capstan.plugin.v1.Saved
+	14, // 8: capstan.plugin.v1.FromHost.ping:type_name -> capstan.plugin.v1.Ping
+	12, // 9: capstan.plugin.v1.FromHost.give_way:type_name -> capstan.plugin.v1.GiveWay
+	16, // 10: capstan.plugin.v1.FromPlugin.want_gang:type_name -> capstan.plugin.v1.WantGang
+	17, // 11: capstan.plugin.v1.FromPlugin.release_gang:type_name -> capstan.plugin.v1.ReleaseGang
+	8,  // 12: capstan.plugin.v1.FromPlugin.message:type_name -> capstan.plugin.v1.Message
+	19, // 13: capstan.plugin.v1.FromPlugin.save:type_name -> capstan.plugin.v1.Save
+	20, // 14: capstan.plugin.v1.FromPlugin.log:type_name -> capstan.plugin.v1.Log
+	21, // 15: capstan.plugin.v1.FromPlugin.done:type_name -> capstan.plugin.v1.Done
+	22, // 16: capstan.plugin.v1.FromPlugin.pong:type_name -> capstan.plugin.v1.Pong
+	18, // 17: capstan.plugin.v1.FromPlugin.end_gang:type_name -> capstan.plugin.v1.EndGang
+	4,  // 18: capstan.plugin.v1.Done.error:type_name -> capstan.plugin.v1.Error
+	0,  // 19: capstan.plugin.v1.Framework.Describe:input_type -> capstan.plugin.v1.DescribeRequest
+	2,  // 20: capstan.plugin.v1.Framework.Plan:input_type -> capstan.plugin.v1.PlanRequest
+	5,  // 21: capstan.plugin.v1.Framework.Run:input_type -> capstan.plugin.v1.FromHost
+	1,  // 22: capstan.plugin.v1.Framework.Describe:output_type -> capstan.plugin.v1.DescribeResponse
+	3,  // 23: capstan.plugin.v1.Framework.Plan:output_type -> capstan.plugin.v1.PlanResponse
+	15, // 24: capstan.plugin.v1.Framework.Run:output_type -> capstan.plugin.v1.FromPlugin
+	22, // [22:25] is the sub-list for method output_type
+	19, // [19:22] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_plugins_pluginpb_plugin_proto_init() }
@@ -1602,8 +1761,9 @@ func file_plugins_pluginpb_plugin_proto_init() {
 		(*FromHost_Cancel)(nil),
 		(*FromHost_Saved)(nil),
 		(*FromHost_Ping)(nil),
+		(*FromHost_GiveWay)(nil),
 	}
-	file_plugins_pluginpb_plugin_proto_msgTypes[14].OneofWrappers = []any{
+	file_plugins_pluginpb_plugin_proto_msgTypes[15].OneofWrappers = []any{
 		(*FromPlugin_WantGang)(nil),
 		(*FromPlugin_ReleaseGang)(nil),
 		(*FromPlugin_Message)(nil),
@@ -1612,6 +1772,7 @@ func file_plugins_pluginpb_plugin_proto_init() {
 		(*FromPlugin_Log)(nil),
 		(*FromPlugin_Done)(nil),
 		(*FromPlugin_Pong)(nil),
+		(*FromPlugin_EndGang)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1619,7 +1780,7 @@ func file_plugins_pluginpb_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugins_pluginpb_plugin_proto_rawDesc), len(file_plugins_pluginpb_plugin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 )
@@ -48,6 +50,7 @@ type Gang struct {
 	queue    []core.Event
 	changed  chan struct{} // closed and replaced when queue grows
 	gangs    map[string][]*worker
+	ended    map[string]bool
 	saved    []byte
 	progress core.Progress
 	wg       sync.WaitGroup
@@ -86,6 +89,7 @@ func NewGang(t testing.TB, f core.Framework, spec core.Spec, o Options) *Gang {
 		events:  make(chan core.Event),
 		changed: make(chan struct{}),
 		gangs:   map[string][]*worker{},
+		ended:   map[string]bool{},
 	}
 }
 
@@ -132,6 +136,18 @@ func (g *Gang) Replace(gang string, rank int) error {
 
 // Shared is the directory that all ranks share.
 func (g *Gang) Shared() string { return filepath.Join(g.dir, "shared") }
+
+// GiveWay asks a gang to make room, as a scheduler that needs its place would.
+func (g *Gang) GiveWay(gang string, until time.Time) {
+	g.tell(core.GiveWay{Gang: gang, Until: until, Reason: "asked by the test"})
+}
+
+// Ended is how the coordinator said that its gangs ended (core.Host.EndGang).
+func (g *Gang) Ended() map[string]bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.ended)
+}
 
 // Saved is what the coordinator saved last.
 func (g *Gang) Saved() []byte {
@@ -195,6 +211,13 @@ func (v view) ReleaseGang(name string) error {
 	}
 	delete(v.gangs, name)
 	return nil
+}
+
+func (v view) EndGang(name string, ok bool) error {
+	v.mu.Lock()
+	v.ended[name] = ok
+	v.mu.Unlock()
+	return v.ReleaseGang(name)
 }
 
 func (v view) Send(gang string, rank int, msg []byte) error {

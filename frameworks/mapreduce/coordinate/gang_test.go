@@ -138,6 +138,8 @@ func (g *gang) WantGang(ask core.GangAsk) error {
 
 func (g *gang) ReleaseGang(string) error { return nil }
 
+func (g *gang) EndGang(string, bool) error { return nil }
+
 func (g *gang) Send(_ string, rank int, msg []byte) error {
 	if g.dies(-1) {
 		return nil
