@@ -53,6 +53,10 @@ type Description struct {
 	// "artifact:<sha256>/<base name>" in its place. At a place that ends in ! it
 	// needs no slash, and has to name such a file.
 	Ships []string `json:"ships,omitempty"`
+	// LongRunning jobs end only when they are cancelled.
+	LongRunning bool `json:"longRunning,omitempty"`
+	// Commands are the verbs that a running job of the kind takes.
+	Commands []string `json:"commands,omitempty"`
 }
 
 // Plan is what a job would need.
@@ -88,6 +92,23 @@ type GangAsk struct {
 	// Store lists the S3 prefixes ("bucket/key/") the executors may use beside
 	// the job's own.
 	Store []StoreGrant `json:"store,omitempty"`
+	// Optional gangs may come to nothing: GangRefused tells, where without it
+	// the attempt would end.
+	Optional bool `json:"optional,omitempty"`
+	// Names are what the gang's executors are called in the network that all
+	// gangs of the job with Names share. It needs Network.
+	Names []string `json:"names,omitempty"`
+	// Volumes are directories that outlive the gang and the job.
+	Volumes []Volume `json:"volumes,omitempty"`
+}
+
+// Volume is a directory of the host's that keeps its content for whoever has it
+// next. One running job at a time has it.
+type Volume struct {
+	Name string `json:"name"` // [a-z0-9.-], on the host for ever: "web.data.0"
+	Path string `json:"path"` // absolute; where executors in containers see it
+	// Env names the environment variable that holds where it lies.
+	Env string `json:"env,omitempty"`
 }
 
 // File is an artifact and its name in the executor.
@@ -124,7 +145,8 @@ type Host interface {
 	// WantGang asks for a gang; GangUp answers. Asking for a gang that is
 	// already up (after a restart) answers with GangUp{Resumed: true}.
 	WantGang(GangAsk) error
-	// ReleaseGang ends the gang's executors. Running work is lost.
+	// ReleaseGang ends the gang's executors. Running work is lost. Releasing
+	// what is not there is no error: a coordinator that came back may repeat itself.
 	ReleaseGang(name string) error
 	// EndGang is ReleaseGang for a gang whose work is done, and says whether it
 	// went well: an element of an array has then ended, and who waits for it
@@ -139,6 +161,8 @@ type Host interface {
 	// Save makes state durable and returns when it is: the next generation
 	// gets it as Attempt.Saved.
 	Save(ctx context.Context, state []byte) error
+	// Answer ends a Command. One whose number is not known has been answered.
+	Answer(Answer) error
 }
 
 // Relay is what a [Host] implements for whoever passes its events on to a
@@ -183,6 +207,13 @@ type ExecutorReplaced struct {
 	Rank int
 }
 
+// GangRefused says that an optional gang will not come up, and why. It is gone:
+// asking for it again tries again.
+type GangRefused struct {
+	Gang string
+	Err  *Error
+}
+
 // CancelAsked says that a user cancelled the job: end soon and return.
 type CancelAsked struct{ Reason string }
 
@@ -200,6 +231,7 @@ func (GangUp) event()           {}
 func (Message) event()          {}
 func (ExecutorLost) event()     {}
 func (ExecutorReplaced) event() {}
+func (GangRefused) event()      {}
 func (CancelAsked) event()      {}
 func (GiveWay) event()          {}
 

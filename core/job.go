@@ -244,7 +244,8 @@ type Table struct {
 type Progress struct {
 	Stages   []Stage          `json:"stages,omitempty"`
 	Counters map[string]int64 `json:"counters,omitempty"`
-	Note     string           `json:"note,omitempty"` // one line: "rank 3 died (OOM); map 7 runs again on rank 1"
+	Note     string           `json:"note,omitempty"`   // one line: "rank 3 died (OOM); map 7 runs again on rank 1"
+	Tables   []Table          `json:"tables,omitempty"` // what else there is to see, such as a service's copies
 }
 
 // Stage is one stage of a job's progress. Bytes are input bytes of the stage.

@@ -112,6 +112,12 @@ func (t *attempt) receive(ctx context.Context, m *pluginpb.FromPlugin) error {
 			level = slog.LevelInfo
 		}
 		t.log.Log(ctx, level, w.Log.GetText())
+	case *pluginpb.FromPlugin_Answer:
+		a := core.Answer{Number: w.Answer.GetNumber(), Result: w.Answer.GetResult()}
+		if err := errorFromWire(w.Answer.GetRefused()); err != nil {
+			a.Refused = core.AsError(err)
+		}
+		return t.host.Answer(a)
 	case *pluginpb.FromPlugin_Pong:
 		select {
 		case t.pong <- struct{}{}:

@@ -77,6 +77,12 @@ func eventToWire(e core.Event) (*pluginpb.FromHost, error) {
 	case core.ExecutorReplaced:
 		w := &pluginpb.ExecutorReplaced{Gang: text(e.Gang), Rank: int32(e.Rank)}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Replaced{Replaced: w}}, nil
+	case core.Command:
+		w := &pluginpb.Command{Number: e.Number, Verb: text(e.Verb), Args: e.Args}
+		return &pluginpb.FromHost{What: &pluginpb.FromHost_Command{Command: w}}, nil
+	case core.GangRefused:
+		w := &pluginpb.GangRefused{Gang: text(e.Gang), Error: errorToWire(e.Err)}
+		return &pluginpb.FromHost{What: &pluginpb.FromHost_Refused{Refused: w}}, nil
 	case core.CancelAsked:
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Cancel{Cancel: &pluginpb.Cancel{Reason: text(e.Reason)}}}, nil
 	case core.GiveWay:
@@ -105,6 +111,10 @@ func eventFromWire(m *pluginpb.FromHost) (core.Event, error) {
 		return core.ExecutorLost{Gang: w.Lost.GetGang(), Rank: int(w.Lost.GetRank()), Reason: w.Lost.GetReason()}, nil
 	case *pluginpb.FromHost_Replaced:
 		return core.ExecutorReplaced{Gang: w.Replaced.GetGang(), Rank: int(w.Replaced.GetRank())}, nil
+	case *pluginpb.FromHost_Command:
+		return core.Command{Number: w.Command.GetNumber(), Verb: w.Command.GetVerb(), Args: w.Command.GetArgs()}, nil
+	case *pluginpb.FromHost_Refused:
+		return core.GangRefused{Gang: w.Refused.GetGang(), Err: core.AsError(errorFromWire(w.Refused.GetError()))}, nil
 	case *pluginpb.FromHost_Cancel:
 		return core.CancelAsked{Reason: w.Cancel.GetReason()}, nil
 	case *pluginpb.FromHost_GiveWay:

@@ -106,6 +106,16 @@ func talk(ctx context.Context, a *core.Attempt, host core.Host) (core.Report, er
 			r.Notes = append(r.Notes, fmt.Sprintf("lost %d %s", e.Rank, e.Reason))
 		case core.ExecutorReplaced:
 			r.Notes = append(r.Notes, fmt.Sprintf("replaced %d", e.Rank))
+		case core.GangRefused:
+			r.Notes = append(r.Notes, fmt.Sprintf("refused %s: %v", e.Gang, e.Err))
+		case core.Command:
+			a := core.Answer{Number: e.Number, Result: e.Args}
+			if e.Verb == "dance" {
+				a.Refused = core.Errorf(core.Invalid, "no room")
+			}
+			if err := host.Answer(a); err != nil {
+				return r, err
+			}
 		case core.CancelAsked:
 			r.Notes = append(r.Notes, "cancel "+e.Reason)
 			if err := host.EndGang("side", true); err != nil {
@@ -177,6 +187,10 @@ func (h *fakeHost) EndGang(name string, ok bool) error {
 	h.calls <- fmt.Sprintf("end %s %t", name, ok)
 	return nil
 }
+func (h *fakeHost) Answer(a core.Answer) error {
+	h.calls <- fmt.Sprintf("answer %d %s %v", a.Number, a.Result, a.Refused)
+	return nil
+}
 func (h *fakeHost) Send(gang string, rank int, msg []byte) error {
 	h.calls <- fmt.Sprintf("send %s %d %s", gang, rank, msg)
 	return nil
@@ -193,6 +207,7 @@ type nullHost struct{ core.Host }
 func (nullHost) WantGang(core.GangAsk) error    { return nil }
 func (nullHost) ReleaseGang(string) error       { return nil }
 func (nullHost) EndGang(string, bool) error     { return nil }
+func (nullHost) Answer(core.Answer) error       { return nil }
 func (nullHost) Send(string, int, []byte) error { return nil }
 func (nullHost) Report(core.Progress)           {}
 

@@ -140,6 +140,15 @@ func (h *remoteHost) Send(gang string, rank int, msg []byte) error {
 	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Message{Message: m}, After: last})
 }
 
+// Answer implements core.Host.
+func (h *remoteHost) Answer(a core.Answer) error {
+	w := &pluginpb.Answer{Number: a.Number, Result: a.Result}
+	if a.Refused != nil {
+		w.Refused = errorToWire(a.Refused)
+	}
+	return h.send(&pluginpb.FromPlugin{What: &pluginpb.FromPlugin_Answer{Answer: w}})
+}
+
 // Report implements core.Host.
 func (h *remoteHost) Report(p core.Progress) {
 	b, err := json.Marshal(p)

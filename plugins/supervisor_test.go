@@ -128,11 +128,16 @@ func TestTalk(t *testing.T) {
 	expect(t, h.calls, "save state")
 	h.events <- core.ExecutorLost{Gang: "main", Rank: 1, Reason: "out of memory"}
 	h.events <- core.ExecutorReplaced{Gang: "main", Rank: 1}
+	h.events <- core.GangRefused{Gang: "more", Err: core.Errorf(core.NotFound, "no such image")}
+	h.events <- core.Command{Number: 7, Verb: "scale", Args: []byte("3")}
+	expect(t, h.calls, "answer 7 3 <nil>")
+	h.events <- core.Command{Number: 8, Verb: "dance"}
+	expect(t, h.calls, "answer 8  no room")
 	h.events <- core.CancelAsked{Reason: "enough"}
 	expect(t, h.calls, "end side true")
 	expect(t, h.calls, "release main")
 	o := <-done
-	want := []string{"up 2 [a b] true [0]", "message 1 world", "save: the disk is full", "lost 1 out of memory", "replaced 1", "cancel enough"}
+	want := []string{"up 2 [a b] true [0]", "message 1 world", "save: the disk is full", "lost 1 out of memory", "replaced 1", "refused more: no such image", "cancel enough"}
 	if diff := cmp.Diff(want, o.report.Notes); diff != "" || o.err != nil {
 		t.Errorf("%v\n%s", o.err, diff)
 	}

@@ -41,7 +41,11 @@ func (h *Host) act(a gang.Action) {
 			if g.failure != nil {
 				err = g.failure
 			}
-			g.attempt.end(err)
+			if g.hopes() {
+				g.giveUp(err)
+			} else {
+				g.attempt.end(err)
+			}
 		}
 	case gang.Expire:
 		if g := h.gangs[a.Gang]; g != nil {

@@ -108,6 +108,7 @@ func (a *attempt) coordinate() (core.Report, error) {
 		if why := a.job.cancel; why != nil {
 			a.askToEnd(why)
 		}
+		a.retell()
 		a.h.mu.Unlock()
 		if err := os.MkdirAll(in.Scratch, 0o700); err != nil {
 			return core.Report{}, err

@@ -59,8 +59,20 @@ func (a *attempt) askToEnd(why *core.Error) {
 		select {
 		case <-ctx.Done():
 		case <-a.ctx.Done():
-		case <-time.After(a.h.cfg.Grace):
+		case <-time.After(a.grace()):
 			a.cancel(why)
 		}
 	})
+}
+
+// grace is how long the coordinator has to end: a gang's own grace, where that
+// is longer than the host's.
+func (a *attempt) grace() time.Duration {
+	a.h.mu.Lock()
+	defer a.h.mu.Unlock()
+	longest := a.h.cfg.Grace
+	for _, ask := range a.job.rec.Plan.Gangs {
+		longest = max(longest, time.Duration(ask.Grace))
+	}
+	return longest
 }

@@ -123,7 +123,7 @@ func (c *coordinatorSide) end(name, why string) error {
 	defer h.mu.Unlock()
 	g := c.a.gangs[name]
 	if g == nil {
-		return core.Errorf(core.NotFound, "no gang %q", name)
+		return nil
 	}
 	g.again = nil
 	if g.gone {

@@ -46,6 +46,9 @@
 //	    young nor recent enough (Config.KeepJobs, Config.KeepFor) and nothing of
 //	    it is left to sweep; its result stays. A shipped file goes when no job
 //	    names it and nobody has asked for it for a day.
+//	H10 A command reaches the coordinator after the journal has it, in the order
+//	    of the numbers, and again in each generation until it is answered. Who
+//	    asked may leave: the command stays.
 //
 // # Left out
 //

@@ -61,6 +61,15 @@ type job struct {
 	// accepted is closed once the journal has the job or refused it.
 	accepted chan struct{}
 	refused  error // why the journal did not take it; read after accepted
+
+	// commanding keeps commands in the order of their numbers. It is taken
+	// before writing.
+	commanding sync.Mutex
+	asking     map[int64]chan<- core.Answer // who waits for a command's answer
+}
+
+func newJob() *job {
+	return &job{changed: make(chan struct{}), accepted: make(chan struct{}), asking: map[int64]chan<- core.Answer{}}
 }
 
 // Open brings a host up on cfg.StateDir: it reads the journal, adopts what

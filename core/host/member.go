@@ -147,6 +147,12 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 	case !up:
 		g.failed(&core.Error{Kind: core.Failed, What: text + " before the gang was up", Detail: tail,
 			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`"}, m.node)
+	case g.state.Ask.Restart == "none": // who goes on with it, if anybody, is the coordinator's
+		if g.wanted {
+			a.side.tell(core.ExecutorLost{Gang: g.state.Ask.Name, Rank: m.rank, Reason: reason})
+		}
+		h.step(gang.MemberLost{Now: now().UnixMilli(), Gang: g.id, Rank: m.rank, Reason: reason})
+		a.job.notify()
 	case losses > limit:
 		a.end(&core.Error{Kind: core.Failed, What: fmt.Sprintf("%d executors were lost in this attempt; the last: %s", losses, reason), Detail: tail,
 			Remedy: "see `capstan logs " + string(a.job.rec.Job.ID) + "`; if they ran out of memory, raise gang.memory"})

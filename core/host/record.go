@@ -22,6 +22,21 @@ type record struct {
 	// must not come again.
 	Lease  uint64     `json:"lease,omitempty"`
 	Cancel *cancelled `json:"cancel,omitempty"`
+	// Commands are those the job has not answered, in order, and LastCommand the
+	// number of the last that was given.
+	Commands    []core.Command `json:"commands,omitempty"`
+	LastCommand int64          `json:"lastCommand,omitempty"`
+	// Former is what the job was before it was given another spec: it may be
+	// told to go back.
+	Former []former `json:"former,omitempty"`
+}
+
+// maxFormer is how many former specs a job may go back to.
+const maxFormer = 12
+
+type former struct {
+	Plan core.Plan `json:"plan"`
+	Spec core.Spec `json:"spec"`
 }
 
 // cancelled is why a job was asked to end, for the host that comes after.

@@ -71,7 +71,7 @@ func (h *Host) loadJobs(ctx context.Context) ([]*job, error) {
 	var jobs []*job
 	for i := len(list) - 1; i >= 0; i-- { // oldest first
 		doc := list[i]
-		j := &job{changed: make(chan struct{}), accepted: make(chan struct{})}
+		j := newJob()
 		close(j.accepted)
 		state, err := h.journal.Saved(ctx, doc.ID, 0)
 		if err == nil {

@@ -174,6 +174,9 @@ func (h *Host) sweepArtifacts(at time.Time) {
 	h.mu.Lock()
 	for _, j := range h.jobs {
 		sources = append(sources, source{j.rec.Plan, j.rec.Job.Spec.Body})
+		for _, f := range j.rec.Former {
+			sources = append(sources, source{f.Plan, f.Spec.Body})
+		}
 	}
 	h.mu.Unlock()
 	named := map[string]bool{}

@@ -91,6 +91,26 @@ func (s *service) Cancel(_ context.Context, r *connect.Request[apipb.CancelReque
 	return s.answer(s.one(string(job.ID)))
 }
 
+func (s *service) Command(ctx context.Context, r *connect.Request[apipb.CommandRequest]) (*connect.Response[apipb.CommandResponse], error) {
+	id, answer, err := s.h.Command(ctx, r.Msg.Id, r.Msg.Verb, r.Msg.Args)
+	return commanded(id, answer, err)
+}
+
+func (s *service) Update(ctx context.Context, r *connect.Request[apipb.SubmitRequest]) (*connect.Response[apipb.CommandResponse], error) {
+	if len(r.Msg.Spec) > maxSpec {
+		return nil, api.ToConnect(tooLarge(len(r.Msg.Spec)))
+	}
+	id, answer, err := s.h.Update(ctx, r.Msg.Id, r.Msg.Spec, r.Msg.Source)
+	return commanded(id, answer, err)
+}
+
+func commanded(id core.JobID, a core.Answer, err error) (*connect.Response[apipb.CommandResponse], error) {
+	if err != nil {
+		return nil, api.ToConnect(err)
+	}
+	return connect.NewResponse(&apipb.CommandResponse{Id: string(id), Number: a.Number, Result: a.Result}), nil
+}
+
 func (s *service) Retry(ctx context.Context, r *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error) {
 	id, err := s.h.Retry(ctx, r.Msg.Id)
 	if err != nil {

@@ -296,7 +296,7 @@ type scene struct {
 }
 
 func (f *script) Kinds() []core.Description {
-	return []core.Description{{Kind: "Play", Version: "1", Schema: []byte(`{"type":"object"}`)}}
+	return []core.Description{{Kind: "Play", Version: "1", Schema: []byte(`{"type":"object"}`), Commands: []string{"scale", core.VerbDeploy}}}
 }
 
 func (f *script) Plan(_ context.Context, j *core.Job) (*core.Plan, error) {

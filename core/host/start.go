@@ -191,7 +191,11 @@ func blame(err error, members []*member) core.NodeID {
 func (g *gangRun) failed(err error, node core.NodeID) {
 	g.failure = core.AsError(err)
 	if g.attempt.h.hopeless(g.failure) {
-		g.attempt.end(g.failure)
+		if g.hopes() {
+			g.giveUp(g.failure)
+		} else {
+			g.attempt.end(g.failure)
+		}
 		return
 	}
 	g.attempt.h.step(gang.StartFailed{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease, Node: node, Reason: err.Error()})

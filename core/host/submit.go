@@ -88,7 +88,8 @@ func (h *Host) accept(ctx context.Context, draft core.Job, plan *core.Plan, hash
 		h.mu.Unlock()
 		return "", false, nil, core.Errorf(core.HostLost, "the host is shutting down and takes no more jobs").Do("submit again once it is up")
 	}
-	j := &job{changed: make(chan struct{}), accepted: make(chan struct{}), rec: record{Job: draft, Plan: *plan, SpecHash: hash}}
+	j := newJob()
+	j.rec = record{Job: draft, Plan: *plan, SpecHash: hash}
 	if err := h.placeable(j); err != nil {
 		h.mu.Unlock()
 		return "", false, nil, err

@@ -297,6 +297,8 @@ type FromHost struct {
 	//	*FromHost_Saved
 	//	*FromHost_Ping
 	//	*FromHost_GiveWay
+	//	*FromHost_Command
+	//	*FromHost_Refused
 	What          isFromHost_What `protobuf_oneof:"what"`
 	Event         int64           `protobuf:"varint,9,opt,name=event,proto3" json:"event,omitempty"` // the number of a core.Event, from 1
 	unknownFields protoimpl.UnknownFields
@@ -421,6 +423,24 @@ func (x *FromHost) GetGiveWay() *GiveWay {
 	return nil
 }
 
+func (x *FromHost) GetCommand() *Command {
+	if x != nil {
+		if x, ok := x.What.(*FromHost_Command); ok {
+			return x.Command
+		}
+	}
+	return nil
+}
+
+func (x *FromHost) GetRefused() *GangRefused {
+	if x != nil {
+		if x, ok := x.What.(*FromHost_Refused); ok {
+			return x.Refused
+		}
+	}
+	return nil
+}
+
 func (x *FromHost) GetEvent() int64 {
 	if x != nil {
 		return x.Event
@@ -468,6 +488,14 @@ type FromHost_GiveWay struct {
 	GiveWay *GiveWay `protobuf:"bytes,10,opt,name=give_way,json=giveWay,proto3,oneof"`
 }
 
+type FromHost_Command struct {
+	Command *Command `protobuf:"bytes,20,opt,name=command,proto3,oneof"`
+}
+
+type FromHost_Refused struct {
+	Refused *GangRefused `protobuf:"bytes,21,opt,name=refused,proto3,oneof"`
+}
+
 func (*FromHost_Start) isFromHost_What() {}
 
 func (*FromHost_GangUp) isFromHost_What() {}
@@ -485,6 +513,10 @@ func (*FromHost_Saved) isFromHost_What() {}
 func (*FromHost_Ping) isFromHost_What() {}
 
 func (*FromHost_GiveWay) isFromHost_What() {}
+
+func (*FromHost_Command) isFromHost_What() {}
+
+func (*FromHost_Refused) isFromHost_What() {}
 
 type Start struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -930,6 +962,118 @@ func (x *GiveWay) GetReason() string {
 	return ""
 }
 
+type Command struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int64                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Verb          string                 `protobuf:"bytes,2,opt,name=verb,proto3" json:"verb,omitempty"`
+	Args          []byte                 `protobuf:"bytes,3,opt,name=args,proto3" json:"args,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Command) Reset() {
+	*x = Command{}
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Command) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Command) ProtoMessage() {}
+
+func (x *Command) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Command.ProtoReflect.Descriptor instead.
+func (*Command) Descriptor() ([]byte, []int) {
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Command) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Command) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *Command) GetArgs() []byte {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+type GangRefused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Gang          string                 `protobuf:"bytes,1,opt,name=gang,proto3" json:"gang,omitempty"`
+	Error         *Error                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GangRefused) Reset() {
+	*x = GangRefused{}
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GangRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GangRefused) ProtoMessage() {}
+
+func (x *GangRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GangRefused.ProtoReflect.Descriptor instead.
+func (*GangRefused) Descriptor() ([]byte, []int) {
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *GangRefused) GetGang() string {
+	if x != nil {
+		return x.Gang
+	}
+	return ""
+}
+
+func (x *GangRefused) GetError() *Error {
+	if x != nil {
+		return x.Error
+	}
+	return nil
+}
+
 type Saved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -940,7 +1084,7 @@ type Saved struct {
 
 func (x *Saved) Reset() {
 	*x = Saved{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[13]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -952,7 +1096,7 @@ func (x *Saved) String() string {
 func (*Saved) ProtoMessage() {}
 
 func (x *Saved) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[13]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -965,7 +1109,7 @@ func (x *Saved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Saved.ProtoReflect.Descriptor instead.
 func (*Saved) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{13}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Saved) GetId() int64 {
@@ -991,7 +1135,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1147,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1160,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{14}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Ping) GetId() int64 {
@@ -1039,6 +1183,7 @@ type FromPlugin struct {
 	//	*FromPlugin_Done
 	//	*FromPlugin_Pong
 	//	*FromPlugin_EndGang
+	//	*FromPlugin_Answer
 	What          isFromPlugin_What `protobuf_oneof:"what"`
 	After         int64             `protobuf:"varint,9,opt,name=after,proto3" json:"after,omitempty"` // of a message: the number of the last event its sender had taken
 	unknownFields protoimpl.UnknownFields
@@ -1047,7 +1192,7 @@ type FromPlugin struct {
 
 func (x *FromPlugin) Reset() {
 	*x = FromPlugin{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1059,7 +1204,7 @@ func (x *FromPlugin) String() string {
 func (*FromPlugin) ProtoMessage() {}
 
 func (x *FromPlugin) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1072,7 +1217,7 @@ func (x *FromPlugin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromPlugin.ProtoReflect.Descriptor instead.
 func (*FromPlugin) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{15}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *FromPlugin) GetWhat() isFromPlugin_What {
@@ -1163,6 +1308,15 @@ func (x *FromPlugin) GetEndGang() *EndGang {
 	return nil
 }
 
+func (x *FromPlugin) GetAnswer() *Answer {
+	if x != nil {
+		if x, ok := x.What.(*FromPlugin_Answer); ok {
+			return x.Answer
+		}
+	}
+	return nil
+}
+
 func (x *FromPlugin) GetAfter() int64 {
 	if x != nil {
 		return x.After
@@ -1210,6 +1364,10 @@ type FromPlugin_EndGang struct {
 	EndGang *EndGang `protobuf:"bytes,10,opt,name=end_gang,json=endGang,proto3,oneof"`
 }
 
+type FromPlugin_Answer struct {
+	Answer *Answer `protobuf:"bytes,20,opt,name=answer,proto3,oneof"`
+}
+
 func (*FromPlugin_WantGang) isFromPlugin_What() {}
 
 func (*FromPlugin_ReleaseGang) isFromPlugin_What() {}
@@ -1228,6 +1386,8 @@ func (*FromPlugin_Pong) isFromPlugin_What() {}
 
 func (*FromPlugin_EndGang) isFromPlugin_What() {}
 
+func (*FromPlugin_Answer) isFromPlugin_What() {}
+
 type WantGang struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ask           []byte                 `protobuf:"bytes,1,opt,name=ask,proto3" json:"ask,omitempty"`
@@ -1237,7 +1397,7 @@ type WantGang struct {
 
 func (x *WantGang) Reset() {
 	*x = WantGang{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1249,7 +1409,7 @@ func (x *WantGang) String() string {
 func (*WantGang) ProtoMessage() {}
 
 func (x *WantGang) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1262,7 +1422,7 @@ func (x *WantGang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WantGang.ProtoReflect.Descriptor instead.
 func (*WantGang) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{16}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *WantGang) GetAsk() []byte {
@@ -1281,7 +1441,7 @@ type ReleaseGang struct {
 
 func (x *ReleaseGang) Reset() {
 	*x = ReleaseGang{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1293,7 +1453,7 @@ func (x *ReleaseGang) String() string {
 func (*ReleaseGang) ProtoMessage() {}
 
 func (x *ReleaseGang) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1306,7 +1466,7 @@ func (x *ReleaseGang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseGang.ProtoReflect.Descriptor instead.
 func (*ReleaseGang) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{17}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ReleaseGang) GetGang() string {
@@ -1326,7 +1486,7 @@ type EndGang struct {
 
 func (x *EndGang) Reset() {
 	*x = EndGang{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1338,7 +1498,7 @@ func (x *EndGang) String() string {
 func (*EndGang) ProtoMessage() {}
 
 func (x *EndGang) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1351,7 +1511,7 @@ func (x *EndGang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndGang.ProtoReflect.Descriptor instead.
 func (*EndGang) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{18}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *EndGang) GetGang() string {
@@ -1378,7 +1538,7 @@ type Save struct {
 
 func (x *Save) Reset() {
 	*x = Save{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1390,7 +1550,7 @@ func (x *Save) String() string {
 func (*Save) ProtoMessage() {}
 
 func (x *Save) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1403,7 +1563,7 @@ func (x *Save) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Save.ProtoReflect.Descriptor instead.
 func (*Save) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{19}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Save) GetId() int64 {
@@ -1430,7 +1590,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1602,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1615,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{20}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Log) GetLevel() string {
@@ -1472,6 +1632,66 @@ func (x *Log) GetText() string {
 	return ""
 }
 
+type Answer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        int64                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Result        []byte                 `protobuf:"bytes,2,opt,name=result,proto3" json:"result,omitempty"`
+	Refused       *Error                 `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Answer) Reset() {
+	*x = Answer{}
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Answer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Answer) ProtoMessage() {}
+
+func (x *Answer) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Answer.ProtoReflect.Descriptor instead.
+func (*Answer) Descriptor() ([]byte, []int) {
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Answer) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Answer) GetResult() []byte {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *Answer) GetRefused() *Error {
+	if x != nil {
+		return x.Refused
+	}
+	return nil
+}
+
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Report        []byte                 `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
@@ -1482,7 +1702,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1494,7 +1714,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1507,7 +1727,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{21}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Done) GetReport() []byte {
@@ -1533,7 +1753,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1765,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1778,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{22}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Pong) GetId() int64 {
@@ -1587,7 +1807,7 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x05where\x18\x03 \x01(\tR\x05where\x12\x16\n" +
 	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12 \n" +
-	"\vdiagnostics\x18\x06 \x01(\fR\vdiagnostics\"\x91\x04\n" +
+	"\vdiagnostics\x18\x06 \x01(\fR\vdiagnostics\"\x85\x05\n" +
 	"\bFromHost\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x18.capstan.plugin.v1.StartH\x00R\x05start\x124\n" +
 	"\agang_up\x18\x02 \x01(\v2\x19.capstan.plugin.v1.GangUpH\x00R\x06gangUp\x126\n" +
@@ -1598,7 +1818,9 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x05saved\x18\a \x01(\v2\x18.capstan.plugin.v1.SavedH\x00R\x05saved\x12-\n" +
 	"\x04ping\x18\b \x01(\v2\x17.capstan.plugin.v1.PingH\x00R\x04ping\x127\n" +
 	"\bgive_way\x18\n" +
-	" \x01(\v2\x1a.capstan.plugin.v1.GiveWayH\x00R\agiveWay\x12\x14\n" +
+	" \x01(\v2\x1a.capstan.plugin.v1.GiveWayH\x00R\agiveWay\x126\n" +
+	"\acommand\x18\x14 \x01(\v2\x1a.capstan.plugin.v1.CommandH\x00R\acommand\x12:\n" +
+	"\arefused\x18\x15 \x01(\v2\x1e.capstan.plugin.v1.GangRefusedH\x00R\arefused\x12\x14\n" +
 	"\x05event\x18\t \x01(\x03R\x05eventB\x06\n" +
 	"\x04what\"\xb2\x01\n" +
 	"\x05Start\x12\x10\n" +
@@ -1633,12 +1855,19 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\aGiveWay\x12\x12\n" +
 	"\x04gang\x18\x01 \x01(\tR\x04gang\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"-\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"I\n" +
+	"\aCommand\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n" +
+	"\x04verb\x18\x02 \x01(\tR\x04verb\x12\x12\n" +
+	"\x04args\x18\x03 \x01(\fR\x04args\"Q\n" +
+	"\vGangRefused\x12\x12\n" +
+	"\x04gang\x18\x01 \x01(\tR\x04gang\x12.\n" +
+	"\x05error\x18\x02 \x01(\v2\x18.capstan.plugin.v1.ErrorR\x05error\"-\n" +
 	"\x05Saved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\x16\n" +
 	"\x04Ping\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\"\xf3\x03\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\"\xa8\x04\n" +
 	"\n" +
 	"FromPlugin\x12:\n" +
 	"\twant_gang\x18\x01 \x01(\v2\x1b.capstan.plugin.v1.WantGangH\x00R\bwantGang\x12C\n" +
@@ -1650,7 +1879,8 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x04done\x18\a \x01(\v2\x17.capstan.plugin.v1.DoneH\x00R\x04done\x12-\n" +
 	"\x04pong\x18\b \x01(\v2\x17.capstan.plugin.v1.PongH\x00R\x04pong\x127\n" +
 	"\bend_gang\x18\n" +
-	" \x01(\v2\x1a.capstan.plugin.v1.EndGangH\x00R\aendGang\x12\x14\n" +
+	" \x01(\v2\x1a.capstan.plugin.v1.EndGangH\x00R\aendGang\x123\n" +
+	"\x06answer\x18\x14 \x01(\v2\x19.capstan.plugin.v1.AnswerH\x00R\x06answer\x12\x14\n" +
 	"\x05after\x18\t \x01(\x03R\x05afterB\x06\n" +
 	"\x04what\"\x1c\n" +
 	"\bWantGang\x12\x10\n" +
@@ -1665,7 +1895,11 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x05state\x18\x02 \x01(\fR\x05state\"/\n" +
 	"\x03Log\x12\x14\n" +
 	"\x05level\x18\x01 \x01(\tR\x05level\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"N\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"l\n" +
+	"\x06Answer\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x16\n" +
+	"\x06result\x18\x02 \x01(\fR\x06result\x122\n" +
+	"\arefused\x18\x03 \x01(\v2\x18.capstan.plugin.v1.ErrorR\arefused\"N\n" +
 	"\x04Done\x12\x16\n" +
 	"\x06report\x18\x01 \x01(\fR\x06report\x12.\n" +
 	"\x05error\x18\x02 \x01(\v2\x18.capstan.plugin.v1.ErrorR\x05error\"\x16\n" +
@@ -1688,7 +1922,7 @@ func file_plugins_pluginpb_plugin_proto_rawDescGZIP() []byte {
 	return file_plugins_pluginpb_plugin_proto_rawDescData
 }
 
-var file_plugins_pluginpb_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_plugins_pluginpb_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_plugins_pluginpb_plugin_proto_goTypes = []any{
 	(*DescribeRequest)(nil),  // 0: capstan.plugin.v1.DescribeRequest
 	(*DescribeResponse)(nil), // 1: capstan.plugin.v1.DescribeResponse
@@ -1703,16 +1937,19 @@ var file_plugins_pluginpb_plugin_proto_goTypes = []any{
 	(*ExecutorReplaced)(nil), // 10: capstan.plugin.v1.ExecutorReplaced
 	(*Cancel)(nil),           // 11: capstan.plugin.v1.Cancel
 	(*GiveWay)(nil),          // 12: capstan.plugin.v1.GiveWay
-	(*Saved)(nil),            // 13: capstan.plugin.v1.Saved
-	(*Ping)(nil),             // 14: capstan.plugin.v1.Ping
-	(*FromPlugin)(nil),       // 15: capstan.plugin.v1.FromPlugin
-	(*WantGang)(nil),         // 16: capstan.plugin.v1.WantGang
-	(*ReleaseGang)(nil),      // 17: capstan.plugin.v1.ReleaseGang
-	(*EndGang)(nil),          // 18: capstan.plugin.v1.EndGang
-	(*Save)(nil),             // 19: capstan.plugin.v1.Save
-	(*Log)(nil),              // 20: capstan.plugin.v1.Log
-	(*Done)(nil),             // 21: capstan.plugin.v1.Done
-	(*Pong)(nil),             // 22: capstan.plugin.v1.Pong
+	(*Command)(nil),          // 13: capstan.plugin.v1.Command
+	(*GangRefused)(nil),      // 14: capstan.plugin.v1.GangRefused
+	(*Saved)(nil),            // 15: capstan.plugin.v1.Saved
+	(*Ping)(nil),             // 16: capstan.plugin.v1.Ping
+	(*FromPlugin)(nil),       // 17: capstan.plugin.v1.FromPlugin
+	(*WantGang)(nil),         // 18: capstan.plugin.v1.WantGang
+	(*ReleaseGang)(nil),      // 19: capstan.plugin.v1.ReleaseGang
+	(*EndGang)(nil),          // 20: capstan.plugin.v1.EndGang
+	(*Save)(nil),             // 21: capstan.plugin.v1.Save
+	(*Log)(nil),              // 22: capstan.plugin.v1.Log
+	(*Answer)(nil),           // 23: capstan.plugin.v1.Answer
+	(*Done)(nil),             // 24: capstan.plugin.v1.Done
+	(*Pong)(nil),             // 25: capstan.plugin.v1.Pong
 }
 var file_plugins_pluginpb_plugin_proto_depIdxs = []int32{
 	4,  // 0: capstan.plugin.v1.PlanResponse.error:type_name -> capstan.plugin.v1.Error
@@ -1722,29 +1959,34 @@ var file_plugins_pluginpb_plugin_proto_depIdxs = []int32{
 	9,  // 4: capstan.plugin.v1.FromHost.lost:type_name -> capstan.plugin.v1.ExecutorLost
 	10, // 5: capstan.plugin.v1.FromHost.replaced:type_name -> capstan.plugin.v1.ExecutorReplaced
 	11, // 6: capstan.plugin.v1.FromHost.cancel:type_name -> capstan.plugin.v1.Cancel
-	13, // 7: capstan.plugin.v1.FromHost.saved:type_name -> capstan.plugin.v1.Saved
-	14, // 8: capstan.plugin.v1.FromHost.ping:type_name -> capstan.plugin.v1.Ping
+	15, // 7: capstan.plugin.v1.FromHost.saved:type_name -> capstan.plugin.v1.Saved
+	16, // 8: capstan.plugin.v1.FromHost.ping:type_name -> capstan.plugin.v1.Ping
 	12, // 9: capstan.plugin.v1.FromHost.give_way:type_name -> capstan.plugin.v1.GiveWay
-	16, // 10: capstan.plugin.v1.FromPlugin.want_gang:type_name -> capstan.plugin.v1.WantGang
-	17, // 11: capstan.plugin.v1.FromPlugin.release_gang:type_name -> capstan.plugin.v1.ReleaseGang
-	8,  // 12: capstan.plugin.v1.FromPlugin.message:type_name -> capstan.plugin.v1.Message
-	19, // 13: capstan.plugin.v1.FromPlugin.save:type_name -> capstan.plugin.v1.Save
-	20, // 14: capstan.plugin.v1.FromPlugin.log:type_name -> capstan.plugin.v1.Log
-	21, // 15: capstan.plugin.v1.FromPlugin.done:type_name -> capstan.plugin.v1.Done
-	22, // 16: capstan.plugin.v1.FromPlugin.pong:type_name -> capstan.plugin.v1.Pong
-	18, // 17: capstan.plugin.v1.FromPlugin.end_gang:type_name -> capstan.plugin.v1.EndGang
-	4,  // 18: capstan.plugin.v1.Done.error:type_name -> capstan.plugin.v1.Error
-	0,  // 19: capstan.plugin.v1.Framework.Describe:input_type -> capstan.plugin.v1.DescribeRequest
-	2,  // 20: capstan.plugin.v1.Framework.Plan:input_type -> capstan.plugin.v1.PlanRequest
-	5,  // 21: capstan.plugin.v1.Framework.Run:input_type -> capstan.plugin.v1.FromHost
-	1,  // 22: capstan.plugin.v1.Framework.Describe:output_type -> capstan.plugin.v1.DescribeResponse
-	3,  // 23: capstan.plugin.v1.Framework.Plan:output_type -> capstan.plugin.v1.PlanResponse
-	15, // 24: capstan.plugin.v1.Framework.Run:output_type -> capstan.plugin.v1.FromPlugin
-	22, // [22:25] is the sub-list for method output_type
-	19, // [19:22] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	13, // 10: capstan.plugin.v1.FromHost.command:type_name -> capstan.plugin.v1.Command
+	14, // 11: capstan.plugin.v1.FromHost.refused:type_name -> capstan.plugin.v1.GangRefused
+	4,  // 12: capstan.plugin.v1.GangRefused.error:type_name -> capstan.plugin.v1.Error
+	18, // 13: capstan.plugin.v1.FromPlugin.want_gang:type_name -> capstan.plugin.v1.WantGang
+	19, // 14: capstan.plugin.v1.FromPlugin.release_gang:type_name -> capstan.plugin.v1.ReleaseGang
+	8,  // 15: capstan.plugin.v1.FromPlugin.message:type_name -> capstan.plugin.v1.Message
+	21, // 16: capstan.plugin.v1.FromPlugin.save:type_name -> capstan.plugin.v1.Save
+	22, // 17: capstan.plugin.v1.FromPlugin.log:type_name -> capstan.plugin.v1.Log
+	24, // 18: capstan.plugin.v1.FromPlugin.done:type_name -> capstan.plugin.v1.Done
+	25, // 19: capstan.plugin.v1.FromPlugin.pong:type_name -> capstan.plugin.v1.Pong
+	20, // 20: capstan.plugin.v1.FromPlugin.end_gang:type_name -> capstan.plugin.v1.EndGang
+	23, // 21: capstan.plugin.v1.FromPlugin.answer:type_name -> capstan.plugin.v1.Answer
+	4,  // 22: capstan.plugin.v1.Answer.refused:type_name -> capstan.plugin.v1.Error
+	4,  // 23: capstan.plugin.v1.Done.error:type_name -> capstan.plugin.v1.Error
+	0,  // 24: capstan.plugin.v1.Framework.Describe:input_type -> capstan.plugin.v1.DescribeRequest
+	2,  // 25: capstan.plugin.v1.Framework.Plan:input_type -> capstan.plugin.v1.PlanRequest
+	5,  // 26: capstan.plugin.v1.Framework.Run:input_type -> capstan.plugin.v1.FromHost
+	1,  // 27: capstan.plugin.v1.Framework.Describe:output_type -> capstan.plugin.v1.DescribeResponse
+	3,  // 28: capstan.plugin.v1.Framework.Plan:output_type -> capstan.plugin.v1.PlanResponse
+	17, // 29: capstan.plugin.v1.Framework.Run:output_type -> capstan.plugin.v1.FromPlugin
+	27, // [27:30] is the sub-list for method output_type
+	24, // [24:27] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_plugins_pluginpb_plugin_proto_init() }
@@ -1762,8 +2004,10 @@ func file_plugins_pluginpb_plugin_proto_init() {
 		(*FromHost_Saved)(nil),
 		(*FromHost_Ping)(nil),
 		(*FromHost_GiveWay)(nil),
+		(*FromHost_Command)(nil),
+		(*FromHost_Refused)(nil),
 	}
-	file_plugins_pluginpb_plugin_proto_msgTypes[15].OneofWrappers = []any{
+	file_plugins_pluginpb_plugin_proto_msgTypes[17].OneofWrappers = []any{
 		(*FromPlugin_WantGang)(nil),
 		(*FromPlugin_ReleaseGang)(nil),
 		(*FromPlugin_Message)(nil),
@@ -1773,6 +2017,7 @@ func file_plugins_pluginpb_plugin_proto_init() {
 		(*FromPlugin_Done)(nil),
 		(*FromPlugin_Pong)(nil),
 		(*FromPlugin_EndGang)(nil),
+		(*FromPlugin_Answer)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1780,7 +2025,7 @@ func file_plugins_pluginpb_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugins_pluginpb_plugin_proto_rawDesc), len(file_plugins_pluginpb_plugin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -13,8 +13,9 @@ import (
 
 // Conform checks what the host relies on: that the description is whole and
 // the same each time, that spec satisfies the schema, that planning is pure,
-// that a job of it runs with gangs of one, two and three, and that the
-// coordinator ends when it is asked to cancel or its context ends.
+// that a job of it runs with gangs of one, two and three (and, if the kind is
+// long-running, does not end by itself), and that the coordinator ends when it
+// is asked to cancel or its context ends.
 func Conform(t *testing.T, f core.Framework, spec core.Spec, o Options) {
 	t.Run("describe", func(t *testing.T) { conformDescribe(t, f, spec) })
 	t.Run("plan", func(t *testing.T) { conformPlan(t, f, spec) })
@@ -22,6 +23,10 @@ func Conform(t *testing.T, f core.Framework, spec core.Spec, o Options) {
 		t.Run("run/"+string(rune('0'+size)), func(t *testing.T) {
 			o := o
 			o.Size = size
+			if f.Describe().LongRunning {
+				conformLasting(t, f, spec, o)
+				return
+			}
 			if _, err := Run(t, f, spec, o); err != nil {
 				t.Errorf("a gang of %d: %v", size, err)
 			}
@@ -52,6 +57,25 @@ func Conform(t *testing.T, f core.Framework, spec core.Spec, o Options) {
 		}
 		cancel()
 	})
+}
+
+// conformLasting runs a job that ends when it is cancelled, once every executor
+// of its gangs is up.
+func conformLasting(t *testing.T, f core.Framework, spec core.Spec, o Options) {
+	up, on := 0, o.On
+	o.On = func(g *Gang, e core.Event) {
+		if on != nil {
+			on(g, e)
+		}
+		if e, ok := e.(core.GangUp); ok {
+			if up += e.Size; up == o.Size {
+				g.Cancel("test")
+			}
+		}
+	}
+	if _, err := Run(t, f, spec, o); core.KindOf(err) != core.Cancelled {
+		t.Errorf("%d executors: it ends with %v, want kind %s", o.Size, err, core.Cancelled)
+	}
 }
 
 func conformDescribe(t *testing.T, f core.Framework, spec core.Spec) {

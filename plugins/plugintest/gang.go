@@ -52,6 +52,8 @@ type Gang struct {
 	gangs    map[string][]*worker
 	ended    map[string]bool
 	saved    []byte
+	commands int64
+	answers  map[int64]chan core.Answer
 	progress core.Progress
 	wg       sync.WaitGroup
 }
@@ -90,6 +92,7 @@ func NewGang(t testing.TB, f core.Framework, spec core.Spec, o Options) *Gang {
 		changed: make(chan struct{}),
 		gangs:   map[string][]*worker{},
 		ended:   map[string]bool{},
+		answers: map[int64]chan core.Answer{},
 	}
 }
 
@@ -111,6 +114,18 @@ func (g *Gang) Run(ctx context.Context) (core.Report, error) {
 
 // Cancel asks the coordinator to end, as a user would.
 func (g *Gang) Cancel(reason string) { g.tell(core.CancelAsked{Reason: reason}) }
+
+// Command asks something of the coordinator, as a user would, and returns where
+// its answer comes.
+func (g *Gang) Command(verb string, args []byte) <-chan core.Answer {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.commands++
+	answer := make(chan core.Answer, 1)
+	g.answers[g.commands] = answer
+	g.tellLocked(core.Command{Number: g.commands, Verb: verb, Args: args})
+	return answer
+}
 
 // Kill ends a rank at once and tells the coordinator that it is lost.
 func (g *Gang) Kill(gang string, rank int) {
@@ -243,6 +258,16 @@ func (v view) Save(_ context.Context, state []byte) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.saved = append([]byte{}, state...)
+	return nil
+}
+
+func (v view) Answer(a core.Answer) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if answer := v.answers[a.Number]; answer != nil {
+		answer <- a
+		delete(v.answers, a.Number)
+	}
 	return nil
 }
 

@@ -599,6 +599,126 @@ func (x *CancelRequest) GetReason() string {
 	return ""
 }
 
+type CommandRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Verb          string                 `protobuf:"bytes,2,opt,name=verb,proto3" json:"verb,omitempty"`
+	Args          []byte                 `protobuf:"bytes,3,opt,name=args,proto3" json:"args,omitempty"` // JSON; what it means is the kind's
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommandRequest) Reset() {
+	*x = CommandRequest{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommandRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommandRequest) ProtoMessage() {}
+
+func (x *CommandRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommandRequest.ProtoReflect.Descriptor instead.
+func (*CommandRequest) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CommandRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CommandRequest) GetVerb() string {
+	if x != nil {
+		return x.Verb
+	}
+	return ""
+}
+
+func (x *CommandRequest) GetArgs() []byte {
+	if x != nil {
+		return x.Args
+	}
+	return nil
+}
+
+type CommandResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`          // of the job
+	Number        int64                  `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"` // of the command within the job
+	Result        []byte                 `protobuf:"bytes,3,opt,name=result,proto3" json:"result,omitempty"`  // JSON
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CommandResponse) Reset() {
+	*x = CommandResponse{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CommandResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CommandResponse) ProtoMessage() {}
+
+func (x *CommandResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CommandResponse.ProtoReflect.Descriptor instead.
+func (*CommandResponse) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CommandResponse) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CommandResponse) GetNumber() int64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *CommandResponse) GetResult() []byte {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
 type WhyResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"` // every blocker, smallest change, estimate
@@ -610,7 +730,7 @@ type WhyResponse struct {
 
 func (x *WhyResponse) Reset() {
 	*x = WhyResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[10]
+	mi := &file_core_api_apipb_api_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -622,7 +742,7 @@ func (x *WhyResponse) String() string {
 func (*WhyResponse) ProtoMessage() {}
 
 func (x *WhyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[10]
+	mi := &file_core_api_apipb_api_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -635,7 +755,7 @@ func (x *WhyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WhyResponse.ProtoReflect.Descriptor instead.
 func (*WhyResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{10}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WhyResponse) GetText() string {
@@ -669,7 +789,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[11]
+	mi := &file_core_api_apipb_api_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +801,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[11]
+	mi := &file_core_api_apipb_api_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +814,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{11}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WatchRequest) GetId() string {
@@ -724,7 +844,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[12]
+	mi := &file_core_api_apipb_api_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -736,7 +856,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[12]
+	mi := &file_core_api_apipb_api_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -749,7 +869,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{12}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *WatchResponse) GetWhat() isWatchResponse_What {
@@ -805,7 +925,7 @@ type JobEvent struct {
 
 func (x *JobEvent) Reset() {
 	*x = JobEvent{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[13]
+	mi := &file_core_api_apipb_api_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +937,7 @@ func (x *JobEvent) String() string {
 func (*JobEvent) ProtoMessage() {}
 
 func (x *JobEvent) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[13]
+	mi := &file_core_api_apipb_api_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +950,7 @@ func (x *JobEvent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobEvent.ProtoReflect.Descriptor instead.
 func (*JobEvent) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{13}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *JobEvent) GetSeq() int64 {
@@ -875,7 +995,7 @@ type LogsRequest struct {
 
 func (x *LogsRequest) Reset() {
 	*x = LogsRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[14]
+	mi := &file_core_api_apipb_api_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +1007,7 @@ func (x *LogsRequest) String() string {
 func (*LogsRequest) ProtoMessage() {}
 
 func (x *LogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[14]
+	mi := &file_core_api_apipb_api_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +1020,7 @@ func (x *LogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogsRequest.ProtoReflect.Descriptor instead.
 func (*LogsRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{14}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *LogsRequest) GetId() string {
@@ -957,7 +1077,7 @@ type LogLine struct {
 
 func (x *LogLine) Reset() {
 	*x = LogLine{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[15]
+	mi := &file_core_api_apipb_api_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -969,7 +1089,7 @@ func (x *LogLine) String() string {
 func (*LogLine) ProtoMessage() {}
 
 func (x *LogLine) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[15]
+	mi := &file_core_api_apipb_api_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -982,7 +1102,7 @@ func (x *LogLine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogLine.ProtoReflect.Descriptor instead.
 func (*LogLine) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{15}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *LogLine) GetTime() *timestamppb.Timestamp {
@@ -1021,7 +1141,7 @@ type KindsRequest struct {
 
 func (x *KindsRequest) Reset() {
 	*x = KindsRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[16]
+	mi := &file_core_api_apipb_api_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1033,7 +1153,7 @@ func (x *KindsRequest) String() string {
 func (*KindsRequest) ProtoMessage() {}
 
 func (x *KindsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[16]
+	mi := &file_core_api_apipb_api_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1046,7 +1166,7 @@ func (x *KindsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KindsRequest.ProtoReflect.Descriptor instead.
 func (*KindsRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{16}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{18}
 }
 
 type KindsResponse struct {
@@ -1058,7 +1178,7 @@ type KindsResponse struct {
 
 func (x *KindsResponse) Reset() {
 	*x = KindsResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[17]
+	mi := &file_core_api_apipb_api_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1190,7 @@ func (x *KindsResponse) String() string {
 func (*KindsResponse) ProtoMessage() {}
 
 func (x *KindsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[17]
+	mi := &file_core_api_apipb_api_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1203,7 @@ func (x *KindsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KindsResponse.ProtoReflect.Descriptor instead.
 func (*KindsResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{17}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *KindsResponse) GetKinds() []*structpb.Struct {
@@ -1103,7 +1223,7 @@ type PluginsRequest struct {
 
 func (x *PluginsRequest) Reset() {
 	*x = PluginsRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[18]
+	mi := &file_core_api_apipb_api_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1115,7 +1235,7 @@ func (x *PluginsRequest) String() string {
 func (*PluginsRequest) ProtoMessage() {}
 
 func (x *PluginsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[18]
+	mi := &file_core_api_apipb_api_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1128,7 +1248,7 @@ func (x *PluginsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginsRequest.ProtoReflect.Descriptor instead.
 func (*PluginsRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{18}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *PluginsRequest) GetVerify() bool {
@@ -1154,7 +1274,7 @@ type PluginsResponse struct {
 
 func (x *PluginsResponse) Reset() {
 	*x = PluginsResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[19]
+	mi := &file_core_api_apipb_api_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1286,7 @@ func (x *PluginsResponse) String() string {
 func (*PluginsResponse) ProtoMessage() {}
 
 func (x *PluginsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[19]
+	mi := &file_core_api_apipb_api_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1299,7 @@ func (x *PluginsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PluginsResponse.ProtoReflect.Descriptor instead.
 func (*PluginsResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{19}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PluginsResponse) GetPlugins() []*Plugin {
@@ -1205,7 +1325,7 @@ type Plugin struct {
 
 func (x *Plugin) Reset() {
 	*x = Plugin{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[20]
+	mi := &file_core_api_apipb_api_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1337,7 @@ func (x *Plugin) String() string {
 func (*Plugin) ProtoMessage() {}
 
 func (x *Plugin) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[20]
+	mi := &file_core_api_apipb_api_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1350,7 @@ func (x *Plugin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Plugin.ProtoReflect.Descriptor instead.
 func (*Plugin) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{20}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Plugin) GetName() string {
@@ -1297,7 +1417,7 @@ type NodesRequest struct {
 
 func (x *NodesRequest) Reset() {
 	*x = NodesRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[21]
+	mi := &file_core_api_apipb_api_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1429,7 @@ func (x *NodesRequest) String() string {
 func (*NodesRequest) ProtoMessage() {}
 
 func (x *NodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[21]
+	mi := &file_core_api_apipb_api_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1442,7 @@ func (x *NodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodesRequest.ProtoReflect.Descriptor instead.
 func (*NodesRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{21}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{23}
 }
 
 type NodesResponse struct {
@@ -1334,7 +1454,7 @@ type NodesResponse struct {
 
 func (x *NodesResponse) Reset() {
 	*x = NodesResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[22]
+	mi := &file_core_api_apipb_api_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1346,7 +1466,7 @@ func (x *NodesResponse) String() string {
 func (*NodesResponse) ProtoMessage() {}
 
 func (x *NodesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[22]
+	mi := &file_core_api_apipb_api_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1359,7 +1479,7 @@ func (x *NodesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodesResponse.ProtoReflect.Descriptor instead.
 func (*NodesResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{22}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *NodesResponse) GetNodes() []*structpb.Struct {
@@ -1380,7 +1500,7 @@ type PutArtifactRequest struct {
 
 func (x *PutArtifactRequest) Reset() {
 	*x = PutArtifactRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[23]
+	mi := &file_core_api_apipb_api_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1392,7 +1512,7 @@ func (x *PutArtifactRequest) String() string {
 func (*PutArtifactRequest) ProtoMessage() {}
 
 func (x *PutArtifactRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[23]
+	mi := &file_core_api_apipb_api_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1405,7 +1525,7 @@ func (x *PutArtifactRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutArtifactRequest.ProtoReflect.Descriptor instead.
 func (*PutArtifactRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{23}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PutArtifactRequest) GetSha256() string {
@@ -1439,7 +1559,7 @@ type PutArtifactResponse struct {
 
 func (x *PutArtifactResponse) Reset() {
 	*x = PutArtifactResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[24]
+	mi := &file_core_api_apipb_api_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1451,7 +1571,7 @@ func (x *PutArtifactResponse) String() string {
 func (*PutArtifactResponse) ProtoMessage() {}
 
 func (x *PutArtifactResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[24]
+	mi := &file_core_api_apipb_api_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1464,7 +1584,7 @@ func (x *PutArtifactResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutArtifactResponse.ProtoReflect.Descriptor instead.
 func (*PutArtifactResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{24}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PutArtifactResponse) GetSha256() string {
@@ -1490,7 +1610,7 @@ type HasArtifactsRequest struct {
 
 func (x *HasArtifactsRequest) Reset() {
 	*x = HasArtifactsRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[25]
+	mi := &file_core_api_apipb_api_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1502,7 +1622,7 @@ func (x *HasArtifactsRequest) String() string {
 func (*HasArtifactsRequest) ProtoMessage() {}
 
 func (x *HasArtifactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[25]
+	mi := &file_core_api_apipb_api_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1515,7 +1635,7 @@ func (x *HasArtifactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HasArtifactsRequest.ProtoReflect.Descriptor instead.
 func (*HasArtifactsRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{25}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HasArtifactsRequest) GetSha256() []string {
@@ -1534,7 +1654,7 @@ type HasArtifactsResponse struct {
 
 func (x *HasArtifactsResponse) Reset() {
 	*x = HasArtifactsResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[26]
+	mi := &file_core_api_apipb_api_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1666,7 @@ func (x *HasArtifactsResponse) String() string {
 func (*HasArtifactsResponse) ProtoMessage() {}
 
 func (x *HasArtifactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[26]
+	mi := &file_core_api_apipb_api_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1679,7 @@ func (x *HasArtifactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HasArtifactsResponse.ProtoReflect.Descriptor instead.
 func (*HasArtifactsResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{26}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *HasArtifactsResponse) GetMissing() []string {
@@ -1579,7 +1699,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[27]
+	mi := &file_core_api_apipb_api_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1711,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[27]
+	mi := &file_core_api_apipb_api_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1724,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{27}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ShutdownRequest) GetStopJobs() bool {
@@ -1630,7 +1750,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[28]
+	mi := &file_core_api_apipb_api_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1642,7 +1762,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[28]
+	mi := &file_core_api_apipb_api_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1655,7 +1775,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{28}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ShutdownResponse) GetStopping() bool {
@@ -1680,7 +1800,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[29]
+	mi := &file_core_api_apipb_api_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1692,7 +1812,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[29]
+	mi := &file_core_api_apipb_api_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1705,7 +1825,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{29}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ErrorDetail) GetKind() string {
@@ -1795,7 +1915,15 @@ const file_core_api_apipb_api_proto_rawDesc = "" +
 	"\x04jobs\x18\x01 \x03(\v2\x17.google.protobuf.StructR\x04jobs\"7\n" +
 	"\rCancelRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"U\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"H\n" +
+	"\x0eCommandRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04verb\x18\x02 \x01(\tR\x04verb\x12\x12\n" +
+	"\x04args\x18\x03 \x01(\fR\x04args\"Q\n" +
+	"\x0fCommandResponse\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x03R\x06number\x12\x16\n" +
+	"\x06result\x18\x03 \x01(\fR\x06result\"U\n" +
 	"\vWhyResponse\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n" +
 	"\bblockers\x18\x02 \x03(\tR\bblockers\x12\x16\n" +
@@ -1866,14 +1994,16 @@ const file_core_api_apipb_api_proto_rawDesc = "" +
 	"\x05where\x18\x03 \x01(\tR\x05where\x12\x16\n" +
 	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x129\n" +
-	"\vdiagnostics\x18\x06 \x03(\v2\x17.google.protobuf.StructR\vdiagnostics2\x90\b\n" +
+	"\vdiagnostics\x18\x06 \x03(\v2\x17.google.protobuf.StructR\vdiagnostics2\x96\t\n" +
 	"\vHostService\x129\n" +
 	"\x04Info\x12\x17.capstan.v1.InfoRequest\x1a\x18.capstan.v1.InfoResponse\x12?\n" +
 	"\x06Submit\x12\x19.capstan.v1.SubmitRequest\x1a\x1a.capstan.v1.SubmitResponse\x12;\n" +
 	"\x04Plan\x12\x19.capstan.v1.SubmitRequest\x1a\x18.capstan.v1.PlanResponse\x126\n" +
 	"\x03Get\x12\x16.capstan.v1.JobRequest\x1a\x17.capstan.v1.JobResponse\x129\n" +
 	"\x04List\x12\x17.capstan.v1.ListRequest\x1a\x18.capstan.v1.ListResponse\x12<\n" +
-	"\x06Cancel\x12\x19.capstan.v1.CancelRequest\x1a\x17.capstan.v1.JobResponse\x12;\n" +
+	"\x06Cancel\x12\x19.capstan.v1.CancelRequest\x1a\x17.capstan.v1.JobResponse\x12B\n" +
+	"\aCommand\x12\x1a.capstan.v1.CommandRequest\x1a\x1b.capstan.v1.CommandResponse\x12@\n" +
+	"\x06Update\x12\x19.capstan.v1.SubmitRequest\x1a\x1b.capstan.v1.CommandResponse\x12;\n" +
 	"\x05Retry\x12\x16.capstan.v1.JobRequest\x1a\x1a.capstan.v1.SubmitResponse\x126\n" +
 	"\x03Why\x12\x16.capstan.v1.JobRequest\x1a\x17.capstan.v1.WhyResponse\x12>\n" +
 	"\x05Watch\x12\x18.capstan.v1.WatchRequest\x1a\x19.capstan.v1.WatchResponse0\x01\x126\n" +
@@ -1897,7 +2027,7 @@ func file_core_api_apipb_api_proto_rawDescGZIP() []byte {
 	return file_core_api_apipb_api_proto_rawDescData
 }
 
-var file_core_api_apipb_api_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
+var file_core_api_apipb_api_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_core_api_apipb_api_proto_goTypes = []any{
 	(*InfoRequest)(nil),           // 0: capstan.v1.InfoRequest
 	(*InfoResponse)(nil),          // 1: capstan.v1.InfoResponse
@@ -1909,77 +2039,83 @@ var file_core_api_apipb_api_proto_goTypes = []any{
 	(*ListRequest)(nil),           // 7: capstan.v1.ListRequest
 	(*ListResponse)(nil),          // 8: capstan.v1.ListResponse
 	(*CancelRequest)(nil),         // 9: capstan.v1.CancelRequest
-	(*WhyResponse)(nil),           // 10: capstan.v1.WhyResponse
-	(*WatchRequest)(nil),          // 11: capstan.v1.WatchRequest
-	(*WatchResponse)(nil),         // 12: capstan.v1.WatchResponse
-	(*JobEvent)(nil),              // 13: capstan.v1.JobEvent
-	(*LogsRequest)(nil),           // 14: capstan.v1.LogsRequest
-	(*LogLine)(nil),               // 15: capstan.v1.LogLine
-	(*KindsRequest)(nil),          // 16: capstan.v1.KindsRequest
-	(*KindsResponse)(nil),         // 17: capstan.v1.KindsResponse
-	(*PluginsRequest)(nil),        // 18: capstan.v1.PluginsRequest
-	(*PluginsResponse)(nil),       // 19: capstan.v1.PluginsResponse
-	(*Plugin)(nil),                // 20: capstan.v1.Plugin
-	(*NodesRequest)(nil),          // 21: capstan.v1.NodesRequest
-	(*NodesResponse)(nil),         // 22: capstan.v1.NodesResponse
-	(*PutArtifactRequest)(nil),    // 23: capstan.v1.PutArtifactRequest
-	(*PutArtifactResponse)(nil),   // 24: capstan.v1.PutArtifactResponse
-	(*HasArtifactsRequest)(nil),   // 25: capstan.v1.HasArtifactsRequest
-	(*HasArtifactsResponse)(nil),  // 26: capstan.v1.HasArtifactsResponse
-	(*ShutdownRequest)(nil),       // 27: capstan.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),      // 28: capstan.v1.ShutdownResponse
-	(*ErrorDetail)(nil),           // 29: capstan.v1.ErrorDetail
-	(*structpb.Struct)(nil),       // 30: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*CommandRequest)(nil),        // 10: capstan.v1.CommandRequest
+	(*CommandResponse)(nil),       // 11: capstan.v1.CommandResponse
+	(*WhyResponse)(nil),           // 12: capstan.v1.WhyResponse
+	(*WatchRequest)(nil),          // 13: capstan.v1.WatchRequest
+	(*WatchResponse)(nil),         // 14: capstan.v1.WatchResponse
+	(*JobEvent)(nil),              // 15: capstan.v1.JobEvent
+	(*LogsRequest)(nil),           // 16: capstan.v1.LogsRequest
+	(*LogLine)(nil),               // 17: capstan.v1.LogLine
+	(*KindsRequest)(nil),          // 18: capstan.v1.KindsRequest
+	(*KindsResponse)(nil),         // 19: capstan.v1.KindsResponse
+	(*PluginsRequest)(nil),        // 20: capstan.v1.PluginsRequest
+	(*PluginsResponse)(nil),       // 21: capstan.v1.PluginsResponse
+	(*Plugin)(nil),                // 22: capstan.v1.Plugin
+	(*NodesRequest)(nil),          // 23: capstan.v1.NodesRequest
+	(*NodesResponse)(nil),         // 24: capstan.v1.NodesResponse
+	(*PutArtifactRequest)(nil),    // 25: capstan.v1.PutArtifactRequest
+	(*PutArtifactResponse)(nil),   // 26: capstan.v1.PutArtifactResponse
+	(*HasArtifactsRequest)(nil),   // 27: capstan.v1.HasArtifactsRequest
+	(*HasArtifactsResponse)(nil),  // 28: capstan.v1.HasArtifactsResponse
+	(*ShutdownRequest)(nil),       // 29: capstan.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),      // 30: capstan.v1.ShutdownResponse
+	(*ErrorDetail)(nil),           // 31: capstan.v1.ErrorDetail
+	(*structpb.Struct)(nil),       // 32: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
 }
 var file_core_api_apipb_api_proto_depIdxs = []int32{
-	30, // 0: capstan.v1.InfoResponse.store:type_name -> google.protobuf.Struct
-	30, // 1: capstan.v1.SubmitResponse.warnings:type_name -> google.protobuf.Struct
-	30, // 2: capstan.v1.PlanResponse.plan:type_name -> google.protobuf.Struct
-	30, // 3: capstan.v1.JobResponse.job:type_name -> google.protobuf.Struct
-	30, // 4: capstan.v1.ListResponse.jobs:type_name -> google.protobuf.Struct
-	30, // 5: capstan.v1.WatchResponse.job:type_name -> google.protobuf.Struct
-	13, // 6: capstan.v1.WatchResponse.event:type_name -> capstan.v1.JobEvent
-	31, // 7: capstan.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	31, // 8: capstan.v1.LogLine.time:type_name -> google.protobuf.Timestamp
-	30, // 9: capstan.v1.KindsResponse.kinds:type_name -> google.protobuf.Struct
-	20, // 10: capstan.v1.PluginsResponse.plugins:type_name -> capstan.v1.Plugin
-	30, // 11: capstan.v1.NodesResponse.nodes:type_name -> google.protobuf.Struct
-	30, // 12: capstan.v1.ErrorDetail.diagnostics:type_name -> google.protobuf.Struct
+	32, // 0: capstan.v1.InfoResponse.store:type_name -> google.protobuf.Struct
+	32, // 1: capstan.v1.SubmitResponse.warnings:type_name -> google.protobuf.Struct
+	32, // 2: capstan.v1.PlanResponse.plan:type_name -> google.protobuf.Struct
+	32, // 3: capstan.v1.JobResponse.job:type_name -> google.protobuf.Struct
+	32, // 4: capstan.v1.ListResponse.jobs:type_name -> google.protobuf.Struct
+	32, // 5: capstan.v1.WatchResponse.job:type_name -> google.protobuf.Struct
+	15, // 6: capstan.v1.WatchResponse.event:type_name -> capstan.v1.JobEvent
+	33, // 7: capstan.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	33, // 8: capstan.v1.LogLine.time:type_name -> google.protobuf.Timestamp
+	32, // 9: capstan.v1.KindsResponse.kinds:type_name -> google.protobuf.Struct
+	22, // 10: capstan.v1.PluginsResponse.plugins:type_name -> capstan.v1.Plugin
+	32, // 11: capstan.v1.NodesResponse.nodes:type_name -> google.protobuf.Struct
+	32, // 12: capstan.v1.ErrorDetail.diagnostics:type_name -> google.protobuf.Struct
 	0,  // 13: capstan.v1.HostService.Info:input_type -> capstan.v1.InfoRequest
 	2,  // 14: capstan.v1.HostService.Submit:input_type -> capstan.v1.SubmitRequest
 	2,  // 15: capstan.v1.HostService.Plan:input_type -> capstan.v1.SubmitRequest
 	5,  // 16: capstan.v1.HostService.Get:input_type -> capstan.v1.JobRequest
 	7,  // 17: capstan.v1.HostService.List:input_type -> capstan.v1.ListRequest
 	9,  // 18: capstan.v1.HostService.Cancel:input_type -> capstan.v1.CancelRequest
-	5,  // 19: capstan.v1.HostService.Retry:input_type -> capstan.v1.JobRequest
-	5,  // 20: capstan.v1.HostService.Why:input_type -> capstan.v1.JobRequest
-	11, // 21: capstan.v1.HostService.Watch:input_type -> capstan.v1.WatchRequest
-	14, // 22: capstan.v1.HostService.Logs:input_type -> capstan.v1.LogsRequest
-	16, // 23: capstan.v1.HostService.Kinds:input_type -> capstan.v1.KindsRequest
-	18, // 24: capstan.v1.HostService.Plugins:input_type -> capstan.v1.PluginsRequest
-	21, // 25: capstan.v1.HostService.Nodes:input_type -> capstan.v1.NodesRequest
-	23, // 26: capstan.v1.HostService.PutArtifact:input_type -> capstan.v1.PutArtifactRequest
-	25, // 27: capstan.v1.HostService.HasArtifacts:input_type -> capstan.v1.HasArtifactsRequest
-	27, // 28: capstan.v1.HostService.Shutdown:input_type -> capstan.v1.ShutdownRequest
-	1,  // 29: capstan.v1.HostService.Info:output_type -> capstan.v1.InfoResponse
-	3,  // 30: capstan.v1.HostService.Submit:output_type -> capstan.v1.SubmitResponse
-	4,  // 31: capstan.v1.HostService.Plan:output_type -> capstan.v1.PlanResponse
-	6,  // 32: capstan.v1.HostService.Get:output_type -> capstan.v1.JobResponse
-	8,  // 33: capstan.v1.HostService.List:output_type -> capstan.v1.ListResponse
-	6,  // 34: capstan.v1.HostService.Cancel:output_type -> capstan.v1.JobResponse
-	3,  // 35: capstan.v1.HostService.Retry:output_type -> capstan.v1.SubmitResponse
-	10, // 36: capstan.v1.HostService.Why:output_type -> capstan.v1.WhyResponse
-	12, // 37: capstan.v1.HostService.Watch:output_type -> capstan.v1.WatchResponse
-	15, // 38: capstan.v1.HostService.Logs:output_type -> capstan.v1.LogLine
-	17, // 39: capstan.v1.HostService.Kinds:output_type -> capstan.v1.KindsResponse
-	19, // 40: capstan.v1.HostService.Plugins:output_type -> capstan.v1.PluginsResponse
-	22, // 41: capstan.v1.HostService.Nodes:output_type -> capstan.v1.NodesResponse
-	24, // 42: capstan.v1.HostService.PutArtifact:output_type -> capstan.v1.PutArtifactResponse
-	26, // 43: capstan.v1.HostService.HasArtifacts:output_type -> capstan.v1.HasArtifactsResponse
-	28, // 44: capstan.v1.HostService.Shutdown:output_type -> capstan.v1.ShutdownResponse
-	29, // [29:45] is the sub-list for method output_type
-	13, // [13:29] is the sub-list for method input_type
+	10, // 19: capstan.v1.HostService.Command:input_type -> capstan.v1.CommandRequest
+	2,  // 20: capstan.v1.HostService.Update:input_type -> capstan.v1.SubmitRequest
+	5,  // 21: capstan.v1.HostService.Retry:input_type -> capstan.v1.JobRequest
+	5,  // 22: capstan.v1.HostService.Why:input_type -> capstan.v1.JobRequest
+	13, // 23: capstan.v1.HostService.Watch:input_type -> capstan.v1.WatchRequest
+	16, // 24: capstan.v1.HostService.Logs:input_type -> capstan.v1.LogsRequest
+	18, // 25: capstan.v1.HostService.Kinds:input_type -> capstan.v1.KindsRequest
+	20, // 26: capstan.v1.HostService.Plugins:input_type -> capstan.v1.PluginsRequest
+	23, // 27: capstan.v1.HostService.Nodes:input_type -> capstan.v1.NodesRequest
+	25, // 28: capstan.v1.HostService.PutArtifact:input_type -> capstan.v1.PutArtifactRequest
+	27, // 29: capstan.v1.HostService.HasArtifacts:input_type -> capstan.v1.HasArtifactsRequest
+	29, // 30: capstan.v1.HostService.Shutdown:input_type -> capstan.v1.ShutdownRequest
+	1,  // 31: capstan.v1.HostService.Info:output_type -> capstan.v1.InfoResponse
+	3,  // 32: capstan.v1.HostService.Submit:output_type -> capstan.v1.SubmitResponse
+	4,  // 33: capstan.v1.HostService.Plan:output_type -> capstan.v1.PlanResponse
+	6,  // 34: capstan.v1.HostService.Get:output_type -> capstan.v1.JobResponse
+	8,  // 35: capstan.v1.HostService.List:output_type -> capstan.v1.ListResponse
+	6,  // 36: capstan.v1.HostService.Cancel:output_type -> capstan.v1.JobResponse
+	11, // 37: capstan.v1.HostService.Command:output_type -> capstan.v1.CommandResponse
+	11, // 38: capstan.v1.HostService.Update:output_type -> capstan.v1.CommandResponse
+	3,  // 39: capstan.v1.HostService.Retry:output_type -> capstan.v1.SubmitResponse
+	12, // 40: capstan.v1.HostService.Why:output_type -> capstan.v1.WhyResponse
+	14, // 41: capstan.v1.HostService.Watch:output_type -> capstan.v1.WatchResponse
+	17, // 42: capstan.v1.HostService.Logs:output_type -> capstan.v1.LogLine
+	19, // 43: capstan.v1.HostService.Kinds:output_type -> capstan.v1.KindsResponse
+	21, // 44: capstan.v1.HostService.Plugins:output_type -> capstan.v1.PluginsResponse
+	24, // 45: capstan.v1.HostService.Nodes:output_type -> capstan.v1.NodesResponse
+	26, // 46: capstan.v1.HostService.PutArtifact:output_type -> capstan.v1.PutArtifactResponse
+	28, // 47: capstan.v1.HostService.HasArtifacts:output_type -> capstan.v1.HasArtifactsResponse
+	30, // 48: capstan.v1.HostService.Shutdown:output_type -> capstan.v1.ShutdownResponse
+	31, // [31:49] is the sub-list for method output_type
+	13, // [13:31] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
 	13, // [13:13] is the sub-list for extension extendee
 	0,  // [0:13] is the sub-list for field type_name
@@ -1990,7 +2126,7 @@ func file_core_api_apipb_api_proto_init() {
 	if File_core_api_apipb_api_proto != nil {
 		return
 	}
-	file_core_api_apipb_api_proto_msgTypes[12].OneofWrappers = []any{
+	file_core_api_apipb_api_proto_msgTypes[14].OneofWrappers = []any{
 		(*WatchResponse_Job)(nil),
 		(*WatchResponse_Event)(nil),
 	}
@@ -2000,7 +2136,7 @@ func file_core_api_apipb_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_api_apipb_api_proto_rawDesc), len(file_core_api_apipb_api_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   30,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -52,6 +52,10 @@ const (
 	HostServiceListProcedure = "/capstan.v1.HostService/List"
 	// HostServiceCancelProcedure is the fully-qualified name of the HostService's Cancel RPC.
 	HostServiceCancelProcedure = "/capstan.v1.HostService/Cancel"
+	// HostServiceCommandProcedure is the fully-qualified name of the HostService's Command RPC.
+	HostServiceCommandProcedure = "/capstan.v1.HostService/Command"
+	// HostServiceUpdateProcedure is the fully-qualified name of the HostService's Update RPC.
+	HostServiceUpdateProcedure = "/capstan.v1.HostService/Update"
 	// HostServiceRetryProcedure is the fully-qualified name of the HostService's Retry RPC.
 	HostServiceRetryProcedure = "/capstan.v1.HostService/Retry"
 	// HostServiceWhyProcedure is the fully-qualified name of the HostService's Why RPC.
@@ -86,6 +90,11 @@ type HostServiceClient interface {
 	Get(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error)
 	List(context.Context, *connect.Request[apipb.ListRequest]) (*connect.Response[apipb.ListResponse], error)
 	Cancel(context.Context, *connect.Request[apipb.CancelRequest]) (*connect.Response[apipb.JobResponse], error)
+	// Command asks something of a running job. It is journalled first; the answer
+	// is the job's own. Who leaves before the answer has still asked.
+	Command(context.Context, *connect.Request[apipb.CommandRequest]) (*connect.Response[apipb.CommandResponse], error)
+	// Update gives a running job another spec of its kind: the command "deploy".
+	Update(context.Context, *connect.Request[apipb.SubmitRequest]) (*connect.Response[apipb.CommandResponse], error)
 	Retry(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error)
 	Why(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.WhyResponse], error)
 	// Watch streams the job's events after a sequence number, and its document
@@ -148,6 +157,18 @@ func NewHostServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			httpClient,
 			baseURL+HostServiceCancelProcedure,
 			connect.WithSchema(hostServiceMethods.ByName("Cancel")),
+			connect.WithClientOptions(opts...),
+		),
+		command: connect.NewClient[apipb.CommandRequest, apipb.CommandResponse](
+			httpClient,
+			baseURL+HostServiceCommandProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("Command")),
+			connect.WithClientOptions(opts...),
+		),
+		update: connect.NewClient[apipb.SubmitRequest, apipb.CommandResponse](
+			httpClient,
+			baseURL+HostServiceUpdateProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("Update")),
 			connect.WithClientOptions(opts...),
 		),
 		retry: connect.NewClient[apipb.JobRequest, apipb.SubmitResponse](
@@ -221,6 +242,8 @@ type hostServiceClient struct {
 	get          *connect.Client[apipb.JobRequest, apipb.JobResponse]
 	list         *connect.Client[apipb.ListRequest, apipb.ListResponse]
 	cancel       *connect.Client[apipb.CancelRequest, apipb.JobResponse]
+	command      *connect.Client[apipb.CommandRequest, apipb.CommandResponse]
+	update       *connect.Client[apipb.SubmitRequest, apipb.CommandResponse]
 	retry        *connect.Client[apipb.JobRequest, apipb.SubmitResponse]
 	why          *connect.Client[apipb.JobRequest, apipb.WhyResponse]
 	watch        *connect.Client[apipb.WatchRequest, apipb.WatchResponse]
@@ -261,6 +284,16 @@ func (c *hostServiceClient) List(ctx context.Context, req *connect.Request[apipb
 // Cancel calls capstan.v1.HostService.Cancel.
 func (c *hostServiceClient) Cancel(ctx context.Context, req *connect.Request[apipb.CancelRequest]) (*connect.Response[apipb.JobResponse], error) {
 	return c.cancel.CallUnary(ctx, req)
+}
+
+// Command calls capstan.v1.HostService.Command.
+func (c *hostServiceClient) Command(ctx context.Context, req *connect.Request[apipb.CommandRequest]) (*connect.Response[apipb.CommandResponse], error) {
+	return c.command.CallUnary(ctx, req)
+}
+
+// Update calls capstan.v1.HostService.Update.
+func (c *hostServiceClient) Update(ctx context.Context, req *connect.Request[apipb.SubmitRequest]) (*connect.Response[apipb.CommandResponse], error) {
+	return c.update.CallUnary(ctx, req)
 }
 
 // Retry calls capstan.v1.HostService.Retry.
@@ -324,6 +357,11 @@ type HostServiceHandler interface {
 	Get(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error)
 	List(context.Context, *connect.Request[apipb.ListRequest]) (*connect.Response[apipb.ListResponse], error)
 	Cancel(context.Context, *connect.Request[apipb.CancelRequest]) (*connect.Response[apipb.JobResponse], error)
+	// Command asks something of a running job. It is journalled first; the answer
+	// is the job's own. Who leaves before the answer has still asked.
+	Command(context.Context, *connect.Request[apipb.CommandRequest]) (*connect.Response[apipb.CommandResponse], error)
+	// Update gives a running job another spec of its kind: the command "deploy".
+	Update(context.Context, *connect.Request[apipb.SubmitRequest]) (*connect.Response[apipb.CommandResponse], error)
 	Retry(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error)
 	Why(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.WhyResponse], error)
 	// Watch streams the job's events after a sequence number, and its document
@@ -382,6 +420,18 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 		HostServiceCancelProcedure,
 		svc.Cancel,
 		connect.WithSchema(hostServiceMethods.ByName("Cancel")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceCommandHandler := connect.NewUnaryHandler(
+		HostServiceCommandProcedure,
+		svc.Command,
+		connect.WithSchema(hostServiceMethods.ByName("Command")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceUpdateHandler := connect.NewUnaryHandler(
+		HostServiceUpdateProcedure,
+		svc.Update,
+		connect.WithSchema(hostServiceMethods.ByName("Update")),
 		connect.WithHandlerOptions(opts...),
 	)
 	hostServiceRetryHandler := connect.NewUnaryHandler(
@@ -458,6 +508,10 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 			hostServiceListHandler.ServeHTTP(w, r)
 		case HostServiceCancelProcedure:
 			hostServiceCancelHandler.ServeHTTP(w, r)
+		case HostServiceCommandProcedure:
+			hostServiceCommandHandler.ServeHTTP(w, r)
+		case HostServiceUpdateProcedure:
+			hostServiceUpdateHandler.ServeHTTP(w, r)
 		case HostServiceRetryProcedure:
 			hostServiceRetryHandler.ServeHTTP(w, r)
 		case HostServiceWhyProcedure:
@@ -509,6 +563,14 @@ func (UnimplementedHostServiceHandler) List(context.Context, *connect.Request[ap
 
 func (UnimplementedHostServiceHandler) Cancel(context.Context, *connect.Request[apipb.CancelRequest]) (*connect.Response[apipb.JobResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.Cancel is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) Command(context.Context, *connect.Request[apipb.CommandRequest]) (*connect.Response[apipb.CommandResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.Command is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) Update(context.Context, *connect.Request[apipb.SubmitRequest]) (*connect.Response[apipb.CommandResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.Update is not implemented"))
 }
 
 func (UnimplementedHostServiceHandler) Retry(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error) {
