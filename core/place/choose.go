@@ -2,7 +2,6 @@ package place
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/capstan-run/capstan/core"
@@ -22,31 +21,6 @@ type Ask struct {
 	View View
 	// Avoid are nodes to use only if there is no placement without them.
 	Avoid []core.NodeID
-}
-
-// View is a state of the nodes, real or imagined.
-type View int
-
-const (
-	// Present is what is free now on the nodes that are not closed.
-	Present View = iota
-	// Empty is the nodes that are not closed as if nothing were granted.
-	Empty
-	// Ever is all nodes, closed or not, as if nothing were granted.
-	Ever
-)
-
-// Check reports what is wrong with a policy.
-func Check(p core.PlacementAsk) error {
-	if p.Pack != "" && p.Spread != "" {
-		return fmt.Errorf("placement cannot both pack and spread")
-	}
-	for _, s := range []string{p.Pack, p.Spread} {
-		if _, ok := levelOf(s); s != "" && !ok {
-			return fmt.Errorf("placement level %q is not host, rack or zone", s)
-		}
-	}
-	return nil
 }
 
 // Choose returns the index in nodes of each rank's node, ascending, or false

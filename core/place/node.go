@@ -58,32 +58,6 @@ func room(free, each core.Resources) int {
 	return int(room)
 }
 
-// unlimited is the room of a node for ranks that need nothing. A million
-// million of them still fit an int64.
-const unlimited = 1 << 20
-
-// level is a height in the topology.
-type level int
-
-const (
-	host level = iota
-	rack
-	zone
-	cluster
-)
-
-func (l level) String() string { return [...]string{"host", "rack", "zone", "cluster"}[l] }
-
-// levelOf reads a policy's level; ok is false for an unknown one.
-func levelOf(s string) (level, bool) {
-	for l := host; l < cluster; l++ {
-		if l.String() == s {
-			return l, true
-		}
-	}
-	return cluster, false
-}
-
 // same reports whether nodes a and b are in one domain of level l.
 func same(nodes []Node, l level, a, b int) bool {
 	switch l {

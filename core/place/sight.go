@@ -1,0 +1,283 @@
+package place
+
+import (
+	"slices"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// sight is the fleet as one claim sees it. Nodes go by position.
+type sight struct {
+	f     *Fleet
+	c     *Claim
+	roles []role
+
+	// Domains are tried from bottom to top; only those around near, if it is
+	// not negative.
+	bottom, top level
+	near        int
+	numa        bool // a node counts as large as one of its NUMA domains
+	spread      bool
+	perHost     bool
+	caps        []*partition // what counts ranks
+	clusters    []*column    // all ranks on one value, which is still open
+	slice       int          // ranks of a run that stays together; 0 or 1 for none
+	slices      level        // in a domain of this level
+
+	limits []limited // by position
+	taken  map[int]core.Vector
+	puts   []put
+	whole  []int // want of the search that left puts
+
+	work scratch
+}
+
+// role is one role of the claim.
+type role struct {
+	shape     *shape
+	min, size int
+	room      []int32 // by position: ranks that fit
+	cap       []int32 // room, as far as what counts ranks lets it be used
+	tally     *tally  // of which room is, unless something changed it
+	prefix    []int64 // of cap, where there is no tally
+	bound     []bool  // by cap of the sight: binds this role
+	clustered []bool  // by cluster of the sight
+	images    bitset  // nodes that hold the image, by Ref; nil for none
+	own       []int32 // buffers
+	ownCap    []int32
+}
+
+type limited struct {
+	pos  int
+	free core.Vector
+}
+
+// put is n ranks of a role on a node.
+type put struct {
+	role, pos, n int
+	last         bool // numbered after all others of the role
+}
+
+// look is c's sight of the fleet; give it back with done.
+func (f *Fleet) look(c *Claim) *sight {
+	shapes := make([]*shape, len(c.Roles))
+	for k := range c.Roles {
+		shapes[k] = f.shapes[c.Roles[k].Shape]
+	}
+	return f.lookAs(c, shapes)
+}
+
+// lookAs is look with other shapes for the roles.
+func (f *Fleet) lookAs(c *Claim, shapes []*shape) *sight {
+	f.settle()
+	s := &sight{}
+	if n := len(f.sights); n > 0 {
+		s, f.sights = f.sights[n-1], f.sights[:n-1]
+	}
+	s.f, s.c = f, c
+	s.aim()
+	s.limit()
+	s.enrol(shapes)
+	s.count()
+	return s
+}
+
+func (f *Fleet) done(s *sight) { f.sights = append(f.sights, s) }
+
+// aim reads the policy.
+func (s *sight) aim() {
+	p := s.c.Policy
+	s.bottom, s.top, s.near = host, cluster, -1
+	s.numa, s.spread, s.perHost = false, false, p.PerHost > 0
+	s.caps, s.clusters, s.puts, s.whole = s.caps[:0], s.clusters[:0], s.puts[:0], s.whole[:0]
+	s.slice = p.Slice
+	s.slices, _ = levelOf(p.SliceLevel)
+	relax := 0
+	if p.Preferred {
+		relax = max(0, s.c.Relax)
+	}
+	switch {
+	case p.Pack != "":
+		s.top = min(packed(p.Pack)+level(relax), cluster)
+		if s.numa = s.top == numa; s.numa {
+			s.top = host
+		}
+	case p.Spread != "":
+		if l, ok := levelOf(p.Spread); ok && l-level(relax) >= host {
+			s.spread, s.bottom = true, cluster
+			s.cap(s.f.column(levelName(l-level(relax))), 1, true, s.c.Beside, nil)
+		}
+	}
+	if !s.spread {
+		s.near = s.first(s.c.Beside)
+	}
+	if s.perHost {
+		s.cap(s.f.column("host"), p.PerHost, true, s.c.Beside, nil)
+	}
+}
+
+func packed(name string) level {
+	if name == "numa" {
+		return numa
+	}
+	l, _ := levelOf(name)
+	return l
+}
+
+func levelName(l level) string { return l.String() }
+
+// first is the first of refs in topology order, -1 for none.
+func (s *sight) first(refs []Ref) int {
+	first := -1
+	for _, r := range refs {
+		if i := int(s.f.pos[r]); first < 0 || i < first {
+			first = i
+		}
+	}
+	return first
+}
+
+// limit lists the nodes of which less counts than what is free.
+func (s *sight) limit() {
+	s.limits = s.limits[:0]
+	for _, l := range s.c.Limit {
+		s.limits = append(s.limits, limited{int(s.f.pos[l.Node]), l.Free})
+	}
+	slices.SortStableFunc(s.limits, func(a, b limited) int { return a.pos - b.pos })
+	out := s.limits[:0]
+	for _, l := range s.limits {
+		if n := len(out); n > 0 && out[n-1].pos == l.pos {
+			out[n-1].free = out[n-1].free.Min(l.free)
+		} else {
+			out = append(out, l)
+		}
+	}
+	s.limits = out
+}
+
+// raw is what node i has in the claim's view, before limits.
+func (s *sight) raw(i int) core.Vector {
+	r := s.f.order[i]
+	if s.c.View == Present {
+		return s.f.Free(r)
+	}
+	return s.f.capacity[r]
+}
+
+// vector is what the claim may use of node i.
+func (s *sight) vector(i int) core.Vector {
+	v := s.raw(i)
+	if k, ok := slices.BinarySearchFunc(s.limits, i, func(l limited, i int) int { return l.pos - i }); ok {
+		v = v.Min(s.limits[k].free)
+	}
+	if s.numa {
+		v = v.Min(s.share(i))
+	}
+	return v
+}
+
+// share is one NUMA domain of node i, less what the gang has there already;
+// nothing if the node does not say how many it has.
+func (s *sight) share(i int) core.Vector {
+	r := s.f.order[i]
+	n := int64(s.f.nodes[r].NUMA)
+	v := s.f.capacity[r]
+	for d := range v {
+		if n <= 0 {
+			v[d] = -1
+		} else {
+			v[d] /= n
+		}
+	}
+	for _, b := range s.c.Beside {
+		if b == r {
+			v = v.Sub(s.roles[0].shape.each)
+		}
+	}
+	return v
+}
+
+// enrol counts the room of every node for every role.
+func (s *sight) enrol(shapes []*shape) {
+	for len(s.roles) < len(shapes) {
+		s.roles = append(s.roles, role{})
+	}
+	s.roles = s.roles[:len(shapes)]
+	for k := range s.roles {
+		r, ask := &s.roles[k], &s.c.Roles[k]
+		r.shape, r.size, r.min = shapes[k], ask.Size, ask.Min
+		if r.min <= 0 || r.min > r.size {
+			r.min = r.size
+		}
+		r.images = nil
+		if r.shape.image != "" {
+			r.images = s.f.images[r.shape.image]
+		}
+	}
+	for k := range s.roles {
+		s.survey(&s.roles[k])
+	}
+}
+
+func (s *sight) survey(r *role) {
+	if r.shape.id < 0 {
+		r.tally, r.room = nil, s.f.count(r.shape, s.c.View).room
+	} else {
+		r.tally = s.f.tally(r.shape, s.c.View)
+		r.room = r.tally.room
+	}
+	if s.numa {
+		s.change(r)
+		for i, n := range r.room {
+			if n > 0 {
+				r.room[i] = min(n, s.roomIn(r, s.vector(i)))
+			}
+		}
+		return
+	}
+	for _, l := range s.limits {
+		n := r.room[l.pos]
+		if n == 0 {
+			continue
+		}
+		if less := s.roomIn(r, l.free); less < n {
+			s.change(r)
+			r.room[l.pos] = less
+		}
+	}
+}
+
+// roomIn is the ranks of r that fit into free, as far as amounts go.
+func (s *sight) roomIn(r *role, free core.Vector) int32 {
+	return r.shape.room(free[:s.f.dims])
+}
+
+// change gives r rooms of its own, which may be written.
+func (s *sight) change(r *role) {
+	if r.tally == nil {
+		return
+	}
+	r.own = append(r.own[:0], r.room...)
+	r.room, r.tally = r.own, nil
+}
+
+// forbid leaves no room on the nodes.
+func (s *sight) forbid(refs []Ref) {
+	for k := range s.roles {
+		s.change(&s.roles[k])
+		for _, r := range refs {
+			s.roles[k].room[s.f.pos[r]] = 0
+		}
+	}
+}
+
+// holds reports whether node i has the role's image.
+func (s *sight) holds(r *role, i int) bool { return r.images.has(int(s.f.order[i])) }
+
+// closed is why node i takes no ranks in the claim's view.
+func (s *sight) closed(i int) string {
+	if s.c.View == Ever {
+		return ""
+	}
+	return s.f.Closed(s.f.order[i])
+}
