@@ -1,0 +1,142 @@
+package queue
+
+// Add puts c in line. A claim with the ID of one that waits takes its place,
+// so that Count can be changed. The error is that of Resolve for a queue that
+// does not exist; Check finds the other reasons to refuse a new claim, which do
+// not hold for one that comes back.
+func (t *Tree) Add(c Claim) error {
+	queue, err := t.find(c.Queue)
+	if err != nil {
+		return err
+	}
+	t.Remove(c.ID)
+	t.widen(c.Need)
+	k := classKey{class: c.Class, queue: queue, user: t.userNumber(c.User), priority: c.Priority, repair: c.Repair}
+	x := item{arrival: c.Arrival, id: c.ID, since: c.Since, count: max(c.Count, 1)}
+	i, ok := t.class[k]
+	if !ok {
+		i = t.newClass(k, c)
+		t.classes[i].one, t.classes[i].offered = x, x
+		t.enter(i)
+	} else {
+		t.join(i, x)
+	}
+	t.where[c.ID] = where{i, c.Arrival}
+	t.count(i, x.count)
+	t.refresh(t.classes[i].holder)
+	return nil
+}
+
+func (t *Tree) newClass(k classKey, c Claim) int32 {
+	var i int32
+	if n := len(t.unused); n > 0 {
+		i, t.unused = t.unused[n-1], t.unused[:n-1]
+	} else {
+		i = int32(len(t.classes))
+		t.classes = append(t.classes, class{})
+	}
+	holder := int32(none)
+	if !k.repair {
+		holder = t.holder(k.queue, k.user)
+	}
+	t.classes[i] = class{classKey: k, holder: holder, need: c.Need, hint: c.Hint}
+	t.class[k] = i
+	return i
+}
+
+// join adds an item to a class that is in line.
+func (t *Tree) join(i int32, x item) {
+	c := &t.classes[i]
+	if c.moved || !x.before(c.one) {
+		c.add(x)
+		return
+	}
+	t.leave(i)
+	c.add(x)
+	c.offered = c.one
+	t.enter(i)
+}
+
+// enter puts class i in line at the place of what it offers.
+func (t *Tree) enter(i int32) {
+	c := &t.classes[i]
+	if c.repair {
+		c.at = c.spot(byPriority, c.offered, i)
+		t.repairs.add(c.at)
+		return
+	}
+	l := &t.nodes[c.holder]
+	c.at = c.spot(l.order, c.offered, i)
+	l.line.set.add(c.at)
+	if t.cfg.Guard > 0 {
+		t.ages.add(c.age(i))
+	}
+}
+
+// leave takes class i out of line.
+func (t *Tree) leave(i int32) {
+	c := &t.classes[i]
+	if c.repair {
+		t.repairs.remove(c.at)
+		return
+	}
+	t.nodes[c.holder].line.set.remove(c.at)
+	if t.cfg.Guard > 0 {
+		t.ages.remove(c.age(i))
+	}
+}
+
+// age is where c stands by age.
+func (c *class) age(number int32) spot {
+	return spot{a: c.offered.since, arrival: c.offered.arrival, id: c.offered.id, class: number}
+}
+
+// Remove takes the claim out and reports whether it was there.
+func (t *Tree) Remove(id uint64) bool {
+	w, ok := t.where[id]
+	if !ok {
+		return false
+	}
+	x, _ := t.classes[w.class].get(item{arrival: w.arrival, id: id})
+	t.drop(w.class, x)
+	return true
+}
+
+// drop takes item x out of class i, and the class out of line if it was the
+// last.
+func (t *Tree) drop(i int32, x item) {
+	c := &t.classes[i]
+	delete(t.where, x.id)
+	t.count(i, -x.count)
+	holder := c.holder
+	if x != c.offered {
+		c.take(x)
+		return
+	}
+	t.leave(i)
+	if c.len() == 1 {
+		delete(t.class, c.classKey)
+		t.unused = append(t.unused, i)
+		*c = class{holder: none}
+	} else {
+		next, ok := c.following(x)
+		c.take(x)
+		if !ok { // all behind it are gone and those before were passed
+			next, c.moved, c.settled = c.one, false, t.walks
+		}
+		c.offered = next
+		t.enter(i)
+	}
+	t.refresh(holder)
+}
+
+// count adds n elements to what waits in the queue of class i.
+func (t *Tree) count(i int32, n int) {
+	c := &t.classes[i]
+	if c.repair {
+		return
+	}
+	for h := c.holder; h != none; h = t.nodes[h].parent {
+		t.nodes[h].pending += n
+	}
+}

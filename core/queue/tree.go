@@ -1,0 +1,220 @@
+package queue
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// Tree holds the claims that wait, in queues, and what each queue and user has
+// of the cluster. It is not safe for concurrent use.
+type Tree struct {
+	cfg    Config
+	queues int // nodes of queues come first; users of fair queues follow
+	nodes  []node
+	free   []int32 // numbers of nodes that no user has any more
+	number map[string]int32
+	users  []string
+	known  map[string]int32 // of users
+
+	classes []class
+	unused  []int32 // numbers of classes that are empty
+	class   map[classKey]int32
+	where   map[uint64]where
+	repairs sorted[spot]
+	ages    sorted[spot] // of all but repairs, the oldest first; empty without Config.Guard
+
+	accounts map[account]*balance
+	members  map[account]int32 // the node of a user in a fair queue
+
+	total core.Vector
+	width int   // resources in use: the first so many of a vector
+	now   int64 // Unix milliseconds
+	step  int64 // of the history, see history
+	stale bool  // keys have to be worked out anew
+	walks uint64
+	walk  Walk
+}
+
+// where a claim is.
+type where struct {
+	class   int32
+	arrival uint64
+}
+
+// account is what a user has in a queue and those below it.
+type account struct{ queue, user int32 }
+
+// balance is the state of an account.
+type balance struct {
+	used    core.Vector
+	running int
+	held    core.Vector
+	heldRun int
+}
+
+// New returns an empty tree. dims learns the names of the resources that cfg
+// speaks of; the tree does not keep it. The error is a *core.Error of kind
+// Invalid that lists every fault.
+func New(cfg Config, dims *core.Dimensions) (*Tree, error) {
+	nodes, err := build(cfg, dims)
+	if err != nil {
+		return nil, err
+	}
+	if len(nodes) == 2 && cfg.Default == "" && nodes[1].name == "default" {
+		cfg.Default = "default"
+	}
+	t := &Tree{
+		cfg: cfg, nodes: nodes, queues: len(nodes), number: map[string]int32{}, known: map[string]int32{},
+		class: map[classKey]int32{}, where: map[uint64]where{}, accounts: map[account]*balance{}, members: map[account]int32{},
+		width: dims.Len(), stale: true, walks: 1,
+	}
+	for i := range nodes {
+		t.number[nodes[i].name] = int32(i)
+	}
+	if i, ok := t.number[cfg.Default]; cfg.Default != "" && (!ok || len(nodes[i].children) > 0) {
+		return nil, &core.Error{Kind: core.Invalid, What: fmt.Sprintf("the default queue %q takes no claims", cfg.Default), Where: "default",
+			Remedy: "use one of " + t.takers()}
+	}
+	return t, nil
+}
+
+// takers lists the queues that take claims.
+func (t *Tree) takers() string {
+	var names []string
+	for i := range t.queues {
+		if len(t.nodes[i].children) == 0 {
+			names = append(names, t.nodes[i].name)
+		}
+	}
+	if len(names) > 20 {
+		names = append(names[:20], fmt.Sprintf("and %d more", len(names)-20))
+	}
+	return strings.Join(names, ", ")
+}
+
+// Clone returns a tree that shares nothing with t.
+func (t *Tree) Clone() *Tree {
+	c := *t
+	c.walk = Walk{}
+	c.nodes = slices.Clone(t.nodes)
+	for i := range c.nodes {
+		n := &c.nodes[i]
+		n.heaps = [core.MaxDims][]int32{}
+		for d, h := range t.nodes[i].heaps {
+			n.heaps[d] = slices.Clone(h)
+		}
+		if n.line != nil {
+			l := *n.line
+			l.set = n.line.set.clone()
+			n.line = &l
+		}
+	}
+	c.classes = slices.Clone(t.classes)
+	for i := range c.classes {
+		if m := c.classes[i].more; m != nil {
+			cm := m.clone()
+			c.classes[i].more = &cm
+		}
+	}
+	c.accounts = make(map[account]*balance, len(t.accounts))
+	for k, b := range t.accounts {
+		cb := *b
+		c.accounts[k] = &cb
+	}
+	c.free, c.unused, c.users = slices.Clone(t.free), slices.Clone(t.unused), slices.Clone(t.users)
+	c.number, c.known, c.members = maps.Clone(t.number), maps.Clone(t.known), maps.Clone(t.members)
+	c.class, c.where = maps.Clone(t.class), maps.Clone(t.where)
+	c.repairs, c.ages = t.repairs.clone(), t.ages.clone()
+	return &c
+}
+
+// Len is how many claims wait; an array is one.
+func (t *Tree) Len() int { return len(t.where) }
+
+// Resolve is the queue that takes claims for name: itself, or the default. The
+// error is a *core.Error of kind Invalid or Denied that a user can act on.
+func (t *Tree) Resolve(name string) (string, error) {
+	i, err := t.find(name)
+	if err != nil {
+		return "", err
+	}
+	if t.nodes[i].rules.Closed {
+		return "", &core.Error{Kind: core.Denied, What: fmt.Sprintf("queue %q takes no new jobs", t.nodes[i].name), Where: "metadata.queue",
+			Remedy: "use another of " + t.takers()}
+	}
+	return t.nodes[i].name, nil
+}
+
+func (t *Tree) find(name string) (int32, error) {
+	i, ok := t.number[name]
+	if !ok || name == "" {
+		if t.cfg.Default == "" {
+			return 0, &core.Error{Kind: core.Invalid, What: fmt.Sprintf("there is no queue %q", name), Where: "metadata.queue",
+				Remedy: "use one of " + t.takers()}
+		}
+		i = t.number[t.cfg.Default]
+	}
+	if len(t.nodes[i].children) > 0 {
+		return 0, &core.Error{Kind: core.Invalid, What: fmt.Sprintf("queue %q has queues below it and takes no jobs itself", name), Where: "metadata.queue",
+			Remedy: "use one of " + t.takers()}
+	}
+	return i, nil
+}
+
+// userNumber is the number of a user.
+func (t *Tree) userNumber(name string) int32 {
+	i, ok := t.known[name]
+	if !ok {
+		i = int32(len(t.users))
+		t.users = append(t.users, name)
+		t.known[name] = i
+	}
+	return i
+}
+
+// holder is the node in whose line the claims of a user stand in a queue: the
+// queue itself, or the user's own node, which is made if there is none.
+func (t *Tree) holder(queue, user int32) int32 {
+	if t.nodes[queue].line != nil {
+		return queue
+	}
+	k := account{queue, user}
+	i, ok := t.members[k]
+	if ok {
+		return i
+	}
+	n := newNode(t.nodes[queue].name, queue, nil)
+	n.user, n.line, n.at = user, &line{head: none}, t.now
+	if k := len(t.free); k > 0 {
+		i, t.free = t.free[k-1], t.free[:k-1]
+		t.nodes[i] = n
+	} else {
+		i = int32(len(t.nodes))
+		t.nodes = append(t.nodes, n)
+	}
+	t.members[k] = i
+	t.rekey(i)
+	return i
+}
+
+// Total says what the whole cluster has; shares are parts of it.
+func (t *Tree) Total(v core.Vector) {
+	if v != t.total {
+		t.settleHistory()
+		t.total, t.stale = v, true
+		t.widen(v)
+	}
+}
+
+// widen takes note of resources not seen before.
+func (t *Tree) widen(v core.Vector) {
+	for d := t.width; d < len(v); d++ {
+		if v[d] != 0 {
+			t.width, t.stale = d+1, true
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package queue
+
+import (
+	"math/bits"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// Charge notes that c.Count gangs as c asks for run now, beyond what a walk
+// granted: those found again after a restart. No limit is held against it.
+func (t *Tree) Charge(c Claim) error {
+	queue, err := t.find(c.Queue)
+	if err != nil {
+		return err
+	}
+	n := max(c.Count, 1)
+	t.charge(queue, t.userNumber(c.User), c.Need.Times(int64(n)), n)
+	return nil
+}
+
+// Refund notes that c.Count gangs that were charged as c hold nothing any more.
+func (t *Tree) Refund(c Claim) {
+	if queue, err := t.find(c.Queue); err == nil {
+		n := max(c.Count, 1)
+		t.charge(queue, t.userNumber(c.User), core.Vector{}.Sub(c.Need.Times(int64(n))), -n)
+	}
+}
+
+// Resize notes that a gang that was charged as c holds by more than before, or
+// less. c.Need is not looked at.
+func (t *Tree) Resize(c Claim, by core.Vector) {
+	if queue, err := t.find(c.Queue); err == nil {
+		t.charge(queue, t.userNumber(c.User), by, 0)
+	}
+}
+
+// charge adds v and n running gangs to what a user has in a queue.
+func (t *Tree) charge(queue, user int32, v core.Vector, n int) {
+	t.widen(v)
+	t.draw(queue, &v)
+	from := t.holder(queue, user)
+	for i := from; i != none; i = t.nodes[i].parent {
+		t.accrue(i)
+		m := &t.nodes[i]
+		m.running += n
+		for d := range t.width {
+			m.used[d] += v[d]
+		}
+		if !t.stale {
+			t.rekey(i)
+		}
+	}
+	t.book(queue, user, v, n)
+	if !t.stale {
+		t.climb(from)
+	}
+}
+
+// book adds to the accounts of a user, in the queue and in those above it that
+// limit users.
+func (t *Tree) book(queue, user int32, v core.Vector, n int) {
+	for i := queue; i != none; i = t.nodes[i].parent {
+		if i != queue && !t.nodes[i].rules.limitsUsers() {
+			continue
+		}
+		k := account{i, user}
+		b := t.accounts[k]
+		if b == nil {
+			b = &balance{}
+			t.accounts[k] = b
+		}
+		b.used, b.running = b.used.Add(v), b.running+n
+		if b.running == 0 && b.used == (core.Vector{}) && b.heldRun == 0 {
+			delete(t.accounts, k)
+		}
+	}
+}
+
+func (r *rules) limitsUsers() bool { return r.maxUser.has != 0 || r.MaxPerUser > 0 }
+
+// draw takes v from the quotas: first what the queue keeps for itself, then its
+// parent's, and so on up.
+func (t *Tree) draw(queue int32, v *core.Vector) {
+	draws := t.nodes[queue].rules.draws
+	for d := range t.width {
+		if draws>>d&1 == 0 {
+			continue
+		}
+		more := v[d]
+		for i := queue; more != 0 && i != none; i = t.nodes[i].parent {
+			n := &t.nodes[i]
+			before := n.fromParent(d)
+			n.drawn[d] += more
+			more = n.fromParent(d) - before
+		}
+	}
+}
+
+// unit is the share of a whole cluster.
+const unit = 1 << 40
+
+// share is used as a part of the cluster, in units of 2^-40, at most 2.
+func (t *Tree) share(used int64, d int) uint64 {
+	if used <= 0 {
+		return 0
+	}
+	total := uint64(max(t.total[d], 0))
+	hi, lo := bits.Mul64(uint64(used), unit)
+	if hi >= total || total == 0 {
+		return 2 * unit
+	}
+	q, _ := bits.Div64(hi, lo, total)
+	return min(q, 2*unit)
+}
+
+// beyond is the bit of a key that says that nothing of the quota is left.
+const beyond = 1 << 63
+
+// rekey works out the standing of node i among its siblings: its share, now
+// and in the past, by weight; but whoever has something left of a quota goes
+// before whoever has not.
+func (t *Tree) rekey(i int32) {
+	n := &t.nodes[i]
+	weight := uint64(1)
+	if n.rules != nil {
+		weight = uint64(n.rules.Weight)
+	}
+	for d := range t.width {
+		both := t.share(n.used[d], d) + n.past[d]<<(40-pastBits)
+		key := both << 20
+		if weight != 1 {
+			key /= weight
+		}
+		if n.rules == nil || n.used[d] >= n.rules.deserves[d] {
+			key |= beyond
+		}
+		n.key[d] = key
+	}
+}
