@@ -42,6 +42,7 @@ var owner = map[string]string{
 	"modernc.org/sqlite":                    "core/journal",
 	"github.com/spf13/cobra":                "core/cli,benchmarks",
 	"github.com/vbauerster/mpb":             "core/cli",
+	"github.com/adhocore/gronx":             "core/calendar",
 	"go.yaml.in/yaml":                       "core",
 	"github.com/santhosh-tekuri/jsonschema": "core/spec,plugins/plugintest",
 	"github.com/apache/arrow":               "shuffle,frameworks,benchmarks",
