@@ -34,7 +34,10 @@ func Ships(doc []byte, kinds []core.Description, dir string) (*Draft, error) {
 	if err := yaml.Unmarshal(doc, &d.root); err != nil || len(d.root.Content) == 0 {
 		return d, nil // Parse tells what is wrong
 	}
-	top := d.root.Content[0]
+	top, in := d.root.Content[0], ""
+	if IsSchedule(doc) {
+		top, in = child(child(top, "spec"), "job"), "spec.job."
+	}
 	kind := child(top, "kind")
 	body := child(top, "spec")
 	if kind == nil || body == nil {
@@ -47,7 +50,7 @@ func Ships(doc []byte, kinds []core.Description, dir string) (*Draft, error) {
 		for _, place := range k.Ships {
 			place, must := strings.CutSuffix(place, "!")
 			for _, n := range find(body, strings.Split(place, ".")) {
-				if err := d.ship(n, dir, place, must); err != nil {
+				if err := d.ship(n, dir, in+"spec."+place, must); err != nil {
 					return nil, err
 				}
 			}
@@ -69,14 +72,14 @@ func (d *Draft) ship(n *yaml.Node, dir, place string, must bool) error {
 		if filepath.IsAbs(n.Value) && !must {
 			return nil
 		}
-		return &core.Error{Kind: core.Invalid, What: fmt.Sprintf("%s is not there: %v", n.Value, err), Where: "spec." + place,
+		return &core.Error{Kind: core.Invalid, What: fmt.Sprintf("%s is not there: %v", n.Value, err), Where: place,
 			Remedy: "relative names are taken from the document's folder, " + dir}
 	}
 	switch {
 	case fi.Mode().IsRegular():
 		d.Files = append(d.Files, Shipped{Path: path, node: n})
 	case must:
-		return &core.Error{Kind: core.Invalid, What: n.Value + " is no file", Where: "spec." + place, Remedy: "name the files one by one"}
+		return &core.Error{Kind: core.Invalid, What: n.Value + " is no file", Where: place, Remedy: "name the files one by one"}
 	}
 	return nil
 }

@@ -49,19 +49,25 @@ func Parse(doc []byte, source string, kinds []core.Description) (*core.Spec, err
 	if err != nil {
 		return nil, refuse(source, []core.Diagnostic{*err})
 	}
-	kind, diags := kindOf(t, kinds)
-	schema, serr := Schema(kind)
+	diags, serr := t.check(kinds)
 	if serr != nil {
 		return nil, serr
 	}
-	found, serr := check(schema, t)
-	if serr != nil {
-		return nil, serr
-	}
-	if diags = append(diags, found...); len(diags) > 0 {
+	if len(diags) > 0 {
 		return nil, refuse(source, diags)
 	}
 	return decode(t, source)
+}
+
+// check holds t against the envelope and its kind's schema.
+func (t *tree) check(kinds []core.Description) ([]core.Diagnostic, error) {
+	kind, diags := kindOf(t, kinds)
+	schema, err := Schema(kind)
+	if err != nil {
+		return nil, err
+	}
+	found, err := check(schema, t)
+	return append(diags, found...), err
 }
 
 func refuse(source string, diags []core.Diagnostic) error {
@@ -94,6 +100,9 @@ func kindOf(t *tree, kinds []core.Description) (*core.Description, []core.Diagno
 	d := core.Diagnostic{Path: "kind", Message: fmt.Sprintf("no framework serves kind %q; there are: %s", name, strings.Join(names, ", "))}
 	if s := nearest(name, names); s != "" {
 		d.Remedy = fmt.Sprintf("did you mean %q?", s)
+	}
+	if name == scheduleKind {
+		d.Message, d.Remedy = "a schedule is no job", "`capstan schedule put` takes it; what it runs is the document under spec.job"
 	}
 	t.place(&d, []string{"kind"})
 	return nil, []core.Diagnostic{d}
