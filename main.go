@@ -26,6 +26,7 @@ import (
 	"github.com/capstan-run/capstan/core/launch"
 	"github.com/capstan-run/capstan/core/launch/docker"
 	"github.com/capstan-run/capstan/core/launch/process"
+	batch "github.com/capstan-run/capstan/frameworks/batch/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
@@ -40,7 +41,7 @@ var version = ""
 
 // builtIn are the frameworks this binary serves, by plugin name.
 func builtIn() map[string]core.Framework {
-	return map[string]core.Framework{"mapreduce": framework.New(work.Registry{})}
+	return map[string]core.Framework{"batch": batch.Framework{}, "mapreduce": framework.New(work.Registry{})}
 }
 
 func main() {

@@ -1,0 +1,53 @@
+package spec
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+//go:embed schema.json
+var schema []byte
+
+//go:embed example.yaml
+var example string
+
+// Kind is the kind of documents whose body this is.
+const Kind = "Batch"
+
+// Schema is the JSON Schema (2020-12) of a [Body]. The caller owns the copy.
+func Schema() json.RawMessage { return bytes.Clone(schema) }
+
+// Example is a commented document for `capstan init`.
+func Example() string { return example }
+
+// Ships lists the places in a body that may name a local file to ship with the
+// job, in the form of core.Description.Ships.
+func Ships() []string { return []string{"command.0", "stdin", "files.*!"} }
+
+// Parse reads a body and fills in the defaults. An unknown field or a wrong type
+// is an *core.Error of kind Invalid.
+func Parse(body json.RawMessage) (*Body, error) {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	b := new(Body)
+	if err := d.Decode(b); err != nil {
+		return nil, &core.Error{Kind: core.Invalid, What: "the spec is not a Batch body",
+			Where: "spec", Remedy: "compare it with `capstan schema Batch`", Err: err}
+	}
+	if b.Per == "" {
+		b.Per = "rank"
+	}
+	if b.Slots == 0 {
+		b.Slots = 1
+	}
+	if len(b.Success) == 0 {
+		b.Success = []int{0}
+	}
+	if b.Signal.Name == "" {
+		b.Signal.Name = "TERM"
+	}
+	return b, nil
+}
