@@ -144,7 +144,11 @@ func (c *coordinatorSide) SendAfter(events int64, name string, rank int, msg []b
 	h.mu.Lock()
 	g := c.a.gangs[name]
 	if g == nil || rank < 0 || rank >= len(g.members) {
+		told := rank >= 0 && rank < len(c.told[name])
 		h.mu.Unlock()
+		if told {
+			return nil // its gang was let go, or has lost its place
+		}
 		return core.Errorf(core.NotFound, "no rank %d in gang %q", rank, name)
 	}
 	m, gen := g.members[rank], c.a.job.rec.Generation
