@@ -27,7 +27,6 @@ func (l *changeLog) since(n uint64) ([]Ref, bool) {
 	if n < l.first {
 		return nil, false
 	}
-	l.read = l.next()
 	return l.refs[n-l.first:], true
 }
 

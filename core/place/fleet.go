@@ -22,11 +22,13 @@ type Fleet struct {
 	reasons []string
 	tenants tenants
 	logs    [views]changeLog // what tallies of a view have to follow
-	tallies [views][]*tally  // by ShapeID, nil for none
+	tallies [views][]slot    // by ShapeID
 	kept    int              // tallies there are
+	most    int              // tallies to keep; 0 for the default
+	uses    uint64           // of tallies
 	sieves  []*sieve         // by ShapeID, nil for none
 	columns map[string]*column
-	clock   uint64 // counts growth and use, for Grown and for the oldest tally
+	clock   uint64 // counts growth, for Grown
 	freed   uint64
 	sights  []*sight // not in use
 }
@@ -60,9 +62,9 @@ func (f *Fleet) Clone() *Fleet {
 	for v := range views {
 		c.logs[v] = f.logs[v].clone()
 		c.tallies[v] = slices.Clone(f.tallies[v])
-		for _, t := range f.tallies[v] {
-			if t != nil {
-				t.shared = true
+		for _, at := range f.tallies[v] {
+			if at.tally != nil {
+				at.tally.shared = true
 			}
 		}
 	}

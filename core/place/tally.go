@@ -8,7 +8,6 @@ type tally struct {
 	shared  bool
 	version uint64 // of the plant
 	read    uint64 // entries of the log up to here are followed
-	used    uint64 // when it was last asked for
 	grown   uint64 // changes when the room of some node grows
 	room    []int32
 	racks   []int64
@@ -16,38 +15,48 @@ type tally struct {
 	total   int64
 }
 
+// slot is a place for a tally, and when it was last asked for.
+type slot struct {
+	tally *tally
+	used  uint64
+}
+
 // tally is that of a shape, up to date.
 func (f *Fleet) tally(s *shape, v View) *tally {
 	f.settle()
 	for int(s.id) >= len(f.tallies[v]) {
-		f.tallies[v] = append(f.tallies[v], nil)
+		f.tallies[v] = append(f.tallies[v], slot{})
 	}
-	t := f.tallies[v][s.id]
+	at := &f.tallies[v][s.id]
+	f.uses++
+	at.used = f.uses
 	log := &f.logs[v]
-	if t != nil && t.version == f.version && t.read == log.next() {
+	if t := at.tally; t != nil && t.version == f.version && t.read == log.next() {
 		return t
 	}
-	var changed []Ref
-	ok := t != nil && t.version == f.version
-	if ok {
-		changed, ok = log.since(t.read)
-	}
-	if !ok || len(changed) > f.reach() {
-		if t == nil {
-			f.evict()
+	f.refresh(at, s, v)
+	log.read = log.next()
+	at.tally.read = log.next()
+	return at.tally
+}
+
+// refresh brings the tally at a slot up to date: one by one, or by counting
+// anew if that is cheaper.
+func (f *Fleet) refresh(at *slot, s *shape, v View) {
+	if t := at.tally; t != nil && t.version == f.version {
+		changed, ok := f.logs[v].since(t.read)
+		if ok && len(changed) <= f.reach() {
+			if t.shared {
+				at.tally = t.clone()
+			}
+			f.follow(at.tally, s, v, changed)
+			return
 		}
-		t = f.count(s, v)
-		f.tallies[v][s.id] = t
-	} else {
-		if t.shared {
-			t = t.clone()
-			f.tallies[v][s.id] = t
-		}
-		f.follow(t, s, v, changed)
 	}
-	log.since(log.next())
-	t.read = log.next()
-	return t
+	if at.tally == nil {
+		f.evict()
+	}
+	at.tally = f.count(s, v)
 }
 
 // reach is how many changes are followed one by one before counting anew is
@@ -55,7 +64,12 @@ func (f *Fleet) tally(s *shape, v View) *tally {
 func (f *Fleet) reach() int { return max(64, len(f.nodes)/4) }
 
 // keep is how many tallies a fleet holds on to.
-func (f *Fleet) keep() int { return min(4096, max(32, 1<<24/(len(f.nodes)+1))) }
+func (f *Fleet) keep() int {
+	if f.most > 0 {
+		return f.most
+	}
+	return min(4096, max(32, 1<<24/(len(f.nodes)+1)))
+}
 
 // evict makes room for one more tally: that of longest ago goes.
 func (f *Fleet) evict() {
@@ -63,16 +77,16 @@ func (f *Fleet) evict() {
 	if f.kept <= f.keep() {
 		return
 	}
-	var oldest **tally
+	var oldest *slot
 	for v := range views {
-		for i, t := range f.tallies[v] {
-			if t != nil && (oldest == nil || t.used < (*oldest).used) {
-				oldest = &f.tallies[v][i]
+		for i := range f.tallies[v] {
+			if at := &f.tallies[v][i]; at.tally != nil && (oldest == nil || at.used < oldest.used) {
+				oldest = at
 			}
 		}
 	}
 	if oldest != nil {
-		*oldest = nil
+		oldest.tally = nil
 		f.kept--
 	}
 }
