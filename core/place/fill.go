@@ -98,6 +98,11 @@ func (s *sight) seat(k, lo, hi, n int) bool {
 			s.taken[p.pos] = s.taken[p.pos].Add(r.shape.each.Times(int64(p.n)))
 		}
 	}
+	for j, p := range s.caps {
+		if r.binds(j) && !p.wide() {
+			return false
+		}
+	}
 	return true
 }
 
@@ -284,9 +289,7 @@ func (s *sight) cull(k, lo int, rooms []int32, n int) bool {
 	even := false
 	for j, p := range s.caps {
 		if r.binds(j) && p.quota != nil {
-			if !s.deal(p, r, lo, rooms, n) {
-				return false
-			}
+			s.deal(p, r, lo, rooms, n)
 			even = true
 		}
 	}
@@ -360,9 +363,8 @@ func (s *sight) roomiest(r *role, lo int, rooms []int32) []int {
 }
 
 // deal gives each group of p a quota of n ranks, so that the groups come to
-// hold as equal numbers as their room allows. It reports false if they would
-// be fewer groups than p asks for.
-func (s *sight) deal(p *partition, r *role, lo int, rooms []int32, n int) bool {
+// hold as equal numbers as their room allows.
+func (s *sight) deal(p *partition, r *role, lo int, rooms []int32, n int) {
 	room := make([]int64, p.groups)
 	for i, m := range rooms {
 		g := p.group[lo+i]
@@ -376,18 +378,12 @@ func (s *sight) deal(p *partition, r *role, lo int, rooms []int32, n int) bool {
 		}
 		room[g] += int64(m)
 	}
-	used, total, most := 0, 0, int64(0)
+	total, most := 0, int64(0)
 	for g := range room {
 		total += int(p.held[g])
 		most += room[g]
-		if room[g] > 0 || p.held[g] > 0 {
-			used++
-		}
 	}
 	n = int(min(int64(n), most))
-	if used < min(p.atten, total+n) {
-		return false
-	}
 	// Water rises evenly: the highest level that n ranks reach everywhere.
 	need := func(height int64) (sum int64) {
 		for g := range room {
@@ -412,5 +408,4 @@ func (s *sight) deal(p *partition, r *role, lo int, rooms []int32, n int) bool {
 		}
 		p.quota[g] = int32(q)
 	}
-	return true
 }

@@ -11,7 +11,7 @@ type partition struct {
 	*column
 	by    *core.Constraint // nil for a policy
 	max   int              // ranks that one value takes
-	atten int              // GROUP_BY: at least so many values; 0 for others
+	least int              // GROUP_BY: at least so many values; 0 for others
 	alone bool             // a value is one node, and the claim has one role
 	held  []int32          // by group: ranks that count
 	quota []int32          // GROUP_BY: by group, what the next ranks may use
@@ -26,8 +26,22 @@ func (p *partition) left(i int) int32 {
 	return int32(max(0, p.max-int(p.held[g])))
 }
 
+// wide reports whether the ranks lie on as many values as they have to: each
+// on its own until there are enough.
+func (p *partition) wide() bool {
+	if p.least <= 1 {
+		return true
+	}
+	used, total := 0, 0
+	for _, n := range p.held {
+		total += int(n)
+		used += bit(n > 0)
+	}
+	return used >= min(p.least, total)
+}
+
 // cap puts a partition in force that counts the ranks on the given nodes.
-func (s *sight) cap(c *column, most int, policy bool, held []Ref, by *core.Constraint) *partition {
+func (s *sight) cap(c *column, most int, held []Ref, by *core.Constraint) *partition {
 	p := &partition{column: c, by: by, max: most, held: make([]int32, c.groups)}
 	p.alone = c.groups == len(c.group) && len(s.c.Roles) == 1
 	for _, r := range held {
@@ -71,11 +85,11 @@ func (s *sight) constrain(k int, c *core.Constraint) {
 		n, _ := limit(*c)
 		j = len(s.caps)
 		if c.Operator == "GROUP_BY" {
-			p := s.cap(col, endless, false, s.c.Job, c)
-			p.atten, p.quota, p.alone = n, make([]int32, col.groups), false
+			p := s.cap(col, endless, s.c.Job, c)
+			p.least, p.quota, p.alone = n, make([]int32, col.groups), false
 			s.bottom = s.top
 		} else {
-			s.cap(col, n, false, s.c.Job, c)
+			s.cap(col, n, s.c.Job, c)
 		}
 	}
 	r := &s.roles[k]

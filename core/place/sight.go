@@ -105,14 +105,14 @@ func (s *sight) aim() {
 	case p.Spread != "":
 		if l, ok := levelOf(p.Spread); ok && l-level(relax) >= host {
 			s.spread, s.bottom = true, cluster
-			s.cap(s.f.column(levelName(l-level(relax))), 1, true, s.c.Beside, nil)
+			s.cap(s.f.column(levelName(l-level(relax))), 1, s.c.Beside, nil)
 		}
 	}
 	if !s.spread {
 		s.near = s.first(s.c.Beside)
 	}
 	if s.perHost {
-		s.cap(s.f.column("host"), p.PerHost, true, s.c.Beside, nil)
+		s.cap(s.f.column("host"), p.PerHost, s.c.Beside, nil)
 	}
 }
 
