@@ -101,14 +101,21 @@ func (a *Array) Index(n int) int64 {
 	panic("core: array has no such element")
 }
 
+// Place is which element has an index, from 0; the reverse of Index.
+func (a *Array) Place(index int64) (n int, ok bool) {
+	for _, r := range a.Ranges {
+		if index >= r.First && index <= r.Last && (index-r.First)%r.Step == 0 {
+			return n + int((index-r.First)/r.Step), true
+		}
+		n += r.len()
+	}
+	return 0, false
+}
+
 // Has reports whether index is one of the array's.
 func (a *Array) Has(index int64) bool {
-	for _, r := range a.Ranges {
-		if index >= r.First && index <= r.Last {
-			return (index-r.First)%r.Step == 0
-		}
-	}
-	return false
+	_, ok := a.Place(index)
+	return ok
 }
 
 // String is the array as ParseArray reads it.

@@ -24,7 +24,7 @@ func TestArray(t *testing.T) {
 		seen := 0
 		for i := int64(0); i <= want.last+1; i++ {
 			if a.Has(i) {
-				if a.Index(seen) != i {
+				if n, ok := a.Place(i); a.Index(seen) != i || n != seen || !ok {
 					t.Errorf("%q: element %d is %d, want %d", in, seen, a.Index(seen), i)
 				}
 				seen++

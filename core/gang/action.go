@@ -24,11 +24,41 @@ type Action interface {
 }
 
 // Grant gives a gang its nodes: start the executors and answer with Started or
-// StartFailed.
+// StartFailed. An element of an array is a gang of its own, "job/name[index]".
 type Grant struct {
 	Gang  ID
 	Lease uint64
-	Nodes []core.NodeID // by rank
+	Nodes []core.NodeID // by rank; an elastic gang may have fewer than its size
+	Roles []int         // by rank, an index into the request's roles; nil without
+}
+
+// Grow gives a running elastic gang more ranks, numbered after those it has,
+// under its lease.
+type Grow struct {
+	Gang  ID
+	Lease uint64
+	First int // the first new rank
+	Nodes []core.NodeID
+	Roles []int
+}
+
+// Shrink asks a running elastic gang to do without some ranks, its last ones:
+// give them notice and answer with Shrunk. What is not gone by Until is lost.
+type Shrink struct {
+	Gang   ID
+	Lease  uint64
+	Ranks  []int
+	Until  int64
+	Reason string
+}
+
+// GiveWay is notice to a running gang that it will be revoked at Until, so that
+// it may write a checkpoint. If it is done earlier, it may release itself.
+type GiveWay struct {
+	Gang   ID
+	Lease  uint64
+	Until  int64
+	Reason string
 }
 
 // Revoke takes back all a gang holds: stop its executors. Unless a Refuse
@@ -39,12 +69,15 @@ type Revoke struct {
 	Reason string
 }
 
-// Refuse says that a gang will not run. It is forgotten.
+// Refuse says that a gang, or some elements of an array, will not run. It is
+// forgotten.
 type Refuse struct {
-	Gang   ID
-	Kind   core.ErrKind // Unplaceable, Invalid, or Failed after too many starts
-	Why    string       // "gang of 16 x (1 cpu, 512Mi memory) is larger than the cluster (2 cpu, 23Gi memory on 1 node)"
-	Remedy string       // "size 2 would fit, or size 16 with cpu 125m"; may be empty
+	Gang ID
+	// Elements are the indexes of an array that are refused; nil: the gang.
+	Elements []core.ArrayRange
+	Kind     core.ErrKind // Unplaceable, Invalid, or Failed after too many starts
+	Why      string       // "gang of 16 x (1 cpu, 512Mi memory) is larger than the cluster (2 cpu, 23Gi memory on 1 node)"
+	Remedy   string       // "size 2 would fit, or size 16 with cpu 125m"; may be empty
 }
 
 // Err is the refusal as the error the user sees.
@@ -77,6 +110,9 @@ type Lost struct {
 }
 
 func (Grant) action()   {}
+func (Grow) action()    {}
+func (Shrink) action()  {}
+func (GiveWay) action() {}
 func (Revoke) action()  {}
 func (Refuse) action()  {}
 func (Expire) action()  {}
@@ -85,6 +121,18 @@ func (Lost) action()    {}
 
 func (a Grant) String() string {
 	return fmt.Sprintf("grant %s lease %d: %s", a.Gang, a.Lease, ranks(a.Nodes, nil))
+}
+
+func (a Grow) String() string {
+	return fmt.Sprintf("grow %s lease %d from rank %d: %s", a.Gang, a.Lease, a.First, ranks(a.Nodes, nil))
+}
+
+func (a Shrink) String() string {
+	return fmt.Sprintf("shrink %s lease %d by ranks %v until %d: %s", a.Gang, a.Lease, a.Ranks, a.Until, a.Reason)
+}
+
+func (a GiveWay) String() string {
+	return fmt.Sprintf("give way %s lease %d until %d: %s", a.Gang, a.Lease, a.Until, a.Reason)
 }
 
 func (a Revoke) String() string {

@@ -37,8 +37,9 @@ func audit(s *Scheduler) error {
 
 // auditGang checks that a gang holds all or nothing.
 func auditGang(g GangView) error {
-	holds := g.State != "waiting"
-	if holds && len(g.Nodes) != g.Size || !holds && len(g.Nodes) != 0 {
+	holds := g.State != "waiting" && g.State != "held"
+	least, most := orElse(g.Min, g.Size), orElse(g.Max, g.Size)
+	if holds && (len(g.Nodes) < least || len(g.Nodes) > most) || !holds && len(g.Nodes) != 0 {
 		return fmt.Errorf("gang %s of %d is %s on %d nodes", g.Gang, g.Size, g.State, len(g.Nodes))
 	}
 	if holds != (g.Lease != 0) {
@@ -49,26 +50,24 @@ func auditGang(g GangView) error {
 
 // auditLine checks that exactly what waits is in line.
 func auditLine(s *Scheduler, v Snapshot) error {
-	waits := 0
+	inLine := map[ID]bool{}
+	s.tree.Each(s.now, func(id uint64) bool {
+		inLine[s.byNumber[id].Gang] = true
+		return true
+	})
 	for _, g := range v.Gangs {
-		if g.State == "waiting" {
-			waits++
+		if ready := g.State == "waiting" && s.gangs[g.Gang].count > 0; ready != inLine[g.Gang] {
+			return fmt.Errorf("%s is %s, and in line: %v", g.Gang, g.State, inLine[g.Gang])
 		}
+		delete(inLine, g.Gang)
 	}
-	for i := range s.line.Len() {
-		e := s.line.At(i)
-		g := s.gangs[ID(e.Gang)]
-		switch {
-		case g == nil:
-			return fmt.Errorf("%s is in line and not known", e.Gang)
-		case e.Repair() && (g.phase == waiting || g.phase == starting || !g.lost[e.Rank]):
-			return fmt.Errorf("rank %d of %s is in line and not lost", e.Rank, e.Gang)
-		case !e.Repair():
-			waits--
+	if len(inLine) > 0 {
+		return fmt.Errorf("%v are in line and not known", inLine)
+	}
+	for _, v := range s.repairs {
+		if s.gangs[v.gang.Gang] != v.gang || !v.gang.up() || !v.gang.lost[v.rank] {
+			return fmt.Errorf("rank %d of %s is in line and not lost", v.rank, v.gang.Gang)
 		}
-	}
-	if waits != 0 {
-		return fmt.Errorf("%d gangs wait outside the line", waits)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // loaded is a cluster of so many nodes, 50 to a rack and 50 racks to a zone,
 // of which sixty in a hundred are busy.
 func loaded(nodes int) *Scheduler {
-	s := New(Config{})
+	s := New(Config{Explain: true})
 	for i := range nodes {
 		s.Step(NodeUp{1, core.Node{
 			ID: core.NodeID(fmt.Sprintf("n%05d", i)), Rack: fmt.Sprintf("r%03d", i/50), Zone: fmt.Sprintf("z%d", i/2500),
@@ -34,7 +34,7 @@ func BenchmarkGrant(b *testing.B) {
 		if r := s.Step(Submit{2, q}); len(r.Actions) != 1 {
 			b.Fatal(r)
 		}
-		s.Step(Release{3, "big/m"})
+		s.Step(Release{Now: 3, Gang: "big/m"})
 	}
 }
 

@@ -1,52 +1,69 @@
-// Package gang decides which gangs run where. It is a state machine without
-// surroundings: events go in, actions and explanations come out.
+// Package gang decides which gangs run where, and when. It is a state machine
+// without surroundings: events go in, actions and explanations come out.
 //
 // # Model
 //
-// A [Request] asks for a gang: so many executors, each of the same size,
-// placed together. A [Scheduler] knows nodes and gangs. [Scheduler.Step] takes
-// one [Event], changes the state and returns the [Action]s that the host has
-// to carry out, in order. Time comes as the Now of an event, in Unix
-// milliseconds; [Scheduler.Next] says when the next [Tick] would matter.
+// A [Request] asks for a gang: executors that are placed together, in roles of
+// their own sizes if it likes, or one gang for each index of an array. A
+// [Scheduler] knows nodes, queues and gangs. [Scheduler.Step] takes one
+// [Event], changes the state and returns the [Action]s that the host has to
+// carry out, in order. Time comes as the Now of an event, in Unix milliseconds;
+// [Scheduler.Next] says when the next [Tick] would matter.
 //
-//	            ┌─ Revoke: StartFailed, start timeout, NodeDown ─┐
-//	            ↓                                                │
-//	Submit ─→ waiting ─────────────── Grant ───────────────→ starting
-//	            │                                                │ Started
-//	            │ never fits, or third Revoke: Refuse            ↓
-//	            ↓                                             running ─→ Release
-//	          (gone)                                             │ walltime: Expire
-//	                                                             ↓
-//	                                                          expired ─→ Release
+//	       hold, begin, dependencies,
+//	       one job of a name at a time
+//	Submit ─→ held ⇄ waiting ─── Grant ───→ starting
+//	                  ↑  │                     │    │ Started
+//	                  │  │ never fits, too     │    ↓
+//	                  │  ↓ late: Refuse        │  running ─→ Release
+//	                  │ (gone)                 │    │  │ walltime: Expire
+//	                  │                        │    │  └─→ expired ─→ Release
+//	                  ├──── Revoke: start ─────┘    │ GiveWay: others need
+//	                  │     failed, node down       ↓ the room, node drained
+//	                  └──── Revoke: notice over ── leaving ─→ Release
 //
 // Cancel ends a gang in any state, with a Revoke if it holds anything. A
 // running gang that loses a rank keeps running with a hole; MemberReplace asks
-// for one executor to fill it, and waits in the same line as a repair.
+// for one executor to fill it. An elastic gang starts with its minimum or more,
+// grows when there is room to spare, and shrinks before anybody is made to go.
+//
+// Each pass serves repairs, then the gangs in the order of package queue. What
+// does not fit gets a reservation: the nodes and the start that the walltimes
+// allow to know; if they do not, nodes that are kept free for it. Whoever comes
+// after may use what the reservations leave.
 //
 // # Laws
 //
-//	G1  A gang is granted whole or not at all; Grant names a node for each rank.
+//	G1  A gang is granted whole or not at all, at least the minimum of each role;
+//	    Grant names a node for each rank.
 //	G2  What is granted on a node never exceeds its capacity.
 //	G3  The same events give the same bytes: no clock, randomness, float,
-//	    goroutine or map order.
-//	G4  Strict order: repairs, then priority, then arrival (package queue).
-//	    Nothing passes a gang that waits for room, so a gang at the head is
-//	    next to run and cannot starve. The one exception is a gang that could
-//	    not run even if every node that is up were empty (its node is down or
-//	    draining): it is passed, for it would hold up all others for nothing.
-//	G5  A requeued gang keeps its place: it stands ahead of every peer of its
-//	    priority that came after it.
+//	    goroutine or map order. A log of them replays (see AppendEvent).
+//	G4  Repairs go first, then the order of the queues. The head of the line and
+//	    Reserved more hold reservations, which nobody behind them breaks. A gang
+//	    that could not run even if every node that is up were empty (its node is
+//	    down or draining) is passed, for it would hold up all others for nothing.
+//	G5  A requeued gang keeps its place: its arrival stays its own.
 //	G6  Leases never repeat. An event that names an old lease is ignored.
 //	G7  Actions of one result are carried out in order: a Revoke stands before
 //	    the Grant of what it frees.
 //	G8  A gang is refused only if it would not fit on all known nodes, empty
-//	    and whether up or not; a cluster without any node refuses nobody.
+//	    and whether up or not, if its queue could never admit it, if it cannot
+//	    end by its deadline any more, or if what it waits for cannot come true; a
+//	    cluster without any node refuses nobody.
 //	G9  Whatever waits can say why: all blockers, the smallest change that would
 //	    unblock it, and the latest start if the walltimes allow to know it.
+//	G10 Gangs are displaced whole, only as many as are needed, and only if the
+//	    gang they make room for then fits; first ranks that an elastic gang can
+//	    do without. Whoever has to go has notice, and keeps its place in line.
+//	G11 An element of an array that waits or has ended costs nothing but a place
+//	    in a set of intervals.
+//	G12 A node on which starts keep failing takes nobody for a while, unless there
+//	    is no other.
 //
 // # Left out
 //
 // Starting and stopping (the host), how ranks lie in the topology (package
-// place), who is next (package queue). Fair share, quotas, backfill and
-// preemption, and gangs of one job that must start together.
+// place), whose turn it is (package queue), when schedules fire (package
+// calendar), how long a gang will run (package predict).
 package gang

@@ -1,115 +1,64 @@
 package gang
 
-import (
-	"cmp"
-	"slices"
+import "slices"
 
-	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/core/place"
-	"github.com/capstan-run/capstan/core/queue"
-)
+// horizon is how many gangs before another an estimate looks at.
+const horizon = 256
 
-// horizon is how far behind the head of the line estimates reach.
-const horizon = 64
-
-// estimate is when e starts at the latest: it plays the line against the ends
-// of the gangs whose walltime is known, each used in full. 0 if an end that is
-// not known stands in the way.
-func (s *Scheduler) estimate(e queue.Entry) int64 {
-	limit := s.line.Position(e)
-	first := min(s.head(), limit)
-	if limit-first > horizon {
-		return 0
-	}
-	f := s.forecast()
-	for i := first; ; {
-		entry := s.line.At(i)
-		switch {
-		case f.serve(s.gangs[ID(entry.Gang)], entry):
-			if i == limit {
-				return f.now
+// estimate is when g starts at the latest: everybody before it gets the
+// earliest start that the walltimes allow to know. 0 if they do not.
+func (s *Scheduler) estimate(g *member) int64 {
+	var p plan
+	p.renew(s)
+	p.foresee(s)
+	at, seen := int64(0), 0
+	s.tree.Each(s.now, func(id uint64) bool {
+		v := s.byNumber[id]
+		if b := p.of(v); b != nil {
+			if at = b.from; b.kept {
+				at = 0
 			}
-			i++
-		case i < limit && s.stalled(entry):
-			i++
-		case !f.advance():
-			return 0
+			return v != g && at != 0
 		}
-	}
-}
-
-// forecast is a possible future of the fleet.
-type forecast struct {
-	now   int64
-	fleet sketch
-	ends  []end // earliest first
-}
-
-// end is when something gives back what it holds.
-type end struct {
-	at   int64
-	gang ID
-	each core.Resources
-	held []core.NodeID
-}
-
-// forecast starts from the present.
-func (s *Scheduler) forecast() *forecast {
-	f := &forecast{now: s.now, fleet: s.fleet.sketch()}
-	for _, g := range s.ordered() {
-		if at := g.latestEnd(s.now); at != 0 && g.phase != waiting {
-			f.add(end{at, g.Gang, g.Each, g.held()})
+		if seen++; seen > horizon {
+			at = 0
+			return false
 		}
-	}
-	return f
-}
-
-// latestEnd is when g is over at the latest if it is granted at now, or runs
-// already; 0 for never.
-func (g *member) latestEnd(now int64) int64 {
-	switch {
-	case g.Walltime == 0:
-		return 0
-	case g.phase == waiting:
-		return now + g.StartTimeout + g.Walltime
-	case g.phase == starting:
-		return g.due + g.Walltime
-	}
-	return max(now, g.wallEnd())
-}
-
-func (f *forecast) add(v end) {
-	i, _ := slices.BinarySearchFunc(f.ends, v, func(a, b end) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.gang, b.gang))
+		b := p.earliest(s, v)
+		if b == nil {
+			at = 0
+			return v != g && !s.couldRun(v) // nobody waits for one that cannot run
+		}
+		p.book(s, b)
+		at = b.from
+		return v != g
 	})
-	f.ends = slices.Insert(f.ends, i, v)
+	if at == 0 {
+		return 0
+	}
+	return max(at, s.now)
 }
 
-// serve places e if it fits at f.now.
-func (f *forecast) serve(g *member, e queue.Entry) bool {
-	chosen, ok := place.Choose(f.fleet.nodes, g.claim(e))
-	if !ok {
-		return false
+// of is the reservation of g, if it has one.
+func (p *plan) of(g *member) *booking {
+	for _, b := range p.booked {
+		if b.gang == g {
+			return b
+		}
 	}
-	v := end{at: g.latestEnd(f.now), gang: g.Gang, each: g.Each}
-	for _, n := range chosen {
-		v.held = append(v.held, f.fleet.nodes[n].ID)
-	}
-	f.fleet.take(v.held, v.each)
-	if v.at != 0 {
-		f.add(v)
-	}
-	return true
+	return nil
 }
 
-// advance goes to the next end; false if there is none.
-func (f *forecast) advance() bool {
-	if len(f.ends) == 0 {
-		return false
+// clone returns a plan that shares nothing with p that changes.
+func (p *plan) clone() plan {
+	c := *p
+	c.booked = make([]*booking, len(p.booked))
+	for i, b := range p.booked {
+		v := *b
+		v.slack = slices.Clone(b.slack)
+		c.booked[i] = &v
 	}
-	v := f.ends[0]
-	f.ends = f.ends[1:]
-	f.now = max(f.now, v.at)
-	f.fleet.give(v.held, v.each)
-	return true
+	c.marks = slices.Clone(p.marks)
+	c.ends = slices.Clip(p.ends)
+	return c
 }

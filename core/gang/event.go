@@ -1,6 +1,9 @@
 package gang
 
-import "github.com/capstan-run/capstan/core"
+import (
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/queue"
+)
 
 // Event is something that happened: one of the types below. Now is in Unix
 // milliseconds; a time before the last one counts as the last one. Events
@@ -23,11 +26,20 @@ type NodeDown struct {
 }
 
 // NodeDrain stops (or with Drain false resumes) new placements on a node. What
-// runs there goes on.
+// runs there goes on, until the deadline if there is one: gangs that may be
+// restarted get notice at once (GiveWay), and at the deadline whatever is left
+// on the node moves away, as if the node had gone down.
 type NodeDrain struct {
 	Now   int64
 	ID    core.NodeID
 	Drain bool
+	Until int64 // deadline; 0 for none
+}
+
+// NodeClear ends a node's quarantine: see Config.Strikes.
+type NodeClear struct {
+	Now int64
+	ID  core.NodeID
 }
 
 // Submit asks for a gang. It is ignored if the gang waits or runs already.
@@ -71,10 +83,96 @@ type StartFailed struct {
 	Reason string
 }
 
-// Release says that a gang has ended and its executors are gone.
+// Release says that a gang has ended and its executors are gone. For an element
+// of an array, Ended says how, for those that wait for that element.
 type Release struct {
+	Now   int64
+	Gang  ID
+	Ended Ending
+}
+
+// Ending is how a job, or an element of an array, ended.
+type Ending string
+
+const (
+	Unsaid Ending = "" // nobody depends on it, or it will run again
+	OK     Ending = "ok"
+	Failed Ending = "failed"
+)
+
+// JobEnded says how a job ended, after all its attempts. It may come before
+// anything else is known of the job: what waits for a job that ended in an
+// earlier life learns it so.
+type JobEnded struct {
+	Now   int64
+	Job   core.JobID
+	Ended Ending // OK or Failed
+}
+
+// ElementsEnded says which elements of an array ended in an earlier life of the
+// host, by their indexes. It comes after the array's Submit, and the elements
+// that run are adopted before it.
+type ElementsEnded struct {
+	Now        int64
+	Gang       ID
+	OK, Failed []core.ArrayRange
+}
+
+// JobForgotten says that nothing will be asked about an ended job any more.
+type JobForgotten struct {
+	Now int64
+	Job core.JobID
+}
+
+// Hold holds back what waits of a job, or lets it go.
+type Hold struct {
+	Now  int64
+	Job  core.JobID
+	Hold bool
+}
+
+// Resize asks for another size of an elastic gang, between its Min and Max.
+// Shrink answers for what it has too many of, Grow when there is room for more.
+type Resize struct {
 	Now  int64
 	Gang ID
+	Size int
+}
+
+// Shrunk says that ranks which a Shrink named are gone.
+type Shrunk struct {
+	Now   int64
+	Gang  ID
+	Ranks []int
+}
+
+// Supply says how many of each licence the cluster has. What is not named has
+// none.
+type Supply struct {
+	Now      int64
+	Licences map[string]int64
+}
+
+// Configure replaces the queues.
+type Configure struct {
+	Now    int64
+	Queues queue.Config
+}
+
+// Reserve keeps nodes for the holders of a reservation in advance, from Start
+// to End: no gang that could still run then is placed on them but those whose
+// request names it.
+type Reserve struct {
+	Now        int64
+	Name       string
+	Start, End int64
+	Nodes      []core.NodeID
+}
+
+// Unreserve ends a reservation in advance.
+type Unreserve struct {
+	Now  int64
+	Name string
 }
 
 // MemberLost says that a rank of a running gang is gone and that nobody asks
@@ -109,6 +207,9 @@ type Adopt struct {
 	Lease     uint64
 	Placement []core.NodeID // by rank
 	Lost      []int         // ranks that are gone
+	// Roles is the role of each rank, an index into the request's; nil if it
+	// has none.
+	Roles []int
 	// Since is when the gang had started; 0 if it is starting, and then its
 	// start timeout begins anew.
 	Since int64
@@ -117,6 +218,17 @@ type Adopt struct {
 func (e NodeUp) at() int64        { return e.Now }
 func (e NodeDown) at() int64      { return e.Now }
 func (e NodeDrain) at() int64     { return e.Now }
+func (e NodeClear) at() int64     { return e.Now }
+func (e JobEnded) at() int64      { return e.Now }
+func (e ElementsEnded) at() int64 { return e.Now }
+func (e JobForgotten) at() int64  { return e.Now }
+func (e Hold) at() int64          { return e.Now }
+func (e Resize) at() int64        { return e.Now }
+func (e Shrunk) at() int64        { return e.Now }
+func (e Supply) at() int64        { return e.Now }
+func (e Configure) at() int64     { return e.Now }
+func (e Reserve) at() int64       { return e.Now }
+func (e Unreserve) at() int64     { return e.Now }
 func (e Submit) at() int64        { return e.Now }
 func (e Cancel) at() int64        { return e.Now }
 func (e MemberJoined) at() int64  { return e.Now }

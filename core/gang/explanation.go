@@ -10,28 +10,41 @@ import (
 	"github.com/capstan-run/capstan/core/queue"
 )
 
+// Whole is the Rank of an explanation about a whole gang.
+const WholeGang = -1
+
 // Explanation says why a gang, or a rank to be replaced, waits (law G9).
 type Explanation struct {
 	Gang     ID       `json:"gang"`
-	Rank     int      `json:"rank"`  // queue.Whole, or the rank that waits for a new node
+	Rank     int      `json:"rank"`  // WholeGang, or the rank that waits for a new node
 	State    string   `json:"state"` // as GangView.State; "unknown" for a gang that is not known
 	What     string   `json:"what"`  // the ask in words
 	Blockers []string `json:"blockers"`
+	// Ahead is who is before it in line, the next first; at most 10 of them.
+	Ahead []Neighbour `json:"ahead,omitempty"`
 	// Remedy is the smallest changes that would unblock it, each enough by
 	// itself; "" if none is known.
 	Remedy string `json:"remedy,omitempty"`
-	// Estimate is the latest start, in Unix milliseconds, if every walltime is
-	// used in full and nothing more urgent comes; 0 if that cannot be known, or
-	// if very many wait before it.
+	// Estimate is when it starts, in Unix milliseconds, if every walltime is
+	// used in full and nothing more urgent comes: hence at the latest. 0 if
+	// that cannot be known, or if very many wait before it.
 	Estimate int64 `json:"estimate,omitempty"`
-	Now      int64 `json:"now"` // when this was so
+	// Promise is the start that was quoted first; 0 for none.
+	Promise int64 `json:"promise,omitempty"`
+	Now     int64 `json:"now"` // when this was so
+}
+
+// Neighbour is a gang before another in line, and why it is.
+type Neighbour struct {
+	Gang   ID     `json:"gang"`
+	Reason string `json:"reason"`
 }
 
 // String is several lines, the first the ask.
 func (x Explanation) String() string {
 	var b strings.Builder
 	b.WriteString(string(x.Gang))
-	if x.Rank != queue.Whole {
+	if x.Rank != WholeGang {
 		fmt.Fprintf(&b, " rank %d", x.Rank)
 	}
 	if !x.Waits() {
@@ -61,147 +74,256 @@ func (x Explanation) Waits() bool { return len(x.Blockers) > 0 }
 func (s *Scheduler) Why(id ID) Explanation {
 	g := s.gangs[id]
 	if g == nil {
-		return Explanation{Gang: id, Rank: queue.Whole, State: "unknown", Now: s.now}
+		return Explanation{Gang: id, Rank: WholeGang, State: "unknown", Now: s.now}
 	}
-	if i := s.position(g); i >= 0 {
-		return s.explain(g, i)
+	x := Explanation{Gang: id, Rank: WholeGang, State: string(g.phase), What: g.Request.String(), Now: s.now, Promise: g.promise}
+	switch {
+	case g.phase == held:
+		x.Blockers = s.holds(g)
+	case g.phase == waiting && g.inLine:
+		s.explain(&x, g)
+	case g.phase == waiting:
+		x.Blockers = s.arrayBlockers(g)
+	default:
+		s.explainRepair(&x, g)
 	}
-	return Explanation{Gang: id, Rank: queue.Whole, State: string(g.phase), What: g.Request.String(), Now: s.now}
-}
-
-// position is the first place in the line of a gang or one of its ranks, or -1.
-func (s *Scheduler) position(g *member) int {
-	if g.phase == waiting {
-		return s.line.Position(g.entry())
-	}
-	for i := 0; i < s.line.Len() && s.line.At(i).Repair(); i++ {
-		if s.line.At(i).Gang == string(g.Gang) {
-			return i
-		}
-	}
-	return -1
-}
-
-// explain is about the i-th entry of the line, which is g's.
-func (s *Scheduler) explain(g *member, i int) Explanation {
-	e := s.line.At(i)
-	ask := g.claim(e)
-	x := Explanation{Gang: g.Gang, Rank: e.Rank, State: string(g.phase), What: g.Request.String(), Now: s.now}
-	if e.Repair() {
-		x.What = fmt.Sprintf("a new node for 1 x (%s)", g.Each)
-	}
-	if ahead := s.ahead(i); ahead != "" {
-		x.Blockers = append(x.Blockers, ahead)
-	}
-	for _, b := range place.Explain(s.fleet.nodes(), ask) {
-		x.Blockers = append(x.Blockers, b.String())
-	}
-	if s.stalled(e) {
-		x.Blockers = append(x.Blockers, "the nodes that are up could not hold it even if they were empty")
-	}
-	x.Remedy = strings.Join(s.changes(g, e, ask), ", or ")
-	x.Estimate = s.estimate(e)
 	return x
 }
 
-// ahead names who holds up the i-th entry: the one that waits for room and all
-// behind it. Those before it are stalled and hold up nobody (law G4).
-func (s *Scheduler) ahead(i int) string {
-	first := s.head()
-	if i <= first {
+// arrayBlockers says why no further element of g is in line.
+func (s *Scheduler) arrayBlockers(g *member) []string {
+	if g.array == nil || len(g.array.waits) == 0 {
+		return nil
+	}
+	if most := g.Array.AtOnce; most > 0 && g.array.granted >= most {
+		return []string{fmt.Sprintf("%d of its elements run, and no more than %d may at once", g.array.granted, most)}
+	}
+	return []string{"the elements it waits for have not ended yet"}
+}
+
+// explain is about a gang in line.
+func (s *Scheduler) explain(x *Explanation, g *member) {
+	q := g.ask.Claim
+	q.Avoid, q.Job = g.avoid, s.beside(g)
+	_, q.Relax = g.relaxation(s.now)
+	x.Ahead = s.ahead(g)
+	if n := s.position(g); n > 0 && len(x.Ahead) > 0 {
+		if len(x.Ahead) < maxAhead {
+			n = len(x.Ahead)
+		}
+		x.Blockers = append(x.Blockers, fmt.Sprintf("%d ahead in line, first %s (%s)", n, x.Ahead[0].Gang, x.Ahead[0].Reason))
+	}
+	for _, reason := range s.tree.Admits(s.claim(g)) {
+		x.Blockers = append(x.Blockers, reason.Text(s.fleet.Kinds()))
+	}
+	x.Blockers = append(x.Blockers, s.unlicensed(g)...)
+	if why := s.reservationPends(g); why != "" {
+		x.Blockers = append(x.Blockers, why)
+	}
+	room := len(x.Blockers)
+	for _, b := range s.fleet.Explain(&q) {
+		x.Blockers = append(x.Blockers, b.String())
+	}
+	if len(x.Blockers) == room {
+		if kept := s.keptFrom(g, q); kept != "" {
+			x.Blockers = append(x.Blockers, kept)
+		}
+	}
+	if !s.couldRun(g) {
+		x.Blockers = append(x.Blockers, "the nodes that are up could not hold it even if they were empty")
+	}
+	x.Remedy = strings.Join(s.changes(g, q, true), ", or ")
+	x.Estimate = s.estimate(g)
+	if len(x.Blockers) == 0 {
+		x.Blockers = []string{"it has not been looked at yet"}
+	}
+}
+
+// keptFrom says for whom the room that g could have is kept.
+func (s *Scheduler) keptFrom(g *member, q place.Claim) string {
+	if s.plan.shut {
+		return "whoever is before it in line waits for room on all nodes"
+	}
+	q.Limit = s.plan.limits(s, s.now, g.endIf(s.now), g)
+	if _, ok := s.fleet.Choose(&q); ok {
 		return ""
 	}
-	e := s.line.At(first)
-	if e.Repair() {
-		return fmt.Sprintf("%d ahead in line, first the repair of %s rank %d", i-first, e.Gang, e.Rank)
+	for _, b := range s.plan.booked {
+		if b.gang != nil && b.gang != g {
+			until := "for as long as it may run"
+			if g.Walltime == 0 {
+				until = "as it has no walltime; with one it could run before"
+			}
+			return fmt.Sprintf("the room there is is kept for %d before it, first %s, %s", len(s.plan.booked), b.gang.Gang, until)
+		}
 	}
-	return fmt.Sprintf("%d ahead in line, first %s (priority %d)", i-first, e.Gang, e.Priority)
+	return "the room there is is kept for a repair"
 }
 
-// head is the position of the entry that waits for room; past the end if none
-// does.
-func (s *Scheduler) head() int {
-	if s.stuck == nil {
-		return s.line.Len()
+// explainRepair is about the first rank of g that waits for a new node.
+func (s *Scheduler) explainRepair(x *Explanation, g *member) {
+	for i, v := range s.repairs {
+		if v.gang != g {
+			continue
+		}
+		q := s.repairAsk(v)
+		x.Rank, x.What = v.rank, fmt.Sprintf("a new node for 1 x (%s)", s.fleet.Amount(g.shape(v.rank)).Resources())
+		if i > 0 {
+			first := s.repairs[0]
+			x.Blockers = append(x.Blockers, fmt.Sprintf("%d ahead in line, first the repair of %s rank %d", i, first.gang.Gang, first.rank))
+		}
+		for _, b := range s.fleet.Explain(&q) {
+			x.Blockers = append(x.Blockers, b.String())
+		}
+		q.View = place.Empty
+		if !s.fleet.Fits(&q) {
+			x.Blockers = append(x.Blockers, "the nodes that are up could not hold it even if they were empty")
+		}
+		q.View = place.Present
+		x.Remedy = strings.Join(s.changes(g, q, false), ", or ")
+		return
 	}
-	return s.line.Position(*s.stuck)
 }
 
-// changes lists what would let e run now, were it at the head.
-func (s *Scheduler) changes(g *member, e queue.Entry, ask place.Ask) []string {
-	nodes := s.fleet.nodes()
-	if place.Fits(nodes, ask) {
+// position is how many are before g in line; -1 if it is not there.
+func (s *Scheduler) position(g *member) int {
+	for i, v := range s.repairs {
+		if v.gang == g {
+			return i
+		}
+	}
+	if !g.inLine {
+		return -1
+	}
+	n, ok := s.tree.Position(g.number)
+	if !ok {
+		return -1
+	}
+	return n + len(s.repairs)
+}
+
+// maxAhead bounds how many neighbours an explanation names.
+const maxAhead = 10
+
+// ahead names who is before g in line.
+func (s *Scheduler) ahead(g *member) []Neighbour {
+	var out []Neighbour
+	for _, v := range s.repairs {
+		if len(out) < maxAhead {
+			out = append(out, Neighbour{v.gang.Gang, fmt.Sprintf("the repair of its rank %d", v.rank)})
+		}
+	}
+	s.tree.Each(s.now, func(id uint64) bool {
+		v := s.byNumber[id]
+		if v == g || len(out) == maxAhead {
+			return false
+		}
+		if s.couldRun(v) { // who cannot holds up nobody
+			out = append(out, Neighbour{v.Gang, v.before(g)})
+		}
+		return true
+	})
+	return out
+}
+
+// before says why v is before g.
+func (v *member) before(g *member) string {
+	switch {
+	case v.Priority > g.Priority:
+		return fmt.Sprintf("priority %d", v.Priority)
+	case v.Queue != g.Queue:
+		return fmt.Sprintf("queue %s has the smaller share", v.Queue)
+	case v.Priority < g.Priority:
+		return fmt.Sprintf("priority %d, and waits for very long", v.Priority)
+	case v.User != g.User && v.number > g.number:
+		return fmt.Sprintf("user %s has the smaller share", v.User)
+	}
+	return fmt.Sprintf("priority %d", v.Priority)
+}
+
+// changes lists what would let q be placed now, were it at the head.
+func (s *Scheduler) changes(g *member, q place.Claim, fresh bool) []string {
+	if _, ok := s.fleet.Choose(&q); ok {
 		return nil // only those ahead are in the way
 	}
 	var out []string
-	if id, need, ok := place.Relief(nodes, ask); ok {
-		out = append(out, fmt.Sprintf("%s freed on node %s", place.Amount(need), id))
+	if n, need, ok := s.fleet.Relief(&q); ok {
+		out = append(out, fmt.Sprintf("%s freed on node %s", s.fleet.Words(need), n))
 	}
-	if other := s.blocker(g, ask); other != nil {
+	if other := s.blocker(g, q); other != nil {
 		out = append(out, fmt.Sprintf("the end of %s", other.Gang))
 	}
-	if !e.Repair() {
-		out = append(out, place.Shrink(nodes, ask)...)
+	if fresh {
+		out = append(out, s.fleet.Shrink(&q)...)
 	}
 	return out
 }
 
 // blocker is a gang other than self whose end alone would make room: the one
-// that holds the fewest ranks, then the first by ID. It tries a bounded number
-// of them.
-func (s *Scheduler) blocker(self *member, ask place.Ask) *member {
+// that holds the fewest ranks, then the first by number. It tries a bounded
+// number of them.
+func (s *Scheduler) blocker(self *member, q place.Claim) *member {
 	const tries = 64
 	var best *member
-	after := s.fleet.sketch()
-	tried := 0
-	for _, g := range s.ordered() {
-		if g == self || g.phase == waiting || best != nil && g.Size >= best.Size {
-			continue
-		}
-		if tried++; tried > tries {
+	after := s.fleet.Clone()
+	for i, g := range s.granted.list {
+		if i == tries {
 			break
 		}
-		held := g.held()
-		after.give(held, g.Each)
-		if place.Fits(after.nodes, ask) {
+		if g == self || best != nil && len(g.nodes) >= len(best.nodes) {
+			continue
+		}
+		moment{gang: g}.apply(after)
+		if _, ok := after.Choose(&q); ok {
 			best = g
 		}
-		after.take(held, g.Each)
+		for rank, n := range g.nodes {
+			if !g.lost[rank] {
+				after.Take(n, g.shape(rank), 1)
+			}
+		}
 	}
 	return best
 }
 
-// held is the node of each living rank.
-func (g *member) held() []core.NodeID {
-	held := make([]core.NodeID, 0, len(g.nodes))
-	for rank, id := range g.nodes {
-		if !g.lost[rank] {
-			held = append(held, id)
-		}
+// Check tells whether a request would be refused at once, whatever waits.
+func (s *Scheduler) Check(q Request) (Refuse, bool) {
+	if why := q.malformed(); why != "" {
+		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: why}, true
 	}
-	return held
+	if err := s.tree.Check(queue.Claim{Queue: q.Queue}, s.fleet.Kinds()); err != nil {
+		e := core.AsError(err)
+		return Refuse{Gang: q.Gang, Kind: e.Kind, Why: e.What, Remedy: e.Remedy}, true
+	}
+	if q.When.Deadline != 0 && s.now > q.When.Deadline-q.Walltime {
+		return tooLate(&member{Request: q}), true
+	}
+	a, err := s.asks.of(&q, s.fleet)
+	if err != nil {
+		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: err.Error(), Remedy: "see gang.constraints and gang.generic"}, true
+	}
+	if s.described == 0 || s.asked(a, &a.ever, place.Ever) {
+		return Refuse{}, false
+	}
+	return s.tooLarge(&q, a), true
 }
 
-// tooLarge refuses q, which all nodes, empty, could not hold: ever looks at
-// them so.
-func tooLarge(q Request, nodes []place.Node, ever place.Ask) Refuse {
-	var total core.Resources
-	for i := range nodes {
-		total = total.Add(nodes[i].Capacity)
-	}
-	where := fmt.Sprintf("%d nodes", len(nodes))
-	if len(nodes) == 1 {
+// tooLarge refuses q, which all nodes, empty, could not hold.
+func (s *Scheduler) tooLarge(q *Request, a *ask) Refuse {
+	where := fmt.Sprintf("%d nodes", s.fleet.Len())
+	if s.fleet.Len() == 1 {
 		where = "1 node"
 	}
-	changes := place.Shrink(nodes, ever)
+	c := a.Claim
+	c.View = place.Ever
+	changes := s.fleet.Shrink(&c)
 	r := Refuse{
 		Gang: q.Gang,
 		Kind: core.Unplaceable,
-		Why:  fmt.Sprintf("%s is larger than the cluster (%s on %s)", q, total, where),
+		Why:  fmt.Sprintf("%s is larger than the cluster (%s on %s)", q, s.total.Resources(), where),
 	}
-	if q.Placement != (core.PlacementAsk{}) {
-		r.Why = fmt.Sprintf("%s does not fit the cluster (%s on %s)", q, total, where)
-		r.Why += ": " + place.Explain(nodes, ever)[0].Reason
+	if why := s.fleet.Explain(&c); len(why) > 0 && (q.Placement != (core.PlacementAsk{}) || len(q.Constraints)+len(q.Generic)+len(q.Roles) > 0) {
+		r.Why = fmt.Sprintf("%s does not fit the cluster (%s on %s): %s", q, s.total.Resources(), where, why[0].Reason)
 	}
 	if len(changes) > 0 {
 		// "size 2 would fit, or size 16 with cpu 125m"

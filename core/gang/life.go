@@ -6,7 +6,6 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/place"
-	"github.com/capstan-run/capstan/core/queue"
 )
 
 // submit lets a gang wait, or refuses it (law G8).
@@ -14,37 +13,43 @@ func (s *Scheduler) submit(q Request, r *Result) {
 	if s.gangs[q.Gang] != nil {
 		return
 	}
-	if why := q.fault(); why != "" {
-		r.Actions = append(r.Actions, Refuse{Gang: q.Gang, Kind: core.Invalid, Why: why})
-		return
-	}
-	ever := q.ask()
-	ever.View = place.Ever
-	if nodes := s.fleet.nodes(); s.fleet.described() && !place.Fits(nodes, ever) {
-		r.Actions = append(r.Actions, tooLarge(q, nodes, ever))
+	if refuse, no := s.Check(q); no {
+		r.Actions = append(r.Actions, refuse)
 		return
 	}
 	g := s.admit(q)
-	s.line.Add(g.entry())
+	s.await(g)
+	g.phase = held
+	s.recheck(g)
 }
 
-// admit makes q known, as waiting.
+// admit makes q known, as waiting. It has been checked.
 func (s *Scheduler) admit(q Request) *member {
 	if q.StartTimeout == 0 {
 		q.StartTimeout = s.config.StartTimeout
 	}
-	s.arrival++
-	g := &member{Request: q, phase: waiting, arrival: s.arrival}
-	s.gangs[q.Gang] = g
+	if q.Grace == 0 {
+		q.Grace = s.config.Grace
+	}
+	a, err := s.asks.of(&q, s.fleet)
+	if err != nil {
+		panic("gang: a request that was checked: " + err.Error())
+	}
+	if s.asks.outdated {
+		s.retag()
+	}
+	s.number++
+	g := &member{Request: q, number: s.number, phase: waiting, ask: a, target: q.Size}
+	g.queue = s.queueOf(&q)
+	s.gangs[q.Gang], s.byNumber[g.number] = g, g
+	j := s.job(q.Job)
+	j.ended = Unsaid
+	if q.Array != nil {
+		g.array = newArray(&q)
+		j.arrays = append(j.arrays, g.array)
+		s.claimElements(g)
+	}
 	return g
-}
-
-// entry is the gang's place in the line while it waits.
-func (g *member) entry() queue.Entry { return g.repair(queue.Whole) }
-
-// repair is the place in the line of one of the gang's ranks.
-func (g *member) repair(rank int) queue.Entry {
-	return queue.Entry{Gang: string(g.Gang), Rank: rank, Priority: g.Priority, Arrival: g.arrival}
 }
 
 func (s *Scheduler) cancel(e Cancel, r *Result) {
@@ -52,57 +57,121 @@ func (s *Scheduler) cancel(e Cancel, r *Result) {
 	if g == nil {
 		return
 	}
-	if g.phase != waiting {
-		reason := e.Reason
-		if reason == "" {
-			reason = "cancelled"
-		}
+	reason := e.Reason
+	if reason == "" {
+		reason = "cancelled"
+	}
+	for _, v := range s.elements(g) {
+		r.Actions = append(r.Actions, Revoke{v.Gang, v.lease, reason})
+		s.forget(v)
+	}
+	if g.lease != 0 {
 		r.Actions = append(r.Actions, Revoke{g.Gang, g.lease, reason})
 	}
 	s.forget(g)
 }
 
-func (s *Scheduler) release(id ID) {
-	if g := s.gangs[id]; g != nil {
-		s.forget(g)
+// elements is the members of an array that hold nodes, by number.
+func (s *Scheduler) elements(g *member) []*member {
+	if g.array == nil {
+		return nil
+	}
+	var out []*member
+	for _, v := range s.job(g.Job).gangs {
+		if v.whole == g {
+			out = append(out, v)
+		}
+	}
+	slices.SortFunc(out, byNumber)
+	return out
+}
+
+func (s *Scheduler) release(e Release) {
+	g := s.gangs[e.Gang]
+	if g == nil {
+		return
+	}
+	whole := g.whole
+	s.forget(g)
+	if whole != nil && s.gangs[whole.Gang] == whole {
+		s.elementEnded(g, e.Ended)
 	}
 }
 
 // forget drops a gang in any phase.
 func (s *Scheduler) forget(g *member) {
 	s.vacate(g)
-	s.remove(g.entry())
+	s.outOfLine(g)
+	s.unawait(g)
 	delete(s.gangs, g.Gang)
+	delete(s.byNumber, g.number)
 }
 
 // vacate frees all that g holds and ends its repairs.
 func (s *Scheduler) vacate(g *member) {
-	for rank, id := range g.nodes {
+	s.setDue(g, 0)
+	if g.nodes == nil {
+		return
+	}
+	for rank, n := range g.nodes {
 		if g.lost[rank] {
-			s.remove(g.repair(rank))
+			s.dropRepair(g, rank)
 		} else {
-			s.fleet.give(id, g.Each)
+			s.give(g, rank, n)
 		}
 	}
+	s.returnLicences(g)
+	s.discharge(g)
+	s.granted.remove(g)
+	j := s.jobs[g.Job]
+	j.gangs = slices.DeleteFunc(j.gangs, func(v *member) bool { return v == g })
+	s.elastic = slices.DeleteFunc(s.elastic, func(v *member) bool { return v == g })
 	s.moved = true
-	s.setDue(g, 0)
-	g.nodes, g.lost, g.joined, g.lease, g.since = nil, nil, nil, 0, 0
+	g.nodes, g.roles, g.lost, g.joined, g.lease, g.since, g.shrink = nil, nil, nil, nil, 0, 0, nil
 }
 
-// remove takes an entry out of the line. Those behind it may move up.
-func (s *Scheduler) remove(e queue.Entry) {
-	if s.line.Remove(e) {
-		s.moved = true
+// occupy gives g the nodes that were chosen for it.
+func (s *Scheduler) occupy(g *member, c place.Choice) {
+	g.nodes, g.lost = c.Nodes, make([]bool, len(c.Nodes))
+	if len(g.ask.Roles) > 1 {
+		g.roles = make([]int, 0, len(c.Nodes))
+		for role, n := range c.Counts {
+			for range n {
+				g.roles = append(g.roles, role)
+			}
+		}
+	}
+	for rank, n := range g.nodes {
+		s.fleet.Take(n, g.shape(rank), 1)
+	}
+	s.takeLicences(g)
+	s.settle(g)
+	s.granted.add(g)
+	j := s.job(g.Job)
+	j.gangs = append(j.gangs, g)
+	if g.elastic() {
+		s.elastic = append(s.elastic, g)
 	}
 }
+
+// give returns one rank's share of a node.
+func (s *Scheduler) give(g *member, rank int, n place.Ref) {
+	s.fleet.Give(n, g.shape(rank), 1)
+	s.moved = true
+}
+
+func (g *member) role(rank int) int {
+	if g.roles == nil {
+		return 0
+	}
+	return g.roles[rank]
+}
+
+func (g *member) shape(rank int) place.ShapeID { return g.ask.Roles[g.role(rank)].Shape }
 
 func (s *Scheduler) setDue(g *member, at int64) {
-	if g.due != 0 {
-		s.dues.remove(due{g.due, g.Gang})
-	}
-	if g.due = at; at != 0 {
-		s.dues.add(due{at, g.Gang})
-	}
+	g.due = at
+	s.dues.set(g, at)
 }
 
 func (s *Scheduler) started(e Started) {
@@ -110,7 +179,12 @@ func (s *Scheduler) started(e Started) {
 	if g == nil || g.phase != starting || g.lease != e.Lease {
 		return
 	}
-	g.phase, g.since, g.revokes, g.avoid = running, s.now, 0, nil
+	for _, n := range g.nodes {
+		s.wellStarted(n)
+	}
+	g.phase, g.since, g.revokes, g.avoid, g.joined = running, s.now, 0, nil, nil
+	s.granted.version++ // it can be displaced, and grow
+	s.moved = s.moved || g.elastic() && len(g.nodes) < g.target
 	s.setDue(g, g.wallEnd())
 }
 
@@ -127,32 +201,36 @@ func (s *Scheduler) startFailed(e StartFailed, r *Result) ID {
 	if g == nil || g.phase != starting || g.lease != e.Lease {
 		return ""
 	}
-	if e.Node != "" {
-		g.shun(e.Node)
+	if n, ok := s.fleet.Ref(e.Node); ok && e.Node != "" {
+		g.shun(n)
+		s.strike(n, e.Reason)
 	}
 	g.revokes++
-	s.revoke(g, e.Reason, r)
-	return e.Gang
+	return s.revoke(g, e.Reason, r)
 }
 
 // shun makes the gang's next placement avoid nodes if it can.
-func (g *member) shun(nodes ...core.NodeID) {
-	for _, id := range nodes {
-		if !slices.Contains(g.avoid, id) {
-			g.avoid = append(g.avoid, id)
+func (g *member) shun(nodes ...place.Ref) {
+	for _, n := range nodes {
+		if !slices.Contains(g.avoid, n) {
+			g.avoid = append(g.avoid, n)
 		}
 	}
 }
 
-// revoke takes back what a starting gang holds. It waits again, or is refused
-// if too many starts in a row came to nothing.
-func (s *Scheduler) revoke(g *member, reason string, r *Result) {
+// revoke takes back what a gang holds. It waits again, or is refused if too
+// many starts in a row came to nothing. It answers the gang that waits now.
+func (s *Scheduler) revoke(g *member, reason string, r *Result) ID {
 	r.Actions = append(r.Actions, Revoke{g.Gang, g.lease, reason})
 	s.vacate(g)
 	g.phase = waiting
 	if g.revokes < s.config.Revokes {
-		s.line.Add(g.entry())
-		return
+		if g.whole != nil {
+			s.elementBack(g)
+			return g.whole.Gang
+		}
+		s.lineUp(g)
+		return g.Gang
 	}
 	r.Actions = append(r.Actions, Refuse{
 		Gang:   g.Gang,
@@ -160,46 +238,102 @@ func (s *Scheduler) revoke(g *member, reason string, r *Result) {
 		Why:    fmt.Sprintf("%d starts in a row came to nothing; the last: %s", g.revokes, reason),
 		Remedy: "look at the executors' last output, or allow a longer gang.startTimeout",
 	})
+	whole := g.whole
 	s.forget(g)
+	if whole != nil {
+		whole.revokes = 0
+		s.elementEnded(g, Failed)
+	}
+	return ""
 }
 
 // expire does what has become due.
 func (s *Scheduler) expire(r *Result) {
 	for len(s.dues) > 0 && s.dues[0].at <= s.now {
-		g := s.gangs[s.dues[0].gang]
-		if g.phase == starting {
-			g.revokes++
-			reason := fmt.Sprintf("not all executors joined within %s", millis(g.StartTimeout))
-			if nodes, ranks := g.late(); len(nodes) > 0 {
-				reason += fmt.Sprintf(": %d of %d did not, on %v", ranks, g.Size, nodes)
-				g.shun(nodes...)
-			}
-			s.revoke(g, reason, r)
-			continue
-		}
+		g := s.dues[0].gang
 		s.setDue(g, 0)
-		g.phase = expired
-		r.Actions = append(r.Actions, Expire{g.Gang, g.lease})
+		switch g.phase {
+		case held, waiting:
+			s.waitOver(g, r)
+		case starting:
+			s.startOver(g, r)
+		case leaving:
+			s.revoke(g, "its notice is over", r)
+		case running:
+			if g.shrink != nil {
+				s.shrinkOver(g, r)
+				continue
+			}
+			g.phase = expired
+			r.Actions = append(r.Actions, Expire{g.Gang, g.lease})
+		}
 	}
+	for s.wakes.due(s.now) {
+		s.moved = true
+	}
+}
+
+func (s *Scheduler) startOver(g *member, r *Result) {
+	g.revokes++
+	reason := fmt.Sprintf("not all executors joined within %s", millis(g.StartTimeout))
+	if nodes, ranks := g.late(); len(nodes) > 0 {
+		reason += fmt.Sprintf(": %d of %d did not, on %v", ranks, len(g.nodes), s.ids(nodes))
+		g.shun(nodes...)
+		for _, n := range nodes {
+			s.strike(n, reason)
+		}
+	}
+	s.revoke(g, reason, r)
+}
+
+// waitOver lets a gang begin, or gives it up at its deadline.
+func (s *Scheduler) waitOver(g *member, r *Result) {
+	if last := g.lastStart(); last != 0 && s.now > last {
+		r.Actions = append(r.Actions, tooLate(g))
+		s.forget(g)
+		return
+	}
+	s.recheck(g)
+}
+
+// lastStart is the latest start with which g can end by its deadline; 0 for none.
+func (g *member) lastStart() int64 {
+	if g.When.Deadline == 0 {
+		return 0
+	}
+	return g.When.Deadline - g.Walltime
+}
+
+func tooLate(g *member) Refuse {
+	return Refuse{Gang: g.Gang, Kind: core.TimedOut,
+		Why:    fmt.Sprintf("it did not start in time to end by its deadline, with a walltime of %s", millis(g.Walltime)),
+		Remedy: "set a later deadline or a shorter walltime"}
 }
 
 func (s *Scheduler) adopt(e Adopt) {
 	q := e.Request
-	if s.gangs[q.Gang] != nil || q.fault() != "" || len(e.Placement) != q.Size {
+	if s.gangs[q.Gang] != nil || len(e.Placement) == 0 || q.malformed() != "" {
+		return
+	}
+	if len(q.Roles) == 0 && len(e.Placement) != q.Size && q.Min == 0 && q.Max == 0 {
 		return
 	}
 	g := s.admit(q)
 	g.lease, g.phase = e.Lease, starting
 	s.lease = max(s.lease, e.Lease)
-	g.nodes, g.lost = slices.Clone(e.Placement), make([]bool, q.Size)
-	for _, rank := range e.Lost {
-		if rank >= 0 && rank < q.Size {
-			g.lost[rank] = true
-		}
+	counts := make([]int, len(g.ask.Roles))
+	counts[0] = len(e.Placement)
+	c := place.Choice{Counts: counts}
+	for _, id := range e.Placement {
+		c.Nodes = append(c.Nodes, s.expect(id))
 	}
-	for rank, id := range g.nodes {
-		if !g.lost[rank] {
-			s.fleet.take(id, g.Each)
+	s.occupy(g, c)
+	if len(e.Roles) == len(c.Nodes) && g.roles != nil {
+		s.rename(g, e.Roles)
+	}
+	for _, rank := range e.Lost {
+		if rank >= 0 && rank < len(g.nodes) {
+			s.lose(g, rank)
 		}
 	}
 	if e.Since <= 0 {
@@ -208,4 +342,16 @@ func (s *Scheduler) adopt(e Adopt) {
 	}
 	g.phase, g.since = running, e.Since
 	s.setDue(g, g.wallEnd())
+}
+
+// rename gives the ranks of an adopted gang their roles.
+func (s *Scheduler) rename(g *member, roles []int) {
+	for rank, n := range g.nodes {
+		s.fleet.Give(n, g.shape(rank), 1)
+	}
+	copy(g.roles, roles)
+	for rank, n := range g.nodes {
+		s.fleet.Take(n, g.shape(rank), 1)
+	}
+	s.settle(g)
 }

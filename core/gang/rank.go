@@ -4,80 +4,78 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/place"
 )
 
-// nodeDown empties a node: whatever was starting there is revoked, what was
-// running loses ranks.
-func (s *Scheduler) nodeDown(id core.NodeID, r *Result) {
-	m := s.fleet.machines[id]
-	if m == nil || m.down && m.executors == 0 {
-		return
-	}
-	m.down = true
-	s.fleet.stale, s.moved = true, true
-	for _, g := range s.ordered() {
-		ranks := g.on(id)
-		switch {
-		case len(ranks) == 0:
-		case g.phase == starting:
-			// Not the gang's doing, so it does not count against it.
-			s.revoke(g, fmt.Sprintf("node %s went down", id), r)
-		default:
-			for _, rank := range ranks {
-				s.lose(g, rank)
-			}
-			r.Actions = append(r.Actions, Lost{g.Gang, g.lease, ranks, id})
-		}
-	}
-}
-
-// on is the living ranks of g on a node.
-func (g *member) on(id core.NodeID) []int {
+// ranksOn is the living ranks of g on a node.
+func (g *member) ranksOn(n place.Ref) []int {
 	var ranks []int
 	for rank, at := range g.nodes {
-		if at == id && !g.lost[rank] {
+		if at == n && !g.lost[rank] {
 			ranks = append(ranks, rank)
 		}
 	}
 	return ranks
 }
 
-// runningRank finds a gang that has started and checks the rank.
-func (s *Scheduler) runningRank(id ID, rank int) *member {
+// living is the node of each living rank.
+func (g *member) living() []place.Ref {
+	out := make([]place.Ref, 0, len(g.nodes))
+	for rank, n := range g.nodes {
+		if !g.lost[rank] {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// up reports whether the gang has started and is not gone.
+func (g *member) up() bool {
+	return g.phase == running || g.phase == leaving || g.phase == expired
+}
+
+// upRank finds a gang that has started and checks the rank.
+func (s *Scheduler) upRank(id ID, rank int) *member {
 	g := s.gangs[id]
-	if g == nil || g.phase == waiting || g.phase == starting || rank < 0 || rank >= g.Size {
+	if g == nil || !g.up() || rank < 0 || rank >= len(g.nodes) {
 		return nil
 	}
 	return g
 }
 
 func (s *Scheduler) memberLost(e MemberLost, r *Result) ID {
-	if g := s.runningRank(e.Gang, e.Rank); g != nil {
+	if g := s.upRank(e.Gang, e.Rank); g != nil {
 		s.lose(g, e.Rank)
 		return ""
 	}
 	g := s.gangs[e.Gang]
-	if g == nil || g.phase != starting || e.Rank < 0 || e.Rank >= g.Size {
+	if g == nil || g.phase != starting || e.Rank < 0 || e.Rank >= len(g.nodes) {
 		return ""
 	}
 	reason := fmt.Sprintf("rank %d was lost while the gang started", e.Rank)
 	if e.Reason != "" {
 		reason += ": " + e.Reason
 	}
-	return s.startFailed(StartFailed{Gang: g.Gang, Lease: g.lease, Node: g.nodes[e.Rank], Reason: reason}, r)
+	return s.startFailed(StartFailed{Gang: g.Gang, Lease: g.lease, Node: s.fleet.ID(g.nodes[e.Rank]), Reason: reason}, r)
 }
 
 func (s *Scheduler) memberJoined(e MemberJoined) {
 	g := s.gangs[e.Gang]
-	if g != nil && g.phase == starting && g.lease == e.Lease && e.Rank >= 0 && e.Rank < len(g.joined) {
-		g.joined[e.Rank] = true
+	if g == nil || g.phase != starting || g.lease != e.Lease || e.Rank < 0 || e.Rank >= len(g.nodes) {
+		return
 	}
+	if g.joined == nil {
+		g.joined = make([]bool, len(g.nodes))
+	}
+	g.joined[e.Rank] = true
 }
 
 // late is the nodes of a starting gang's ranks that have not joined, if any
 // has: where none has, no node is worse than another.
-func (g *member) late() (nodes []core.NodeID, ranks int) {
+func (g *member) late() (nodes []place.Ref, ranks int) {
+	if g.joined == nil {
+		return nil, len(g.nodes)
+	}
 	for rank, joined := range g.joined {
 		if !joined {
 			ranks++
@@ -85,9 +83,6 @@ func (g *member) late() (nodes []core.NodeID, ranks int) {
 				nodes = append(nodes, g.nodes[rank])
 			}
 		}
-	}
-	if ranks == len(g.joined) {
-		return nil, ranks
 	}
 	return nodes, ranks
 }
@@ -98,16 +93,51 @@ func (s *Scheduler) lose(g *member, rank int) {
 		return
 	}
 	g.lost[rank] = true
-	s.fleet.give(g.nodes[rank], g.Each)
-	s.moved = true
+	s.give(g, rank, g.nodes[rank])
+	s.settle(g)
 }
 
 func (s *Scheduler) memberReplace(e MemberReplace) ID {
-	g := s.runningRank(e.Gang, e.Rank)
+	g := s.upRank(e.Gang, e.Rank)
 	if g == nil {
 		return ""
 	}
 	s.lose(g, e.Rank)
-	s.line.Add(g.repair(e.Rank))
+	s.addRepair(g, e.Rank)
 	return e.Gang
+}
+
+// repair is one rank of a running gang that waits for a new node. Repairs stand
+// before fresh gangs: a gang that runs with a hole holds room and may do nothing
+// with it until the hole is filled.
+type repair struct {
+	gang *member
+	rank int
+}
+
+func (a repair) compare(b repair) int {
+	switch {
+	case a.gang.Priority != b.gang.Priority:
+		return b.gang.Priority - a.gang.Priority
+	case a.gang.number < b.gang.number:
+		return -1
+	case a.gang.number > b.gang.number:
+		return 1
+	}
+	return a.rank - b.rank
+}
+
+func (s *Scheduler) addRepair(g *member, rank int) {
+	v := repair{g, rank}
+	if i, found := slices.BinarySearchFunc(s.repairs, v, repair.compare); !found {
+		s.repairs = slices.Insert(s.repairs, i, v)
+		s.moved = true
+	}
+}
+
+func (s *Scheduler) dropRepair(g *member, rank int) {
+	if i, found := slices.BinarySearchFunc(s.repairs, repair{g, rank}, repair.compare); found {
+		s.repairs = slices.Delete(s.repairs, i, i+1)
+		s.moved = true
+	}
 }

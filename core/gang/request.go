@@ -5,6 +5,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/place"
+	"github.com/capstan-run/capstan/core/queue"
 )
 
 // ID names a gang: "job/name". It is unique among the gangs that wait or run.
@@ -24,6 +25,26 @@ type Config struct {
 	// Lease is the last lease ever granted, so that numbers do not repeat
 	// after a restart (law G6). Default 0.
 	Lease uint64
+	// Grace is that of a request without one, in milliseconds. Default 30,000.
+	Grace int64
+	// Strikes is how many starts may go wrong on a node within StrikeWindow
+	// milliseconds before it takes nobody for Quarantine milliseconds, which
+	// double with each further turn until a start goes well. Default 5 within
+	// 600,000, for 300,000.
+	Strikes                  int
+	StrikeWindow, Quarantine int64
+	// Depth bounds how many gangs that find no place one pass looks at.
+	// Default 2,000.
+	Depth int
+	// Evictions is how many gangs may have to give way within a minute.
+	// Default 1,000.
+	Evictions int
+	// Queues is the tree of queues. Default: one, served by priority and
+	// arrival.
+	Queues queue.Config
+	// Explain makes Step explain why the gang of its event waits. Scheduler.Why
+	// answers at any time.
+	Explain bool
 }
 
 func (c Config) withDefaults() Config {
@@ -33,6 +54,12 @@ func (c Config) withDefaults() Config {
 	if c.Revokes <= 0 {
 		c.Revokes = 3
 	}
+	c.Grace = orElse(c.Grace, 30_000)
+	c.Strikes = orElse(c.Strikes, 5)
+	c.StrikeWindow = orElse(c.StrikeWindow, 600_000)
+	c.Quarantine = orElse(c.Quarantine, 300_000)
+	c.Depth = orElse(c.Depth, 2000)
+	c.Evictions = orElse(c.Evictions, 1000)
 	return c
 }
 
@@ -65,6 +92,8 @@ type Request struct {
 	When When `json:"when,omitzero"`
 	// Array makes it one gang for each index: see Element.
 	Array *core.Array `json:"array,omitempty"`
+	// Reservation is the reservation in advance whose nodes the gang runs on.
+	Reservation string `json:"reservation,omitempty"`
 	// Predicted is how long it will run, as a guess that decides nothing but
 	// order, in milliseconds. 0: not known.
 	Predicted int64 `json:"predicted,omitempty"`
@@ -100,12 +129,8 @@ func (r Request) String() string {
 	return s
 }
 
-func (r Request) ask() place.Ask {
-	return place.Ask{Size: r.Size, Each: r.Each, Policy: r.Placement}
-}
-
-// fault names what makes r impossible whatever the cluster; "" if nothing.
-func (r Request) fault() string {
+// malformed names what makes r impossible whatever the cluster; "" if nothing.
+func (r Request) malformed() string {
 	switch {
 	case r.Size < 1:
 		return fmt.Sprintf("a gang needs at least one executor, not %d", r.Size)
@@ -113,11 +138,35 @@ func (r Request) fault() string {
 		return fmt.Sprintf("a gang of %d executors is larger than %d", r.Size, maxSize)
 	case r.Each.CPU < 0 || r.Each.Memory < 0:
 		return fmt.Sprintf("an executor cannot have %s", r.Each)
-	case r.StartTimeout < 0 || r.Walltime < 0:
+	case r.StartTimeout < 0 || r.Walltime < 0 || r.Predicted < 0:
 		return "a time limit cannot be negative"
+	case r.Min < 0 || r.Min > r.Size || r.Max != 0 && r.Max < r.Size:
+		return fmt.Sprintf("the sizes min %d, size %d, max %d of a gang have to rise", r.Min, r.Size, r.Max)
+	case r.Array != nil && len(r.Array.Ranges) == 0:
+		return "an array needs at least one index"
+	}
+	if why := r.rolesMalformed(); why != "" {
+		return why
 	}
 	if err := place.Check(r.Placement); err != nil {
 		return err.Error()
+	}
+	return ""
+}
+
+func (r Request) rolesMalformed() string {
+	sum := 0
+	for _, role := range r.Roles {
+		if role.Size < 1 || role.Min < 0 || role.Min > role.Size {
+			return fmt.Sprintf("role %s cannot have min %d and size %d", role.Name, role.Min, role.Size)
+		}
+		if role.CPU < 0 || role.Memory < 0 {
+			return fmt.Sprintf("an executor of role %s cannot have less than nothing", role.Name)
+		}
+		sum += role.Size
+	}
+	if len(r.Roles) > 0 && sum != r.Size {
+		return fmt.Sprintf("the roles have %d executors together, and the gang %d", sum, r.Size)
 	}
 	return ""
 }

@@ -5,83 +5,165 @@ import (
 	"slices"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/place"
 	"github.com/capstan-run/capstan/core/queue"
 )
 
 // Scheduler is the state: nodes, and gangs that wait or run. It is not safe
 // for concurrent use. Nothing it returns aliases its state.
 type Scheduler struct {
-	config  Config
-	now     int64
-	lease   uint64 // last granted
-	arrival uint64 // last given
+	config Config
+	now    int64
+	lease  uint64 // last granted
+	number uint64 // last given: of a gang, an arrival
 
-	fleet fleet
-	gangs map[ID]*member
-	line  queue.Line
-	dues  dues
+	fleet     *place.Fleet
+	nodes     []*node     // by place.Ref
+	total     core.Vector // capacity of all nodes, up or not
+	described int         // nodes that said what they can hold
+	topology  uint64      // changes with what the nodes are
+	tree      *queue.Tree
+	gangs     map[ID]*member
+	// byNumber finds the gang of an entry of the tree.
+	byNumber map[uint64]*member
+	jobs     map[core.JobID]*job
+	singles  map[single][]core.JobID // by arrival; the first may run
+	dues     dues
+	granted  holders
+	repairs  []repair  // in the order in which they are to be served
+	elastic  []*member // that hold nodes
+	licences map[string]*licence
+	asks     asks
+	plan     plan
+	wakes    wakes
 
-	// stuck is the entry that waited for room when the line was last walked.
-	// Until something frees room (moved) it waits still.
-	stuck *queue.Entry
+	reserved     map[string]*reservation
+	reservations []string // names, in order of arrival
+	displacing   []displacement
+	evictions    []int64 // when gangs had to give way, of the last minute
+
+	// fresh is what came into line since the last pass, and moved says that
+	// what waited then may fit now.
+	fresh []*member
 	moved bool
+	// refused is gangs that were given up, to be told of.
+	refused []Refuse
+}
+
+// holders is the gangs that hold nodes, in an order that only the events
+// decide.
+type holders struct {
+	list    []*member
+	version uint64
+}
+
+func (h *holders) add(g *member) {
+	h.version++
+	h.list = append(h.list, g)
+	g.holder = len(h.list)
+}
+
+func (h *holders) remove(g *member) {
+	h.version++
+	last := h.list[len(h.list)-1]
+	h.list[g.holder-1], last.holder = last, g.holder
+	h.list[len(h.list)-1] = nil
+	h.list, g.holder = h.list[:len(h.list)-1], 0
 }
 
 // phase is where a gang is in its life.
 type phase string
 
 const (
+	held     phase = "held" // something other than room holds it back
 	waiting  phase = "waiting"
 	starting phase = "starting"
 	running  phase = "running"
+	leaving  phase = "leaving" // running, but told to give way
 	expired  phase = "expired" // running past its walltime: Expire was sent
 )
 
 // member is a gang that the scheduler knows.
 type member struct {
 	Request
-	phase   phase
-	arrival uint64
-	lease   uint64        // 0 while waiting
-	nodes   []core.NodeID // by rank; nil while waiting
-	lost    []bool        // by rank; nil while waiting
-	joined  []bool        // by rank, while starting
-	due     int64         // end of the start timeout or the walltime; 0 for none
-	since   int64         // when it started; 0 before
-	revokes int           // in a row
-	avoid   []core.NodeID // where starts went wrong
+	number    uint64 // also its arrival: less is earlier
+	phase     phase
+	ask       *ask // what it asks for, shared with its like
+	class     uint64
+	lease     uint64      // 0 while waiting
+	nodes     []place.Ref // by rank; nil while waiting
+	roles     []int       // by rank; nil for a gang without roles
+	lost      []bool      // by rank; nil while waiting
+	joined    []bool      // by rank, while starting
+	queue     string      // that it is charged to
+	counted   core.Vector // what the queue was charged
+	isCharged bool
+	holder    int         // in Scheduler.granted, from 1
+	tried     uint64      // attempt at displacing others
+	due       int64       // end of the start timeout, the notice or the walltime; 0 for none
+	duePlace  int         // in dues, from 1
+	since     int64       // when it started; 0 before
+	inLine    bool        // the tree has it
+	count     int         // elements there; 1 for a gang
+	arrived   int64       // when it came into line first
+	revokes   int         // starts in a row that came to nothing
+	evicted   int         // times it had to give way
+	avoid     []place.Ref // where starts went wrong
+	promise   int64       // the start that was quoted first; 0 for none
+	relax     int         // levels of a preferred placement given up
+	target    int         // size it is to grow to
+	shrink    *shrinking
+
+	array   *array  // of an array as a whole
+	whole   *member // of an element: its array
+	element int     // its place in the array
+}
+
+// job is what is known of a job beyond its gangs.
+type job struct {
+	id      core.JobID
+	gangs   []*member // that hold nodes
+	ended   Ending
+	waiters []*member // gangs held by a dependency on it
+	single  *single   // the name of which it is one
+	arrays  []*array
 }
 
 // New returns a scheduler that knows no node and no gang.
 func New(c Config) *Scheduler {
 	c = c.withDefaults()
-	return &Scheduler{config: c, lease: c.Lease, fleet: newFleet(), gangs: map[ID]*member{}}
+	s := &Scheduler{
+		config: c, lease: c.Lease, fleet: place.NewFleet(), gangs: map[ID]*member{}, byNumber: map[uint64]*member{},
+		jobs: map[core.JobID]*job{}, singles: map[single][]core.JobID{}, licences: map[string]*licence{},
+		asks: newAsks(), reserved: map[string]*reservation{},
+	}
+	tree, err := queue.New(c.Queues, s.fleet.Kinds())
+	if err != nil {
+		panic("gang: queues that were not checked: " + err.Error())
+	}
+	s.tree = tree
+	return s
 }
 
-// Clone returns a scheduler that shares nothing with s: for asking what if.
-func (s *Scheduler) Clone() *Scheduler {
-	c := *s
-	c.fleet = s.fleet.clone()
-	c.gangs = make(map[ID]*member, len(s.gangs))
-	for id, g := range s.gangs {
-		v := *g
-		v.nodes, v.lost, v.avoid = slices.Clone(g.nodes), slices.Clone(g.lost), slices.Clone(g.avoid)
-		v.joined = slices.Clone(g.joined)
-		c.gangs[id] = &v
-	}
-	c.line = s.line.Clone()
-	c.dues = slices.Clone(s.dues)
-	return &c
+// CheckQueues reports what is wrong with a configuration of queues, as a
+// *core.Error of kind Invalid that lists every fault.
+func CheckQueues(c queue.Config) error {
+	_, err := queue.New(c, new(core.Dimensions))
+	return err
 }
 
 // Next is when the next Tick would change something, in Unix milliseconds; 0
 // if only another event can.
 func (s *Scheduler) Next() int64 {
 	if len(s.dues) == 0 {
-		return 0
+		return s.wakes.next()
 	}
-	return s.dues[0].at
+	return earlier(s.dues[0].at, s.wakes.next())
 }
+
+// passes bounds how often one step goes through the line: a gang that gives way
+// at once makes room for another pass.
+const passes = 4
 
 // Step takes one event, changes the state and returns what to do.
 func (s *Scheduler) Step(e Event) Result {
@@ -89,9 +171,15 @@ func (s *Scheduler) Step(e Event) Result {
 	var r Result
 	subject := s.apply(e, &r)
 	s.expire(&r)
-	s.walk(&r)
-	if x := s.Why(subject); x.Waits() {
-		r.Explanations = append(r.Explanations, x)
+	for range passes {
+		if s.pass(&r); !s.moved {
+			break
+		}
+	}
+	if s.config.Explain {
+		if x := s.Why(subject); x.Waits() {
+			r.Explanations = append(r.Explanations, x)
+		}
 	}
 	return r
 }
@@ -99,14 +187,6 @@ func (s *Scheduler) Step(e Event) Result {
 // apply changes the state as e says and returns the gang it was about, if any.
 func (s *Scheduler) apply(e Event, r *Result) ID {
 	switch e := e.(type) {
-	case NodeUp:
-		s.fleet.up(e.Node)
-		s.moved = true
-	case NodeDown:
-		s.nodeDown(e.ID, r)
-	case NodeDrain:
-		s.fleet.drain(e.ID, e.Drain)
-		s.moved = true
 	case Submit:
 		s.submit(e.Request, r)
 		return e.Request.Gang
@@ -119,16 +199,52 @@ func (s *Scheduler) apply(e Event, r *Result) ID {
 	case StartFailed:
 		return s.startFailed(e, r)
 	case Release:
-		s.release(e.Gang)
+		s.release(e)
 	case MemberLost:
 		return s.memberLost(e, r)
 	case MemberReplace:
 		return s.memberReplace(e)
 	case Adopt:
 		s.adopt(e)
+	case Resize:
+		s.resize(e, r)
+	case Shrunk:
+		s.shrunk(e)
 	case Tick:
+	default:
+		s.applyRest(e, r)
 	}
 	return ""
+}
+
+// applyRest is about what is not one gang.
+func (s *Scheduler) applyRest(e Event, r *Result) {
+	switch e := e.(type) {
+	case NodeUp:
+		s.nodeUp(e.Node)
+	case NodeDown:
+		s.nodeDown(e.ID, r)
+	case NodeDrain:
+		s.nodeDrain(e, r)
+	case NodeClear:
+		s.nodeClear(e.ID)
+	case JobEnded:
+		s.jobEnded(e)
+	case JobForgotten:
+		s.jobForgotten(e.Job)
+	case ElementsEnded:
+		s.elementsKnown(e)
+	case Hold:
+		s.hold(e)
+	case Supply:
+		s.supply(e)
+	case Configure:
+		s.configure(e)
+	case Reserve:
+		s.reserve(e)
+	case Unreserve:
+		s.unreserve(e.Name)
+	}
 }
 
 // ordered is the gangs by ID.

@@ -22,7 +22,7 @@ func TestStories(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {
-			w := &world{s: New(Config{}), now: 1000}
+			w := &world{s: New(Config{Explain: true}), now: 1000}
 			datadriven.RunTest(t, path, w.play)
 		})
 	}
@@ -188,7 +188,7 @@ func (w *world) event(c command) (Event, error) {
 	case "down":
 		return NodeDown{w.now, core.NodeID(id)}, nil
 	case "drain", "undrain":
-		return NodeDrain{w.now, core.NodeID(id), c.verb == "drain"}, nil
+		return NodeDrain{Now: w.now, ID: core.NodeID(id), Drain: c.verb == "drain", Until: w.until(c)}, nil
 	case "submit":
 		return Submit{w.now, c.request()}, nil
 	case "cancel":
@@ -200,7 +200,7 @@ func (w *world) event(c command) (Event, error) {
 	case "start-failed":
 		return StartFailed{w.now, id, lease, core.NodeID(c.str("node", "")), reason}, nil
 	case "release":
-		return Release{w.now, id}, nil
+		return Release{Now: w.now, Gang: id, Ended: Ending(c.str("ended", ""))}, nil
 	case "lost":
 		return MemberLost{w.now, id, c.num("rank", 0), reason}, nil
 	case "replace":
@@ -217,4 +217,12 @@ func (w *world) event(c command) (Event, error) {
 		return Tick{w.now}, err
 	}
 	return nil, fmt.Errorf("no command is called %q", c.verb)
+}
+
+// until is the moment that until=10s of a command means; 0 without.
+func (w *world) until(c command) int64 {
+	if d := c.millis("until"); d > 0 {
+		return w.now + d
+	}
+	return 0
 }

@@ -87,14 +87,30 @@ func (g *gangRun) holds(lease uint64) bool {
 }
 
 func (g *gangRun) request() gang.Request {
-	s, ask := g.attempt.job.rec.Job.Spec, g.state.Ask
+	job, ask := &g.attempt.job.rec.Job, g.state.Ask
+	m := job.Spec.Metadata
 	return gang.Request{
-		Gang: g.id, Job: g.attempt.job.rec.Job.ID, Size: ask.Size,
+		Gang: g.id, Job: job.ID, Size: ask.Size, Min: ask.Min, Max: ask.Max,
 		Each:      core.Resources{CPU: ask.CPU, Memory: ask.Memory},
-		Placement: ask.Placement, Priority: s.Metadata.Priority, Queue: s.Metadata.Queue,
+		Placement: ask.Placement, Priority: m.Priority, Queue: m.Queue, User: m.User, Name: m.Name, Labels: m.Labels,
+		Roles: ask.Roles, Generic: ask.Generic, Licences: ask.Licences, Ports: ask.Ports, Constraints: ask.Constraints,
+		Image: ask.Image, Restart: ask.Restart, When: heldBy(m.When),
 		StartTimeout: time.Duration(ask.StartTimeout).Milliseconds(),
-		Walltime:     time.Duration(s.Metadata.Walltime).Milliseconds(),
+		Walltime:     time.Duration(m.Walltime).Milliseconds(),
+		Grace:        time.Duration(ask.Grace).Milliseconds(),
 	}
+}
+
+// heldBy is w with times as the scheduler counts them.
+func heldBy(w core.When) gang.When {
+	v := gang.When{Hold: w.Hold, After: w.After, Singleton: w.Singleton}
+	if !w.Begin.IsZero() {
+		v.Begin = w.Begin.UnixMilli()
+	}
+	if !w.Deadline.IsZero() {
+		v.Deadline = w.Deadline.UnixMilli()
+	}
+	return v
 }
 
 // granted takes the scheduler's placement: names the members, then starts them

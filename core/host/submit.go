@@ -139,17 +139,13 @@ func (h *Host) ending() bool {
 	}
 }
 
-// placeable asks a copy of the scheduler whether j's gangs could ever run.
-// h.mu is held.
+// placeable asks the scheduler whether j's gangs could ever run. h.mu is held.
 func (h *Host) placeable(j *job) error {
-	sched := h.sched.Clone()
 	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch}
 	for _, ask := range j.rec.Plan.Gangs {
 		g := &gangRun{attempt: a, id: gang.IDOf(j.rec.Job.ID, ask.Name), state: &gangState{Ask: ask}}
-		for _, act := range sched.Step(gang.Submit{Now: now().UnixMilli(), Request: g.request()}).Actions {
-			if r, ok := act.(gang.Refuse); ok && r.Gang == g.id {
-				return r.Err().At("gang")
-			}
+		if refuse, no := h.sched.Check(g.request()); no {
+			return refuse.Err().At("gang")
 		}
 	}
 	return nil

@@ -12,8 +12,6 @@ type scratch struct {
 	room        []int32
 	hosts, full []int
 	order       []int
-	ranked      []int32
-	spare       []int32
 }
 
 // attempt places want ranks of each role between positions lo and hi, the
@@ -287,11 +285,7 @@ func (s *sight) filled(k, lo int, rooms []int32, n int) bool {
 // make that exact: any ranks that cannot be added to are then as many as any.
 func (s *sight) cull(k, lo int, rooms []int32, n int) bool {
 	r := &s.roles[k]
-	var held func(int) bool
-	if r.images != nil {
-		held = func(i int) bool { return s.holds(r, lo+i) }
-	}
-	order := s.work.roomiest(rooms, held)
+	order := s.roomiest(r, lo, rooms)
 	even := false
 	for j, p := range s.caps {
 		if r.binds(j) && p.quota != nil {
@@ -302,11 +296,10 @@ func (s *sight) cull(k, lo int, rooms []int32, n int) bool {
 	from, rest := len(s.puts), n
 	var used []int32
 	for pass := 0; pass < 2 && rest > 0; pass++ {
-		for _, at := range order {
+		for _, i := range order {
 			if rest == 0 {
 				break
 			}
-			i := int(at)
 			m := min(int(rooms[i]), rest)
 			if pass == 1 && used != nil {
 				m = min(int(rooms[i]-used[i]), rest)
@@ -352,6 +345,21 @@ func (s *sight) cover(p put) {
 			c.quota[c.group[p.pos]] -= int32(p.n)
 		}
 	}
+}
+
+// roomiest is the indexes of rooms that are not empty, the roomiest first; of
+// equal ones those that hold the image.
+func (s *sight) roomiest(r *role, lo int, rooms []int32) []int {
+	var out []int
+	for i, n := range rooms {
+		if n > 0 {
+			out = append(out, i)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		return cmp.Or(cmp.Compare(rooms[b], rooms[a]), cmp.Compare(bit(s.holds(r, lo+b)), bit(s.holds(r, lo+a))))
+	})
+	return out
 }
 
 // deal gives each group of p a quota of n ranks, so that the groups come to

@@ -16,10 +16,11 @@ type Ref int32
 type Fleet struct {
 	*plant
 	*catalogue
-	mark    *mark   // of the pages that are this fleet's own
-	pages   []*page // by Ref / 64
 	dims    int     // elements of a vector that mean something
+	free    []int64 // dims for each Ref
+	closed  []uint8 // by Ref: why it takes nothing, as an index into reasons
 	reasons []string
+	tenants tenants
 	logs    [views]changeLog // what tallies of a view have to follow
 	tallies [views][]slot    // by ShapeID
 	kept    int              // tallies there are
@@ -37,7 +38,6 @@ func NewFleet() *Fleet {
 	return &Fleet{
 		plant:     newPlant(),
 		catalogue: newCatalogue(),
-		mark:      new(mark),
 		dims:      2,
 		reasons:   []string{""},
 		columns:   map[string]*column{},
@@ -52,9 +52,10 @@ func (f *Fleet) Clone() *Fleet {
 	f.settle()
 	f.plant.shared, f.catalogue.shared = true, true
 	c := *f
-	f.mark, c.mark = new(mark), new(mark) // from here on neither owns a page
-	c.pages = slices.Clone(f.pages)
+	c.free = slices.Clone(f.free)
+	c.closed = slices.Clone(f.closed)
 	c.reasons = slices.Clip(f.reasons)
+	c.tenants = f.tenants.clone()
 	c.sieves = slices.Clone(f.sieves)
 	c.columns = maps.Clone(f.columns)
 	c.sights = nil
@@ -82,7 +83,9 @@ func (f *Fleet) Up(n core.Node) Ref {
 	capacity := f.dimension(n.Capacity, n.Generic)
 	if !known {
 		r = f.plant.add(n, capacity)
-		f.extend(r, capacity[:f.dims])
+		f.free = append(f.free, capacity[:f.dims]...)
+		f.closed = append(f.closed, 0)
+		f.tenants.add()
 	} else {
 		f.add(r, capacity.Sub(f.capacity[r]))
 		f.plant.replace(r, n, capacity)
@@ -100,6 +103,19 @@ func (f *Fleet) dimension(r core.Resources, generic map[string]int64) core.Vecto
 	return v
 }
 
+// widen gives every node's free vector the elements that came to be known.
+func (f *Fleet) widen() {
+	d := f.kinds.Len()
+	if d == f.dims {
+		return
+	}
+	free := make([]int64, len(f.nodes)*d)
+	for r := range f.nodes {
+		copy(free[r*d:], f.free[r*f.dims:(r+1)*f.dims])
+	}
+	f.free, f.dims = free, d
+}
+
 // Close says why a node takes no new ranks: "down", "draining". "" opens it.
 func (f *Fleet) Close(r Ref, why string) {
 	i := slices.Index(f.reasons, why)
@@ -111,13 +127,13 @@ func (f *Fleet) Close(r Ref, why string) {
 			f.reasons = append(f.reasons, why)
 		}
 	}
-	if f.reason(r) == uint8(i) {
+	if f.closed[r] == uint8(i) {
 		return
 	}
 	if i == 0 {
 		f.freed++
 	}
-	f.own(r).closed[r&63] = uint8(i)
+	f.closed[r] = uint8(i)
 	f.log(r, Empty)
 }
 
@@ -141,9 +157,7 @@ func (f *Fleet) ID(r Ref) core.NodeID { return f.nodes[r].ID }
 func (f *Fleet) Node(r Ref) core.Node { return f.nodes[r].Node }
 
 // Closed is why a node takes no new ranks, "" if it does.
-func (f *Fleet) Closed(r Ref) string { return f.reasons[f.reason(r)] }
-
-func (f *Fleet) reason(r Ref) uint8 { return f.page(r).closed[r&63] }
+func (f *Fleet) Closed(r Ref) string { return f.reasons[f.closed[r]] }
 
 // Capacity is what a node has when nothing is taken.
 func (f *Fleet) Capacity(r Ref) core.Vector { return f.capacity[r] }
@@ -152,7 +166,7 @@ func (f *Fleet) Capacity(r Ref) core.Vector { return f.capacity[r] }
 // where more is taken than there is.
 func (f *Fleet) Free(r Ref) core.Vector {
 	var v core.Vector
-	copy(v[:], f.frees(r))
+	copy(v[:], f.free[int(r)*f.dims:(int(r)+1)*f.dims])
 	return v
 }
 
@@ -168,7 +182,7 @@ func (f *Fleet) Take(r Ref, id ShapeID, n int) {
 	s := f.shapes[id]
 	f.add(r, s.each.Times(-int64(n)))
 	if s.tenant() {
-		f.own(r).tenants.change(int(r&63), id, n)
+		f.tenants.change(r, id, n)
 	}
 	f.log(r, Present)
 }
@@ -178,15 +192,14 @@ func (f *Fleet) Give(r Ref, id ShapeID, n int) {
 	s := f.shapes[id]
 	f.add(r, s.each.Times(int64(n)))
 	if s.tenant() {
-		f.own(r).tenants.change(int(r&63), id, -n)
+		f.tenants.change(r, id, -n)
 	}
 	f.freed++
 	f.log(r, Present)
 }
 
 func (f *Fleet) add(r Ref, v core.Vector) {
-	f.own(r)
-	free := f.frees(r)
+	free := f.free[int(r)*f.dims : (int(r)+1)*f.dims]
 	for i := range free {
 		free[i] += v[i]
 	}

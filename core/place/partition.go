@@ -140,7 +140,7 @@ func (s *sight) apply() {
 			if !r.binds(j) {
 				continue
 			}
-			if &r.cap[:1][0] == &r.room[:1][0] {
+			if len(r.room) > 0 && &r.cap[:1][0] == &r.room[:1][0] {
 				r.ownCap = append(r.ownCap[:0], r.room...)
 				r.cap = r.ownCap
 			}

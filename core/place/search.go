@@ -199,9 +199,6 @@ func (s *sight) level(l level, want []int) bool {
 // first.
 func (s *sight) tightest(l level, n int64) int {
 	r := &s.roles[0]
-	if l == host && r.tally != nil && len(s.caps) == 0 {
-		return r.tally.tightest(n)
-	}
 	best, least, bestHeld := -1, int64(0), false
 	for d := range s.f.domains(l) {
 		sum := s.sum(r, l, d)
@@ -214,17 +211,6 @@ func (s *sight) tightest(l level, n int64) int {
 		}
 	}
 	return best
-}
-
-// tightest is the node with the least room that suffices for n ranks, -1 for
-// none; one that holds the image goes first.
-func (t *tally) tightest(n int64) int {
-	if t.holders != nil {
-		if i := t.holders.tightest(t.room, n); i >= 0 {
-			return i
-		}
-	}
-	return t.hosts.tightest(t.room, n)
 }
 
 // candidates is the domains of level l with room enough for each role by

@@ -13,8 +13,6 @@ type tally struct {
 	racks   []int64
 	zones   []int64
 	total   int64
-	hosts   *index
-	holders *index // of the nodes that hold the shape's image; nil if none does
 }
 
 // slot is a place for a tally, and when it was last asked for.
@@ -97,7 +95,6 @@ func (t *tally) clone() *tally {
 	c := *t
 	c.shared = false
 	c.room, c.racks, c.zones = slices.Clone(t.room), slices.Clone(t.racks), slices.Clone(t.zones)
-	c.hosts, c.holders = t.hosts.clone(), t.holders.clone()
 	return &c
 }
 
@@ -122,22 +119,7 @@ func (f *Fleet) count(s *shape, v View) *tally {
 		t.zones[f.zoneOf[f.racks[d]]] += sum
 		t.total += sum
 	}
-	t.hosts = newIndex(t.room, nil)
-	if held := f.images[s.image]; s.image != "" && held != nil {
-		t.holders = newIndex(t.room, f.positions(held))
-	}
 	return t
-}
-
-// positions is a set of Refs as one of positions.
-func (f *Fleet) positions(refs bitset) bitset {
-	out := make(bitset, (len(f.order)+63)/64)
-	for i, r := range f.order {
-		if refs.has(int(r)) {
-			out.set(i)
-		}
-	}
-	return out
 }
 
 // follow counts the changed nodes again.
@@ -159,14 +141,6 @@ func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
 		t.racks[f.rackOf[i]] += d
 		t.zones[f.zoneOf[i]] += d
 		t.total += d
-		t.hosts.touch(i)
-		if t.holders != nil {
-			t.holders.touch(i)
-		}
-	}
-	t.hosts.tidy(t.room)
-	if t.holders != nil {
-		t.holders.tidy(t.room)
 	}
 	if grown {
 		f.clock++
@@ -177,13 +151,13 @@ func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
 // roomAt is the room of the node at position i, filters aside.
 func (f *Fleet) roomAt(s *shape, v View, i int) int32 {
 	r := f.order[i]
-	if v != Ever && f.reason(r) != 0 {
+	if v != Ever && f.closed[r] != 0 {
 		return 0
 	}
 	if v != Present {
 		return s.room(f.capacity[r][:f.dims])
 	}
-	n := s.room(f.frees(r))
+	n := s.room(f.free[int(r)*f.dims : (int(r)+1)*f.dims])
 	if n > 0 && f.clashes(s, r) {
 		return 0
 	}
@@ -195,9 +169,8 @@ func (f *Fleet) clashes(s *shape, r Ref) bool {
 	if !s.tenant() {
 		return false
 	}
-	t := &f.page(r).tenants
-	for i := t.head[r&63]; i >= 0; i = t.arena[i].next {
-		if s.clash(f.shapes[t.arena[i].shape]) {
+	for i := f.tenants.head[r]; i >= 0; i = f.tenants.arena[i].next {
+		if s.clash(f.shapes[f.tenants.arena[i].shape]) {
 			return true
 		}
 	}

@@ -1,0 +1,55 @@
+package gang
+
+import (
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/queue"
+)
+
+// queueOf is the queue that serves q.
+func (s *Scheduler) queueOf(q *Request) string {
+	name, err := s.tree.Resolve(q.Queue)
+	if err != nil {
+		return q.Queue // adopted from a time with other queues
+	}
+	return name
+}
+
+// charged is what g's queue is charged for it.
+func (g *member) charged() queue.Claim {
+	return queue.Claim{ID: g.number, Queue: g.queue, User: g.User, Need: g.counted}
+}
+
+// settle charges g's queue for what g holds now.
+func (s *Scheduler) settle(g *member) {
+	var v core.Vector
+	for rank := range g.nodes {
+		if !g.lost[rank] {
+			v = v.Add(s.fleet.Amount(g.shape(rank)))
+		}
+	}
+	switch {
+	case !g.isCharged:
+		g.counted, g.isCharged = v, true
+		_ = s.tree.Charge(g.charged()) // of a queue that is gone nobody keeps count
+	case v != g.counted:
+		s.tree.Resize(g.charged(), v.Sub(g.counted))
+		g.counted = v
+	}
+}
+
+// discharge ends what g's queue is charged for it.
+func (s *Scheduler) discharge(g *member) {
+	if g.isCharged {
+		s.tree.Refund(g.charged())
+		g.counted, g.isCharged = core.Vector{}, false
+	}
+}
+
+// configure replaces the queues. What runs or waits in a queue that is gone
+// keeps the old ones in force.
+func (s *Scheduler) configure(e Configure) {
+	if s.tree.Configure(e.Queues, s.fleet.Kinds()) == nil {
+		s.config.Queues = e.Queues
+		s.moved = true
+	}
+}

@@ -1,0 +1,322 @@
+package gang
+
+import (
+	"math"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/place"
+	"github.com/capstan-run/capstan/core/queue"
+)
+
+// pass places what can be placed now (law G4): repairs, then gangs in the order
+// of the queues, then the growth of elastic ones, then preemption. If nothing
+// became free since the last pass, only what came since can be placed: all
+// others were tried.
+func (s *Scheduler) pass(r *Result) {
+	s.tellRefused(r)
+	if s.moved {
+		s.moved = false
+		s.endReservations()
+		s.drained(r)
+		s.plan.renew(s)
+		s.mend(r)
+		s.walk(r)
+		s.grow(r)
+		s.preempt(r)
+	} else {
+		for _, g := range s.fresh {
+			if g.inLine && !s.plan.shut && len(s.tree.Admits(s.claim(g))) == 0 {
+				for s.serve(g, nil, r) && g.inLine { // an array has more than one
+				}
+			}
+		}
+		if len(s.fresh) > 0 {
+			s.preempt(r)
+		}
+	}
+	clear(s.fresh)
+	s.fresh = s.fresh[:0]
+	s.tellRefused(r)
+}
+
+// tellRefused tells of gangs that were given up in between.
+func (s *Scheduler) tellRefused(r *Result) {
+	for _, v := range s.refused {
+		r.Actions = append(r.Actions, v)
+	}
+	s.refused = nil
+}
+
+// mend serves the repairs, in order. One that waits for room keeps the nodes it
+// could have from the gangs behind it.
+func (s *Scheduler) mend(r *Result) {
+	for i := 0; i < len(s.repairs); {
+		v := s.repairs[i]
+		q := s.repairAsk(v)
+		c, ok := s.fleet.Choose(&q)
+		if !ok {
+			s.plan.pin(s, nil, &q)
+			i++
+			continue
+		}
+		s.repairs = append(s.repairs[:i], s.repairs[i+1:]...)
+		g := v.gang
+		g.nodes[v.rank], g.lost[v.rank] = c.Nodes[0], false
+		s.fleet.Take(c.Nodes[0], g.shape(v.rank), 1)
+		s.settle(g)
+		r.Actions = append(r.Actions, Replace{g.Gang, g.lease, v.rank, s.fleet.ID(c.Nodes[0])})
+	}
+}
+
+// repairAsk asks for one rank of a gang, beside the others.
+func (s *Scheduler) repairAsk(v repair) place.Claim {
+	role := v.gang.ask.Roles[v.gang.role(v.rank)]
+	role.Min, role.Size = 1, 1
+	q := v.gang.ask.Claim
+	q.Roles = []place.RoleAsk{role}
+	q.Beside, q.Avoid = v.gang.living(), v.gang.avoid
+	q.Job = s.beside(v.gang)
+	return q
+}
+
+// beside is the nodes of the living ranks of g's job, for an ask that counts
+// them.
+func (s *Scheduler) beside(g *member) []place.Ref {
+	if !g.ask.counts() {
+		return nil
+	}
+	var out []place.Ref
+	for _, v := range s.job(g.Job).gangs {
+		out = append(out, v.living()...)
+	}
+	return out
+}
+
+// counts reports whether what else the job has decides where the gang may go.
+func (a *ask) counts() bool {
+	for _, role := range a.Roles {
+		if len(role.Counting) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// walk offers room to the gangs in line.
+func (s *Scheduler) walk(r *Result) {
+	w := s.tree.Walk(s.now)
+	for tried := 0; tried < s.config.Depth && !s.plan.shut; {
+		e, ok := w.Next()
+		if !ok {
+			return
+		}
+		g := s.byNumber[e.ID]
+		before := len(s.plan.booked)
+		switch {
+		case s.serve(g, w, r):
+		case len(s.plan.booked) > before:
+			w.Pass() // its like may get a reservation, too
+			tried++
+		default:
+			w.Skip()
+			tried++
+		}
+	}
+}
+
+// serve grants what g asks for, if there is room that nobody has reserved; else
+// it makes a reservation, if there are not too many. w is the walk that offers
+// g, nil if none does.
+func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
+	n := 0
+	if g.array != nil {
+		var ok bool
+		if n, ok = s.nextElement(g); !ok {
+			return false
+		}
+	}
+	if !s.licensed(g) || s.reservationPends(g) != "" {
+		return false
+	}
+	c, ok := s.choose(g)
+	if !ok {
+		s.plan.reserve(s, g)
+		return false
+	}
+	s.leaveLine(g, w)
+	if g.array != nil {
+		g = s.take(g, n)
+	}
+	s.grant(g, c, r)
+	return true
+}
+
+// leaveLine takes g, or one element of it, out of line, and charges its queue.
+func (s *Scheduler) leaveLine(g *member, w *queue.Walk) {
+	if w != nil {
+		w.Granted()
+	} else {
+		s.tree.Remove(g.number)
+		_ = s.tree.Charge(queue.Claim{ID: g.number, Queue: g.queue, User: g.User, Need: g.ask.need})
+		if g.count > 1 {
+			c := s.claim(g)
+			c.Count = g.count - 1
+			_ = s.tree.Add(c)
+		}
+	}
+	g.count--
+	g.inLine = g.count > 0
+}
+
+// choose finds nodes for g to start on now.
+func (s *Scheduler) choose(g *member) (place.Choice, bool) {
+	until := g.endIf(s.now)
+	relax, most := g.relaxation(s.now)
+	if s.known(g, until, most) {
+		return place.Choice{}, false
+	}
+	q := g.ask.Claim
+	q.Avoid, q.Job = g.avoid, s.beside(g)
+	q.Limit = s.plan.limits(s, s.now, until, g)
+	for ; relax <= most; relax++ {
+		q.Relax = relax
+		if c, ok := s.fleet.Choose(&q); ok {
+			return c, true
+		}
+	}
+	s.remember(g, until, most, len(q.Limit) == 0)
+	return place.Choice{}, false
+}
+
+// forever is the end of what has no walltime.
+const forever = math.MaxInt64
+
+// endIf is when g ends at the latest if it is granted at a time.
+func (g *member) endIf(at int64) int64 {
+	if g.Walltime == 0 {
+		return forever
+	}
+	return at + g.StartTimeout + g.Walltime
+}
+
+// known reports whether it was found out that gangs like g have no place, and
+// nothing has changed since.
+func (s *Scheduler) known(g *member, until int64, relax int) bool {
+	f := &g.ask.failed
+	return f.valid && len(g.avoid) == 0 && !g.ask.counts() && f.grown == s.grown(g.ask) && f.relax >= relax &&
+		(f.plan == 0 || f.plan == s.plan.version && until-s.now >= f.wall)
+}
+
+func (s *Scheduler) remember(g *member, until int64, relax int, free bool) {
+	if len(g.avoid) > 0 || g.ask.counts() {
+		return
+	}
+	g.ask.failed = failure{grown: s.grown(g.ask), plan: s.plan.version, wall: until - s.now, relax: relax, valid: true}
+	if free {
+		g.ask.failed.plan = 0
+	}
+}
+
+// grown changes whenever room for a may have grown.
+func (s *Scheduler) grown(a *ask) uint64 {
+	var sum uint64
+	for i := range a.Roles {
+		sum += s.fleet.Grown(a.Roles[i].Shape)
+	}
+	return sum
+}
+
+// relaxation is how many levels of a preferred placement g has given up, and
+// how many it may give up now.
+func (g *member) relaxation(now int64) (from, to int) {
+	p := g.Placement
+	if !p.Preferred {
+		return 0, 0
+	}
+	if p.Wait == 0 {
+		return 0, levels
+	}
+	n := int(min((now-g.arrived)/wait(p), levels))
+	return 0, n
+}
+
+// wait is how long a preferred level is waited for, in milliseconds.
+func wait(p core.PlacementAsk) int64 { return max(1, int64(p.Wait)/1e6) }
+
+func (s *Scheduler) grant(g *member, c place.Choice, r *Result) {
+	s.lease++
+	g.lease, g.phase = s.lease, starting
+	g.counted, g.isCharged = g.ask.need, true // leaveLine has
+	s.occupy(g, c)
+	s.plan.started(s, g)
+	s.setDue(g, s.now+g.StartTimeout)
+	act := Grant{Gang: g.Gang, Lease: g.lease, Nodes: s.ids(c.Nodes)}
+	act.Roles = append(act.Roles, g.roles...)
+	r.Actions = append(r.Actions, act)
+}
+
+// claim is g's place in the line.
+func (s *Scheduler) claim(g *member) queue.Claim {
+	return queue.Claim{
+		ID: g.number, Queue: g.queue, User: g.User, Priority: g.Priority, Arrival: g.number, Since: g.arrived,
+		Need: g.ask.need, Class: g.classNumber(), Hint: g.Predicted, Count: g.count,
+	}
+}
+
+// lineUp puts g into line, if it may run, or as many of its elements as may.
+func (s *Scheduler) lineUp(g *member) {
+	if g.phase != held && g.phase != waiting {
+		return
+	}
+	g.phase = waiting
+	count := 1
+	if g.array != nil {
+		count = s.elementsReady(g)
+	}
+	if g.inLine && count == g.count {
+		return
+	}
+	fresh := !g.inLine
+	if g.inLine {
+		s.tree.Remove(g.number)
+	}
+	g.count, g.inLine = count, count > 0
+	if !g.inLine {
+		return
+	}
+	if g.arrived == 0 {
+		g.arrived = s.now
+	}
+	if err := s.tree.Add(s.claim(g)); err != nil {
+		panic("gang: put into line what was checked: " + err.Error())
+	}
+	if fresh {
+		s.fresh = append(s.fresh, g)
+		s.expectChange(g)
+	}
+}
+
+// expectChange sees to it that g is looked at again when its deadline passes
+// and when it may give up levels of its placement.
+func (s *Scheduler) expectChange(g *member) {
+	if last := g.lastStart(); last != 0 {
+		s.setDue(g, last+1)
+	}
+	if p := g.Placement; p.Preferred && p.Wait > 0 {
+		for k := int64(1); k <= levels; k++ {
+			s.wakes.add(g.arrived + k*wait(p))
+		}
+	}
+}
+
+// outOfLine takes g out of line.
+func (s *Scheduler) outOfLine(g *member) {
+	if g.inLine {
+		g.inLine, g.count = false, 0
+		s.tree.Remove(g.number)
+		s.moved = true
+	}
+}
+
+// levels is more levels than a preferred placement can give up.
+const levels = 5

@@ -1,0 +1,270 @@
+package gang
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/capstan-run/capstan/core/place"
+	"github.com/capstan-run/capstan/core/queue"
+)
+
+// displacement is room that others make for a gang: it keeps the nodes until
+// the gang starts, or until everybody had time to go.
+type displacement struct {
+	by    *member
+	nodes []place.Ref
+	until int64
+}
+
+// victim is ranks first, first+1, … of a gang that could give way: its last
+// ones, which it can do without, or the others and so the gang.
+type victim struct {
+	gang  *member
+	first int
+	end   int
+	lost  int64 // work, in milliseconds of a thousandth of a core
+}
+
+// minute is the window of Config.Evictions.
+const minute = 60_000
+
+// preempt makes room for gangs that may displace others: the first of each
+// queue, the most urgent first.
+func (s *Scheduler) preempt(r *Result) {
+	s.displacing = slices.DeleteFunc(s.displacing, func(d displacement) bool {
+		return d.by.phase != waiting || s.gangs[d.by.Gang] != d.by || d.until <= s.now
+	})
+	if !s.tree.Preempts() {
+		return
+	}
+	heads := s.tree.Heads()
+	slices.SortStableFunc(heads, func(a, b queue.Claim) int {
+		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Arrival, b.Arrival))
+	})
+	for _, c := range heads {
+		g := s.byNumber[c.ID]
+		if g.array != nil || !s.licensed(g) || s.reservationPends(g) != "" || s.displaces(g) || g.tried == s.attempt() {
+			continue
+		}
+		g.tried = s.attempt()
+		s.displace(g, c, r)
+	}
+}
+
+// attempt changes whenever trying to displace may have another outcome.
+func (s *Scheduler) attempt() uint64 { return s.granted.version }
+
+func (s *Scheduler) displaces(g *member) bool {
+	return slices.ContainsFunc(s.displacing, func(d displacement) bool { return d.by == g })
+}
+
+// displace makes room for g, if gangs that it may displace hold enough: it
+// takes the cheapest of them, and leaves out again whoever turns out not to be
+// in the way.
+func (s *Scheduler) displace(g *member, c queue.Claim, r *Result) {
+	list := s.victims(g, c)
+	if len(list) == 0 {
+		return
+	}
+	t := s.newTrial(g, c, list)
+	defer t.end()
+	n, ok := t.least()
+	if !ok {
+		return
+	}
+	chosen := t.contract(n)
+	if s.evictedLately()+len(chosen) > s.config.Evictions {
+		s.wakes.add(s.now + minute)
+		return
+	}
+	choice, _ := t.fleet.Choose(&t.claim)
+	t.end()
+	s.evict(g, chosen, distinct(choice.Nodes), r)
+}
+
+// victims lists what g may displace, the cheapest first: ranks that a gang can
+// do without, then gangs of low priority, seldom displaced, with little work
+// lost.
+func (s *Scheduler) victims(g *member, c queue.Claim) []victim {
+	debts := map[string]bool{} // by queue: only of lower priority
+	for _, d := range s.tree.Reclaimable(c) {
+		debts[d.Queue] = d.Lower
+	}
+	own := s.tree.MayPreempt(c.Queue)
+	var list []victim
+	for _, v := range s.granted.list {
+		lower, owes := debts[v.queue]
+		may := owes && (!lower || v.Priority < g.Priority) || own && v.queue == c.Queue && v.Priority < g.Priority
+		if !may || v.shrink != nil || v.phase != running && v.phase != starting {
+			continue
+		}
+		lost := int64(0)
+		if v.phase == running {
+			lost = (s.now - v.since) * v.counted[0]
+		}
+		least := len(v.nodes)
+		if v.elastic() && v.phase == running && v.leastSize() < least {
+			least = v.leastSize()
+			list = append(list, victim{gang: v, first: least, end: len(v.nodes)})
+		}
+		list = append(list, victim{v, 0, least, lost})
+	}
+	slices.SortFunc(list, func(a, b victim) int {
+		return cmp.Or(
+			cmp.Compare(min(a.first, 1)*-1, min(b.first, 1)*-1),
+			cmp.Compare(a.gang.Priority, b.gang.Priority),
+			cmp.Compare(a.gang.evicted, b.gang.evicted),
+			cmp.Compare(a.lost, b.lost),
+			cmp.Compare(b.gang.number, a.gang.number),
+		)
+	})
+	return list
+}
+
+// evict gives notice to victims, and keeps nodes for g meanwhile.
+func (s *Scheduler) evict(g *member, chosen []victim, nodes []place.Ref, r *Result) {
+	reason := fmt.Sprintf("%s of priority %d needs the room", g.Gang, g.Priority)
+	if g.Queue != chosen[0].gang.Queue {
+		reason = fmt.Sprintf("queue %s takes back its quota for %s", g.Queue, g.Gang)
+	}
+	d := displacement{by: g, nodes: nodes, until: s.now + 1}
+	whole := map[*member]bool{}
+	for _, v := range chosen {
+		whole[v.gang] = whole[v.gang] || v.first == 0
+	}
+	for _, v := range chosen {
+		d.until = max(d.until, s.now+max(0, v.gang.Grace)+minute)
+		switch {
+		case v.first > 0 && !whole[v.gang]:
+			s.shrinkTo(v.gang, v.first, reason, r)
+		case v.first > 0:
+		case v.gang.phase == starting || v.gang.Grace < 0:
+			v.gang.evicted++
+			s.revoke(v.gang, reason, r)
+		default:
+			v.gang.evicted++
+			v.gang.phase = leaving
+			s.setDue(v.gang, earlier(s.now+v.gang.Grace, v.gang.wallEnd()))
+			r.Actions = append(r.Actions, GiveWay{v.gang.Gang, v.gang.lease, s.now + v.gang.Grace, reason})
+		}
+		s.evictions = append(s.evictions, s.now)
+	}
+	s.displacing = append(s.displacing, d)
+	s.wakes.add(d.until)
+	s.plan.keep(&booking{gang: g, from: s.now, until: forever}, nodes)
+	s.moved = true // those that went at once have made room
+}
+
+// evictedLately is how many gangs had to give way within the last minute.
+func (s *Scheduler) evictedLately() int {
+	s.evictions = slices.DeleteFunc(s.evictions, func(at int64) bool { return at <= s.now-minute })
+	return len(s.evictions)
+}
+
+// trial is a world in which victims are gone.
+type trial struct {
+	s     *Scheduler
+	claim place.Claim
+	queue queue.Claim
+	fleet *place.Fleet
+	list  []victim
+	gone  []bool
+	ended bool
+}
+
+func (s *Scheduler) newTrial(g *member, c queue.Claim, list []victim) *trial {
+	t := &trial{s: s, queue: c, list: list, gone: make([]bool, len(list)), fleet: s.fleet.Clone()}
+	t.claim = g.ask.Claim
+	t.claim.Avoid, t.claim.Job = g.avoid, s.beside(g)
+	_, t.claim.Relax = g.relaxation(s.now)
+	for _, d := range s.displacing {
+		for _, n := range d.nodes {
+			t.claim.Limit = append(t.claim.Limit, place.Limit{Node: n})
+		}
+	}
+	return t
+}
+
+// set puts victim i out of the trial's world, or back.
+func (t *trial) set(i int, gone bool) {
+	if t.gone[i] == gone {
+		return
+	}
+	t.gone[i] = gone
+	v := t.list[i]
+	for rank := v.first; rank < v.end; rank++ {
+		n := v.gang.nodes[rank]
+		switch {
+		case v.gang.lost[rank]:
+		case gone:
+			t.fleet.Give(n, v.gang.shape(rank), 1)
+		default:
+			t.fleet.Take(n, v.gang.shape(rank), 1)
+		}
+	}
+	if v.first > 0 {
+		return // its queue is charged less only when it has shrunk
+	}
+	if gone {
+		t.s.tree.Refund(v.gang.charged())
+	} else if err := t.s.tree.Charge(v.gang.charged()); err != nil {
+		panic("gang: charge what was refunded: " + err.Error())
+	}
+}
+
+func (t *trial) end() {
+	if t.ended {
+		return
+	}
+	t.ended = true
+	for i := range t.list {
+		t.set(i, false)
+	}
+}
+
+// fits reports whether the gang could start in the trial's world.
+func (t *trial) fits() bool {
+	return len(t.s.tree.Admits(t.queue)) == 0 && t.fleet.Fits(&t.claim)
+}
+
+// least is how many of the first victims are enough: with more of them gone
+// there is never less room.
+func (t *trial) least() (int, bool) {
+	lo, hi := 1, len(t.list)
+	if !t.prefix(hi) {
+		return 0, false
+	}
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if t.prefix(mid) {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	t.prefix(lo)
+	return lo, true
+}
+
+func (t *trial) prefix(n int) bool {
+	for i := range t.list {
+		t.set(i, i < n)
+	}
+	return t.fits()
+}
+
+// contract leaves out of the first n victims, the costliest first, each that is
+// not in the way.
+func (t *trial) contract(n int) []victim {
+	var out []victim
+	for i := n - 1; i >= 0; i-- {
+		t.set(i, false)
+		if !t.fits() {
+			t.set(i, true)
+			out = append(out, t.list[i])
+		}
+	}
+	slices.Reverse(out)
+	return out
+}

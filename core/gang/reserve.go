@@ -1,0 +1,67 @@
+package gang
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/capstan-run/capstan/core/place"
+)
+
+// reservation is one in advance: nodes that are kept for its holders.
+type reservation struct {
+	from, until int64
+	nodes       []place.Ref // ascending
+}
+
+func (s *Scheduler) reserve(e Reserve) {
+	if e.End <= e.Start || e.End <= s.now {
+		return
+	}
+	v := &reservation{from: e.Start, until: e.End}
+	for _, id := range e.Nodes {
+		if n, ok := s.fleet.Ref(id); ok {
+			v.nodes = append(v.nodes, n)
+		}
+	}
+	v.nodes = distinct(v.nodes)
+	if s.reserved[e.Name] == nil {
+		s.reservations = append(s.reservations, e.Name)
+	}
+	s.reserved[e.Name] = v
+	s.wakes.add(e.Start)
+	s.wakes.add(e.End)
+	s.moved = true
+}
+
+func (s *Scheduler) unreserve(name string) {
+	if s.reserved[name] == nil {
+		return
+	}
+	delete(s.reserved, name)
+	s.reservations = slices.DeleteFunc(s.reservations, func(v string) bool { return v == name })
+	s.moved = true
+}
+
+// endReservations forgets those whose time is over.
+func (s *Scheduler) endReservations() {
+	for _, name := range slices.Clone(s.reservations) {
+		if s.reserved[name].until <= s.now {
+			s.unreserve(name)
+		}
+	}
+}
+
+// reservationPends says why the holder of a reservation cannot use it now; ""
+// if it can.
+func (s *Scheduler) reservationPends(g *member) string {
+	if g.Reservation == "" {
+		return ""
+	}
+	switch v := s.reserved[g.Reservation]; {
+	case v == nil:
+		return fmt.Sprintf("there is no reservation %s", g.Reservation)
+	case v.from > s.now:
+		return fmt.Sprintf("its reservation %s begins in %s", g.Reservation, millis(v.from-s.now))
+	}
+	return ""
+}
