@@ -22,7 +22,8 @@ var policy = map[string][]string{
 	"core/place":    {"core"},
 	"core/queue":    {"core"},
 	"core/calendar": {"core"},
-	"core/simulate": {"core", "core/gang", "core/place", "core/queue"},
+	"core/predict":  {"core"},
+	"core/simulate": {"core", "core/gang", "core/place", "core/predict", "core/queue"},
 	"core/journal":  {"core"},
 	"core/spec":     {"core"},
 	"core/launch":   {"core"},
@@ -54,6 +55,7 @@ var pure = map[string][]string{
 	"core/place":    {"os", "net", "context", "math/rand", "sync", "log/slog"},
 	"core/queue":    {"os", "net", "context", "math/rand", "sync", "log/slog"},
 	"core/calendar": {"os", "net", "context", "math/rand", "sync", "log/slog"},
+	"core/predict":  {"os", "net", "context", "math/rand", "sync", "log/slog"},
 }
 
 type pkg struct {
