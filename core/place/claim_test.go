@@ -180,7 +180,7 @@ func (s *scene) overfull(nodes []Ref, roleOf []int) string {
 			return "over the share of a NUMA domain"
 		case s.f.Closed(r) != "":
 			return "closed"
-		case ports > 1 || ports == 1 && s.f.tenants.head[r] >= 0:
+		case ports > 1 || ports == 1 && s.f.page(r).tenants.head[r&63] >= 0:
 			return "port taken twice"
 		}
 	}

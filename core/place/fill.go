@@ -12,6 +12,20 @@ type scratch struct {
 	room        []int32
 	hosts, full []int
 	order       []int
+	ranked      []int32
+	spare       []int32
+	arena       []int32
+}
+
+// ints is n zeroes, good until the sight is done.
+func (w *scratch) ints(n int) []int32 {
+	if len(w.arena)+n > cap(w.arena) {
+		w.arena = make([]int32, 0, 2*cap(w.arena)+n)
+	}
+	from := len(w.arena)
+	w.arena = w.arena[:from+n]
+	clear(w.arena[from:])
+	return w.arena[from : from+n : from+n]
 }
 
 // attempt places want ranks of each role between positions lo and hi, the
@@ -285,7 +299,11 @@ func (s *sight) filled(k, lo int, rooms []int32, n int) bool {
 // make that exact: any ranks that cannot be added to are then as many as any.
 func (s *sight) cull(k, lo int, rooms []int32, n int) bool {
 	r := &s.roles[k]
-	order := s.roomiest(r, lo, rooms)
+	var held func(int) bool
+	if r.images != nil {
+		held = func(i int) bool { return s.holds(r, lo+i) }
+	}
+	order := s.work.roomiest(rooms, held)
 	even := false
 	for j, p := range s.caps {
 		if r.binds(j) && p.quota != nil {
@@ -296,10 +314,11 @@ func (s *sight) cull(k, lo int, rooms []int32, n int) bool {
 	from, rest := len(s.puts), n
 	var used []int32
 	for pass := 0; pass < 2 && rest > 0; pass++ {
-		for _, i := range order {
+		for _, at := range order {
 			if rest == 0 {
 				break
 			}
+			i := int(at)
 			m := min(int(rooms[i]), rest)
 			if pass == 1 && used != nil {
 				m = min(int(rooms[i]-used[i]), rest)
@@ -322,7 +341,7 @@ func (s *sight) cull(k, lo int, rooms []int32, n int) bool {
 			rest -= m
 			if even {
 				if used == nil {
-					used = make([]int32, len(rooms))
+					used = s.work.ints(len(rooms))
 				}
 				used[i] += int32(m)
 			}
@@ -345,21 +364,6 @@ func (s *sight) cover(p put) {
 			c.quota[c.group[p.pos]] -= int32(p.n)
 		}
 	}
-}
-
-// roomiest is the indexes of rooms that are not empty, the roomiest first; of
-// equal ones those that hold the image.
-func (s *sight) roomiest(r *role, lo int, rooms []int32) []int {
-	var out []int
-	for i, n := range rooms {
-		if n > 0 {
-			out = append(out, i)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b int) int {
-		return cmp.Or(cmp.Compare(rooms[b], rooms[a]), cmp.Compare(bit(s.holds(r, lo+b)), bit(s.holds(r, lo+a))))
-	})
-	return out
 }
 
 // deal gives each group of p a quota of n ranks, so that the groups come to

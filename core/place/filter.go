@@ -153,36 +153,68 @@ func (f *Fleet) sieve(s *shape) *sieve {
 // sift asks each filter once for every class of nodes, or for every run of
 // equal values where the topology is asked.
 func (f *Fleet) sift(filters []filter) bitset {
+	classes := make([]bool, len(f.labels))
+	for class, labels := range f.labels {
+		classes[class] = admitted(filters, labels)
+	}
 	admits := make(bitset, (len(f.order)+63)/64)
-	for i := range f.order {
-		admits.set(i)
+	for i, class := range f.classOf {
+		if classes[class] {
+			admits[i>>6] |= 1 << (i & 63)
+		}
 	}
 	for k := range filters {
-		c := &filters[k]
-		var asked, yes bitset // by class
-		last, lastYes, first := "", false, true
-		topology := c.Attribute == "host" || c.Attribute == "rack" || c.Attribute == "zone"
-		for i, r := range f.order {
-			m := &f.nodes[r]
-			class := int(m.class)
-			ok := yes.has(class)
-			if topology || !asked.has(class) {
-				value, has := m.attribute(c.Attribute)
-				if first || value != last || !topology {
-					lastYes = c.admits(value, has)
-				}
-				ok, last, first = lastYes, value, false
-				asked = asked.set(class)
-				if ok {
-					yes = yes.set(class)
-				}
-			}
-			if !ok {
-				admits.clear(i)
-			}
+		if filters[k].topological() {
+			f.siftDomains(&filters[k], admits)
 		}
 	}
 	return admits
+}
+
+// admitted reports whether all filters that ask for labels admit these.
+func admitted(filters []filter, labels map[string]string) bool {
+	for k := range filters {
+		c := &filters[k]
+		if value, has := labels[c.Attribute]; !c.topological() && !c.admits(value, has) {
+			return false
+		}
+	}
+	return true
+}
+
+// topological reports whether the filter asks where a node is.
+func (c *filter) topological() bool {
+	return c.Attribute == "host" || c.Attribute == "rack" || c.Attribute == "zone"
+}
+
+// siftDomains takes the nodes that c does not admit out of admits.
+func (f *Fleet) siftDomains(c *filter, admits bitset) {
+	last, ok := "", false
+	for i, r := range f.order {
+		value, _ := f.nodes[r].attribute(c.Attribute)
+		if i == 0 || value != last {
+			last, ok = value, c.admits(value, true)
+		}
+		if !ok {
+			admits.clear(i)
+		}
+	}
+}
+
+// holders is the nodes that hold an image, by position. The set never changes.
+func (f *Fleet) holders(image string) bitset {
+	v := f.stock[image]
+	if v == nil || v.version != f.version {
+		v = &sieve{f.version, make(bitset, (len(f.order)+63)/64)}
+		held := f.images[image]
+		for i, r := range f.order {
+			if held.has(int(r)) {
+				v.admits[i>>6] |= 1 << (i & 63)
+			}
+		}
+		f.stock[image] = v
+	}
+	return v.admits
 }
 
 // column is the values of an attribute as numbers, as of a version of the

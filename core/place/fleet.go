@@ -16,11 +16,10 @@ type Ref int32
 type Fleet struct {
 	*plant
 	*catalogue
+	mark    *mark   // of the pages that are this fleet's own
+	pages   []*page // by Ref / 64
 	dims    int     // elements of a vector that mean something
-	free    []int64 // dims for each Ref
-	closed  []uint8 // by Ref: why it takes nothing, as an index into reasons
 	reasons []string
-	tenants tenants
 	logs    [views]changeLog // what tallies of a view have to follow
 	tallies [views][]slot    // by ShapeID
 	kept    int              // tallies there are
@@ -28,7 +27,8 @@ type Fleet struct {
 	uses    uint64           // of tallies
 	sieves  []*sieve         // by ShapeID, nil for none
 	columns map[string]*column
-	clock   uint64 // counts growth, for Grown
+	stock   map[string]*sieve // by image
+	clock   uint64            // counts growth, for Grown
 	freed   uint64
 	sights  []*sight // not in use
 }
@@ -38,9 +38,11 @@ func NewFleet() *Fleet {
 	return &Fleet{
 		plant:     newPlant(),
 		catalogue: newCatalogue(),
+		mark:      new(mark),
 		dims:      2,
 		reasons:   []string{""},
 		columns:   map[string]*column{},
+		stock:     map[string]*sieve{},
 		clock:     1,
 	}
 }
@@ -52,12 +54,11 @@ func (f *Fleet) Clone() *Fleet {
 	f.settle()
 	f.plant.shared, f.catalogue.shared = true, true
 	c := *f
-	c.free = slices.Clone(f.free)
-	c.closed = slices.Clone(f.closed)
+	f.mark, c.mark = new(mark), new(mark) // from here on neither owns a page
+	c.pages = slices.Clone(f.pages)
 	c.reasons = slices.Clip(f.reasons)
-	c.tenants = f.tenants.clone()
 	c.sieves = slices.Clone(f.sieves)
-	c.columns = maps.Clone(f.columns)
+	c.columns, c.stock = maps.Clone(f.columns), maps.Clone(f.stock)
 	c.sights = nil
 	for v := range views {
 		c.logs[v] = f.logs[v].clone()
@@ -83,9 +84,7 @@ func (f *Fleet) Up(n core.Node) Ref {
 	capacity := f.dimension(n.Capacity, n.Generic)
 	if !known {
 		r = f.plant.add(n, capacity)
-		f.free = append(f.free, capacity[:f.dims]...)
-		f.closed = append(f.closed, 0)
-		f.tenants.add()
+		f.extend(r, capacity[:f.dims])
 	} else {
 		f.add(r, capacity.Sub(f.capacity[r]))
 		f.plant.replace(r, n, capacity)
@@ -103,19 +102,6 @@ func (f *Fleet) dimension(r core.Resources, generic map[string]int64) core.Vecto
 	return v
 }
 
-// widen gives every node's free vector the elements that came to be known.
-func (f *Fleet) widen() {
-	d := f.kinds.Len()
-	if d == f.dims {
-		return
-	}
-	free := make([]int64, len(f.nodes)*d)
-	for r := range f.nodes {
-		copy(free[r*d:], f.free[r*f.dims:(r+1)*f.dims])
-	}
-	f.free, f.dims = free, d
-}
-
 // Close says why a node takes no new ranks: "down", "draining". "" opens it.
 func (f *Fleet) Close(r Ref, why string) {
 	i := slices.Index(f.reasons, why)
@@ -127,13 +113,13 @@ func (f *Fleet) Close(r Ref, why string) {
 			f.reasons = append(f.reasons, why)
 		}
 	}
-	if f.closed[r] == uint8(i) {
+	if f.reason(r) == uint8(i) {
 		return
 	}
 	if i == 0 {
 		f.freed++
 	}
-	f.closed[r] = uint8(i)
+	f.own(r).closed[r&63] = uint8(i)
 	f.log(r, Empty)
 }
 
@@ -157,7 +143,9 @@ func (f *Fleet) ID(r Ref) core.NodeID { return f.nodes[r].ID }
 func (f *Fleet) Node(r Ref) core.Node { return f.nodes[r].Node }
 
 // Closed is why a node takes no new ranks, "" if it does.
-func (f *Fleet) Closed(r Ref) string { return f.reasons[f.closed[r]] }
+func (f *Fleet) Closed(r Ref) string { return f.reasons[f.reason(r)] }
+
+func (f *Fleet) reason(r Ref) uint8 { return f.page(r).closed[r&63] }
 
 // Capacity is what a node has when nothing is taken.
 func (f *Fleet) Capacity(r Ref) core.Vector { return f.capacity[r] }
@@ -166,7 +154,7 @@ func (f *Fleet) Capacity(r Ref) core.Vector { return f.capacity[r] }
 // where more is taken than there is.
 func (f *Fleet) Free(r Ref) core.Vector {
 	var v core.Vector
-	copy(v[:], f.free[int(r)*f.dims:(int(r)+1)*f.dims])
+	copy(v[:], f.frees(r))
 	return v
 }
 
@@ -182,7 +170,7 @@ func (f *Fleet) Take(r Ref, id ShapeID, n int) {
 	s := f.shapes[id]
 	f.add(r, s.each.Times(-int64(n)))
 	if s.tenant() {
-		f.tenants.change(r, id, n)
+		f.own(r).tenants.change(int(r&63), id, n)
 	}
 	f.log(r, Present)
 }
@@ -192,14 +180,15 @@ func (f *Fleet) Give(r Ref, id ShapeID, n int) {
 	s := f.shapes[id]
 	f.add(r, s.each.Times(int64(n)))
 	if s.tenant() {
-		f.tenants.change(r, id, -n)
+		f.own(r).tenants.change(int(r&63), id, -n)
 	}
 	f.freed++
 	f.log(r, Present)
 }
 
 func (f *Fleet) add(r Ref, v core.Vector) {
-	free := f.free[int(r)*f.dims : (int(r)+1)*f.dims]
+	f.own(r)
+	free := f.frees(r)
 	for i := range free {
 		free[i] += v[i]
 	}

@@ -42,7 +42,7 @@ func (p *partition) wide() bool {
 
 // cap puts a partition in force that counts the ranks on the given nodes.
 func (s *sight) cap(c *column, most int, held []Ref, by *core.Constraint) *partition {
-	p := &partition{column: c, by: by, max: most, held: make([]int32, c.groups)}
+	p := &partition{column: c, by: by, max: most, held: s.work.ints(c.groups)}
 	p.alone = c.groups == len(c.group) && len(s.c.Roles) == 1
 	for _, r := range held {
 		if g := c.group[s.f.pos[r]]; g >= 0 {
@@ -86,7 +86,7 @@ func (s *sight) constrain(k int, c *core.Constraint) {
 		j = len(s.caps)
 		if c.Operator == "GROUP_BY" {
 			p := s.cap(col, endless, s.c.Job, c)
-			p.least, p.quota, p.alone = n, make([]int32, col.groups), false
+			p.least, p.quota, p.alone = n, s.work.ints(col.groups), false
 			s.bottom = s.top
 		} else {
 			s.cap(col, n, s.c.Job, c)

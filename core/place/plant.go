@@ -16,7 +16,8 @@ type plant struct {
 	nodes    []machine     // by Ref
 	capacity []core.Vector // by Ref
 	byID     map[core.NodeID]Ref
-	classes  map[string]int32 // by labels, written out
+	classes  map[string]int32    // by labels, written out
+	labels   []map[string]string // by class
 	images   map[string]bitset
 
 	// version changes with all that follows.
@@ -25,6 +26,7 @@ type plant struct {
 	pos     []int32 // by Ref: index in order
 	rackOf  []int32 // by position: number of the rack
 	zoneOf  []int32
+	classOf []int32
 	racks   []int32 // by number: first position; one more for the end
 	zones   []int32
 	fresh   []Ref // not in order yet
@@ -52,6 +54,7 @@ func (f *Fleet) ownPlant() {
 	p.capacity = slices.Clone(p.capacity)
 	p.byID = maps.Clone(p.byID)
 	p.classes = maps.Clone(p.classes)
+	p.labels = slices.Clone(p.labels)
 	p.images = maps.Clone(p.images)
 	for image, b := range p.images {
 		p.images[image] = slices.Clone(b)
@@ -83,10 +86,7 @@ func (p *plant) replace(r Ref, n core.Node, capacity core.Vector) {
 	}
 	p.capacity[r] = capacity
 	p.set(r, n)
-	if old.Zone != n.Zone || old.Rack != n.Rack {
-		p.moved = true
-	}
-	p.version++ // labels and images may differ
+	p.moved = true // or its class did
 }
 
 func (p *plant) set(r Ref, n core.Node) {
@@ -108,6 +108,7 @@ func (p *plant) class(labels map[string]string) int32 {
 	if !ok {
 		c = int32(len(p.classes))
 		p.classes[key] = c
+		p.labels = append(p.labels, labels)
 	}
 	return c
 }
@@ -149,7 +150,7 @@ func (p *plant) merge(a, b []Ref) []Ref {
 func (p *plant) number() {
 	n := len(p.order)
 	p.pos = make([]int32, n)
-	p.rackOf, p.zoneOf = make([]int32, n), make([]int32, n)
+	p.rackOf, p.zoneOf, p.classOf = make([]int32, n), make([]int32, n), make([]int32, n)
 	p.racks, p.zones = nil, nil
 	var last *machine
 	for i, r := range p.order {
@@ -162,6 +163,7 @@ func (p *plant) number() {
 			p.racks = append(p.racks, int32(i))
 		}
 		p.pos[r] = int32(i)
+		p.classOf[i] = m.class
 		p.rackOf[i], p.zoneOf[i] = int32(len(p.racks)-1), int32(len(p.zones)-1)
 		last = m
 	}

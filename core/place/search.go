@@ -185,6 +185,9 @@ func (s *sight) level(l level, want []int) bool {
 		lo, hi := s.f.span(l, d)
 		return s.attempt(lo, hi, want)
 	}
+	if l == host && !s.hostable(want) {
+		return false
+	}
 	for _, d := range s.candidates(l, want) {
 		lo, hi := s.f.span(l, d)
 		if s.attempt(lo, hi, want) {
@@ -194,11 +197,24 @@ func (s *sight) level(l level, want []int) bool {
 	return false
 }
 
+// hostable reports whether some host may have room for all ranks of each role.
+func (s *sight) hostable(want []int) bool {
+	for k := range s.roles {
+		if t := s.roles[k].tally; t != nil && t.hosts.most() < want[k] {
+			return false
+		}
+	}
+	return true
+}
+
 // tightest is the domain of level l with the least room that suffices for n
 // ranks of the only role, -1 for none. Of hosts, one that holds the image goes
 // first.
 func (s *sight) tightest(l level, n int64) int {
 	r := &s.roles[0]
+	if l == host && r.tally != nil && len(s.caps) == 0 {
+		return r.tally.tightest(n)
+	}
 	best, least, bestHeld := -1, int64(0), false
 	for d := range s.f.domains(l) {
 		sum := s.sum(r, l, d)
@@ -211,6 +227,17 @@ func (s *sight) tightest(l level, n int64) int {
 		}
 	}
 	return best
+}
+
+// tightest is the node with the least room that suffices for n ranks, -1 for
+// none; one that holds the image goes first.
+func (t *tally) tightest(n int64) int {
+	if t.holders != nil {
+		if i := t.holders.tightest(t.room, n); i >= 0 {
+			return i
+		}
+	}
+	return t.hosts.tightest(t.room, n)
 }
 
 // candidates is the domains of level l with room enough for each role by
@@ -304,15 +331,18 @@ func (s *sight) choice() Choice {
 		total += n
 	}
 	c := Choice{Nodes: make([]Ref, 0, total), Counts: slices.Clone(s.whole)}
-	slices.SortStableFunc(s.puts, func(a, b put) int {
-		return cmp.Or(cmp.Compare(a.role, b.role), cmp.Compare(bit(a.last), bit(b.last)), cmp.Compare(a.pos, b.pos))
-	})
+	slices.SortFunc(s.puts, func(a, b put) int { return cmp.Compare(a.key(), b.key()) })
 	for _, p := range s.puts {
 		for range p.n {
 			c.Nodes = append(c.Nodes, s.f.order[p.pos])
 		}
 	}
 	return c
+}
+
+// key orders puts by rank.
+func (p put) key() uint64 {
+	return uint64(p.role)<<40 | uint64(bit(p.last))<<32 | uint64(p.pos)
 }
 
 func bit(b bool) int {

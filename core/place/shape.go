@@ -36,7 +36,6 @@ type shape struct {
 	like       ShapeID // an interned shape of the same filters, -1 for none
 	each       core.Vector
 	reciprocal [core.MaxDims]uint64 // of each, for quotient
-	needs      []int                // elements of each that are not zero
 	ports      []int                // ascending
 	filters    []filter
 	image      string
@@ -53,6 +52,8 @@ type catalogue struct {
 	shapes []*shape // by ShapeID
 	byKey  map[string]ShapeID
 	tags   map[string]int32
+	// particular says that some shape keeps apart from tags.
+	particular bool
 }
 
 func newCatalogue() *catalogue {
@@ -89,6 +90,7 @@ func (f *Fleet) Shape(r Rank) (ShapeID, error) {
 	f.widen()
 	s.id = ShapeID(len(f.shapes))
 	s.like = s.id
+	f.particular = f.particular || len(s.apart) > 0
 	f.shapes = append(f.shapes, s)
 	f.byKey[key] = s.id
 	return s.id, nil
@@ -139,10 +141,9 @@ func (s *shape) without(i int) *shape {
 
 // size sets what one rank needs.
 func (s *shape) size(each core.Vector) {
-	s.each, s.needs = each, nil
+	s.each = each
 	for i, n := range each {
 		if n > 0 {
-			s.needs = append(s.needs, i)
 			s.reciprocal[i] = math.MaxUint64 / uint64(n)
 		}
 	}
@@ -202,16 +203,13 @@ const unlimited = 1 << 20
 // taken than there is, none does, not even one that needs nothing.
 func (s *shape) room(free []int64) int32 {
 	room := uint64(unlimited)
-	for _, v := range free {
+	for i, v := range free {
 		if v < 0 {
 			return 0
 		}
-	}
-	for _, i := range s.needs {
-		if i >= len(free) {
-			return 0
+		if s.each[i] > 0 {
+			room = min(room, s.quotient(i, uint64(v)))
 		}
-		room = min(room, s.quotient(i, uint64(free[i])))
 	}
 	if s.solo {
 		room = min(room, 1)

@@ -42,7 +42,7 @@ type role struct {
 	prefix    []int64 // of cap, where there is no tally
 	bound     []bool  // by cap of the sight: binds this role
 	clustered []bool  // by cluster of the sight
-	images    bitset  // nodes that hold the image, by Ref; nil for none
+	images    bitset  // nodes that hold the image, by position; nil for none
 	own       []int32 // buffers
 	ownCap    []int32
 }
@@ -90,6 +90,7 @@ func (s *sight) aim() {
 	s.bottom, s.top, s.near = host, cluster, -1
 	s.numa, s.spread, s.perHost = false, false, p.PerHost > 0
 	s.caps, s.clusters, s.puts, s.whole = s.caps[:0], s.clusters[:0], s.puts[:0], s.whole[:0]
+	s.work.arena = s.work.arena[:0]
 	s.slice = p.Slice
 	s.slices, _ = levelOf(p.SliceLevel)
 	relax := 0
@@ -209,10 +210,6 @@ func (s *sight) enrol(shapes []*shape) {
 		if r.min <= 0 || r.min > r.size {
 			r.min = r.size
 		}
-		r.images = nil
-		if r.shape.image != "" {
-			r.images = s.f.images[r.shape.image]
-		}
 	}
 	for k := range s.roles {
 		s.survey(&s.roles[k])
@@ -221,10 +218,13 @@ func (s *sight) enrol(shapes []*shape) {
 
 func (s *sight) survey(r *role) {
 	if r.shape.id < 0 {
-		r.tally, r.room = nil, s.f.count(r.shape, s.c.View).room
+		r.tally = s.f.count(r.shape, s.c.View)
 	} else {
 		r.tally = s.f.tally(r.shape, s.c.View)
-		r.room = r.tally.room
+	}
+	r.room, r.images = r.tally.room, nil
+	if r.tally.holders != nil {
+		r.images = r.tally.holders.only
 	}
 	if s.numa {
 		s.change(r)
@@ -272,7 +272,7 @@ func (s *sight) forbid(refs []Ref) {
 }
 
 // holds reports whether node i has the role's image.
-func (s *sight) holds(r *role, i int) bool { return r.images.has(int(s.f.order[i])) }
+func (s *sight) holds(r *role, i int) bool { return r.images[i>>6]&(1<<(i&63)) != 0 }
 
 // closed is why node i takes no ranks in the claim's view.
 func (s *sight) closed(i int) string {

@@ -13,6 +13,8 @@ type tally struct {
 	racks   []int64
 	zones   []int64
 	total   int64
+	hosts   *index
+	holders *index // of the nodes that hold the shape's image; nil if none does
 }
 
 // slot is a place for a tally, and when it was last asked for.
@@ -95,6 +97,7 @@ func (t *tally) clone() *tally {
 	c := *t
 	c.shared = false
 	c.room, c.racks, c.zones = slices.Clone(t.room), slices.Clone(t.racks), slices.Clone(t.zones)
+	c.hosts, c.holders = t.hosts.clone(), t.holders.clone()
 	return &c
 }
 
@@ -108,30 +111,33 @@ func (f *Fleet) count(s *shape, v View) *tally {
 		racks:   make([]int64, len(f.racks)-1),
 		zones:   make([]int64, len(f.zones)-1),
 	}
-	sieve := f.sieve(s)
-	for i := range t.room {
-		if sieve == nil || sieve.admits.has(i) {
-			t.room[i] = f.roomAt(s, v, i)
+	f.countRooms(t.room, s, v)
+	for d := range t.racks {
+		sum := int64(0)
+		for _, n := range t.room[f.racks[d]:f.racks[d+1]] {
+			sum += int64(n)
 		}
-		t.racks[f.rackOf[i]] += int64(t.room[i])
-	}
-	for d, sum := range t.racks {
+		t.racks[d] = sum
 		t.zones[f.zoneOf[f.racks[d]]] += sum
 		t.total += sum
+	}
+	t.hosts = newIndex(t.room, nil)
+	if s.image != "" && f.images[s.image] != nil {
+		t.holders = newIndex(t.room, f.holders(s.image))
 	}
 	return t
 }
 
 // follow counts the changed nodes again.
 func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
-	sieve := f.sieve(s)
+	sieve, asked := f.sieve(s), newAcquaintance(f, s)
 	grown := false
 	for _, r := range changed {
 		i := int(f.pos[r])
 		if sieve != nil && !sieve.admits.has(i) {
 			continue
 		}
-		was, is := t.room[i], f.roomAt(s, v, i)
+		was, is := t.room[i], f.roomAt(s, v, r, asked)
 		if was == is {
 			continue
 		}
@@ -141,6 +147,14 @@ func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
 		t.racks[f.rackOf[i]] += d
 		t.zones[f.zoneOf[i]] += d
 		t.total += d
+		t.hosts.touch(i)
+		if t.holders != nil {
+			t.holders.touch(i)
+		}
+	}
+	t.hosts.tidy(t.room)
+	if t.holders != nil {
+		t.holders.tidy(t.room)
 	}
 	if grown {
 		f.clock++
@@ -148,29 +162,58 @@ func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
 	}
 }
 
-// roomAt is the room of the node at position i, filters aside.
-func (f *Fleet) roomAt(s *shape, v View, i int) int32 {
-	r := f.order[i]
-	if v != Ever && f.closed[r] != 0 {
+// countRooms sets the room of every node.
+func (f *Fleet) countRooms(rooms []int32, s *shape, v View) {
+	sieve, asked := f.sieve(s), newAcquaintance(f, s)
+	for i := range rooms {
+		if sieve == nil || sieve.admits[i>>6]&(1<<(i&63)) != 0 {
+			rooms[i] = f.roomAt(s, v, f.order[i], asked)
+		}
+	}
+}
+
+// roomAt is the room of a node, filters aside.
+func (f *Fleet) roomAt(s *shape, v View, r Ref, asked *acquaintance) int32 {
+	p := f.pages[r>>6]
+	if v != Ever && p.closed[r&63] != 0 {
 		return 0
 	}
 	if v != Present {
 		return s.room(f.capacity[r][:f.dims])
 	}
-	n := s.room(f.free[int(r)*f.dims : (int(r)+1)*f.dims])
-	if n > 0 && f.clashes(s, r) {
+	if asked != nil && p.tenants.head[r&63] >= 0 && asked.meets(p, r) {
 		return 0
 	}
-	return n
+	i := int(r&63) * f.dims
+	return s.room(p.free[i : i+f.dims])
 }
 
-// clashes reports whether ranks on node r keep those of s away.
-func (f *Fleet) clashes(s *shape, r Ref) bool {
-	if !s.tenant() {
-		return false
+// acquaintance is which other shapes one has been found to clash with, or not.
+type acquaintance struct {
+	f       *Fleet
+	s       *shape
+	verdict []int8 // by ShapeID: 0 for not asked yet, 1 for no, 2 for yes
+}
+
+// newAcquaintance knows nobody; nil if the shape clashes with none.
+func newAcquaintance(f *Fleet, s *shape) *acquaintance {
+	if len(s.ports) == 0 && len(s.apart) == 0 && (len(s.tags) == 0 || !f.particular) {
+		return nil
 	}
-	for i := f.tenants.head[r]; i >= 0; i = f.tenants.arena[i].next {
-		if s.clash(f.shapes[f.tenants.arena[i].shape]) {
+	return &acquaintance{f: f, s: s}
+}
+
+// meets reports whether ranks on node r of a page keep those of the shape away.
+func (a *acquaintance) meets(p *page, r Ref) bool {
+	if a.verdict == nil {
+		a.verdict = make([]int8, len(a.f.shapes))
+	}
+	for i := p.tenants.head[r&63]; i >= 0; i = p.tenants.arena[i].next {
+		id := p.tenants.arena[i].shape
+		if a.verdict[id] == 0 {
+			a.verdict[id] = 1 + int8(bit(a.s.clash(a.f.shapes[id])))
+		}
+		if a.verdict[id] == 2 {
 			return true
 		}
 	}

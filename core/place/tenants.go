@@ -2,11 +2,11 @@ package place
 
 import "slices"
 
-// tenants is the ranks on each node whose shape is particular about its
-// neighbours: it takes ports, carries tags or keeps apart. They are lists in
-// one arena, so that a copy is a copy of two arrays.
+// tenants is the ranks on each node of a page whose shape is particular about
+// its neighbours: it takes ports, carries tags or keeps apart. They are lists
+// in one arena, so that a copy is a copy of two arrays.
 type tenants struct {
-	head  []int32 // by Ref: first entry, -1 for none
+	head  [64]int32 // by node of the page: first entry, -1 for none
 	arena []tenant
 	spare int32 // first unused entry, -1 for none
 }
@@ -17,21 +17,21 @@ type tenant struct {
 	next  int32
 }
 
-// add makes room for one more node.
-func (t *tenants) add() {
-	if len(t.head) == 0 {
-		t.spare = -1
+func noTenants() tenants {
+	t := tenants{spare: -1}
+	for i := range t.head {
+		t.head[i] = -1
 	}
-	t.head = append(t.head, -1)
+	return t
 }
 
 func (t *tenants) clone() tenants {
-	return tenants{slices.Clone(t.head), slices.Clone(t.arena), t.spare}
+	return tenants{t.head, slices.Clone(t.arena), t.spare}
 }
 
 // change adds n ranks of a shape to a node; fewer than none are none.
-func (t *tenants) change(r Ref, id ShapeID, n int) {
-	at := &t.head[r]
+func (t *tenants) change(node int, id ShapeID, n int) {
+	at := &t.head[node]
 	for *at >= 0 {
 		e := &t.arena[*at]
 		if e.shape == id {
@@ -43,18 +43,17 @@ func (t *tenants) change(r Ref, id ShapeID, n int) {
 		}
 		at = &e.next
 	}
-	if n <= 0 {
-		return
+	if n > 0 {
+		t.insert(node, tenant{id, int32(n), t.head[node]})
 	}
-	t.insert(r, tenant{id, int32(n), t.head[r]})
 }
 
-func (t *tenants) insert(r Ref, e tenant) {
+func (t *tenants) insert(node int, e tenant) {
 	if i := t.spare; i >= 0 {
 		t.spare = t.arena[i].next
-		t.arena[i], t.head[r] = e, i
+		t.arena[i], t.head[node] = e, i
 		return
 	}
-	t.head[r] = int32(len(t.arena))
+	t.head[node] = int32(len(t.arena))
 	t.arena = append(t.arena, e)
 }

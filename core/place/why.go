@@ -195,8 +195,9 @@ func (f *Fleet) neighbour(s *shape, r Ref) string {
 	if !s.tenant() {
 		return ""
 	}
-	for i := f.tenants.head[r]; i >= 0; i = f.tenants.arena[i].next {
-		t := f.shapes[f.tenants.arena[i].shape]
+	on := &f.page(r).tenants
+	for i := on.head[r&63]; i >= 0; i = on.arena[i].next {
+		t := f.shapes[on.arena[i].shape]
 		for _, port := range s.ports {
 			if common([]int{port}, t.ports) {
 				return fmt.Sprintf("port %d is taken", port)
