@@ -16,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // schedules name time zones, and a bare machine knows none
 
 	"golang.org/x/sys/unix"
 

@@ -231,7 +231,8 @@ func (c *Calendar) run(ev Run) error {
 	}
 	e = c.edit(ev.Name)
 	e.Wishes++
-	c.offer(e, Firing{ID: e.id("m", e.Wishes)}, ev.Now, false)
+	c.result.Firing = e.id("m", e.Wishes)
+	c.offer(e, Firing{ID: c.result.Firing}, ev.Now, false)
 	return nil
 }
 

@@ -81,4 +81,6 @@ type Result struct {
 	Actions []Action
 	// Changed names the schedules whose rows are to be written, in order.
 	Changed []string
+	// Firing is the id of what Run fired, which may yet wait for its turn.
+	Firing string
 }

@@ -87,7 +87,7 @@ func (c *Calendar) offer(e *entry, f Firing, now int64, together bool) {
 		skip(fmt.Sprintf("%d run already", maxRunning))
 	case overlap == "cancel":
 		for _, w := range e.Waiting {
-			e.remember(Ended{Firing: w, State: skipped, At: now, Why: f.ID + " is due"})
+			e.remember(Ended{Firing: w, State: skipped, At: now, Why: f.ID + givesWay})
 		}
 		e.Waiting = []Firing{f}
 		c.supersede(e, f.ID, now)
@@ -100,15 +100,18 @@ func (c *Calendar) offer(e *entry, f Firing, now int64, together bool) {
 	}
 }
 
+// givesWay ends the reason why a firing was cancelled for a later one.
+const givesWay = " is due"
+
 // supersede ends what runs in favour of the firing called by.
 func (c *Calendar) supersede(e *entry, by string, now int64) {
 	for i := len(e.Running) - 1; i >= 0; i-- {
 		g := &e.Running[i]
 		switch {
 		case g.Again != 0:
-			c.conclude(e, i, core.Canceled, by+" is due", now)
+			c.conclude(e, i, core.Canceled, by+givesWay, now)
 		case g.Ending == "":
-			c.end(e, g, by+" is due")
+			c.end(e, g, by+givesWay)
 		}
 	}
 	c.advance(e, now)
@@ -156,13 +159,20 @@ func (c *Calendar) jobEnded(ev JobEnded) {
 	e := c.edit(name)
 	i := e.going(ev.Job)
 	g := &e.Running[i]
-	if r := e.Schedule.Retry; ev.State != core.Succeeded && g.Try <= r.Times && !strings.HasSuffix(g.Ending, " is due") {
-		g.Again, g.Ending, g.Deadline = ev.Now+time.Duration(r.Wait).Milliseconds(), "", 0
+	if e.triesAgain(g, ev.State) {
+		g.Again, g.Ending, g.Deadline = ev.Now+time.Duration(e.Schedule.Retry.Wait).Milliseconds(), "", 0
 		c.enforce(e, ev.Now)
 		return
 	}
 	c.conclude(e, i, ev.State, ev.Why, ev.Now)
 	c.advance(e, ev.Now)
+}
+
+// triesAgain says whether a firing whose job ended so has another try. What a
+// user cancelled has none, nor what gave way to a later firing.
+func (e *entry) triesAgain(g *Going, state core.State) bool {
+	cancelled := state == core.Canceled && g.Ending == "" || strings.HasSuffix(g.Ending, givesWay)
+	return state != core.Succeeded && !cancelled && g.Try <= e.Schedule.Retry.Times
 }
 
 // owner is the schedule that a job belongs to, "" if it is nobody's: the id is

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/api"
 	"github.com/capstan-run/capstan/core/api/apipb"
+	"github.com/capstan-run/capstan/core/calendar"
 	"github.com/capstan-run/capstan/core/spec"
 )
 
@@ -54,7 +56,10 @@ func (a *app) kindsOfPlugins(ctx context.Context) []core.Description {
 
 func (a *app) kind(ctx context.Context, name string) (*core.Description, error) {
 	named := func(k core.Description) bool { return strings.EqualFold(k.Kind, name) }
-	list := a.kinds(ctx)
+	list := []core.Description{calendar.Describe()}
+	if !named(list[0]) {
+		list = a.kinds(ctx)
+	}
 	if !slices.ContainsFunc(list, named) {
 		list = a.kindsOfPlugins(ctx)
 	}
@@ -65,12 +70,12 @@ func (a *app) kind(ctx context.Context, name string) (*core.Description, error) 
 		}
 		names = append(names, k.Kind)
 	}
-	return nil, core.Errorf(core.NotFound, "no framework serves kind %q", name).Do("there are: " + strings.Join(names, ", "))
+	return nil, core.Errorf(core.NotFound, "no framework serves kind %q", name).Do("there are: " + strings.Join(append(names, calendar.Kind), ", "))
 }
 
 func (a *app) completeKinds(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	var out []string
-	for _, k := range a.Kinds {
+	for _, k := range append(slices.Clone(a.Kinds), calendar.Describe()) {
 		out = append(out, k.Kind+"\t"+k.Summary)
 	}
 	return out, cobra.ShellCompDirectiveNoFileComp
@@ -136,15 +141,12 @@ func (a *app) validateCommand() *cobra.Command {
 				return err
 			}
 			kinds := a.kinds(cmd.Context())
-			s, err := spec.Parse(doc, source, kinds)
+			s, err := a.read(doc, source, kinds)
 			if unknownKind(err) {
 				kinds = a.kindsOfPlugins(cmd.Context())
-				s, err = spec.Parse(doc, source, kinds)
+				s, err = a.read(doc, source, kinds)
 			}
 			if err != nil {
-				return err
-			}
-			if err := a.check(s, doc, source); err != nil {
 				return err
 			}
 			if _, err := spec.Ships(doc, kinds, dir); err != nil {
@@ -153,10 +155,43 @@ func (a *app) validateCommand() *cobra.Command {
 			if a.output != "table" {
 				return a.print(s, []string{s.Metadata.Name}, nil)
 			}
-			a.hint("%s is a valid %s job", source, s.Kind)
+			noun := " job"
+			if s.Kind == calendar.Kind {
+				noun = ""
+			}
+			a.hint("%s is a valid %s%s", source, s.Kind, noun)
 			return nil
 		},
 	}
+}
+
+// read parses and checks a document, of a job or of a schedule.
+func (a *app) read(doc []byte, source string, kinds []core.Description) (*core.Spec, error) {
+	if spec.IsSchedule(doc) {
+		return a.readSchedule(doc, source, kinds)
+	}
+	s, err := spec.Parse(doc, source, kinds)
+	if err != nil {
+		return nil, err
+	}
+	return s, a.check(s, doc, source, "")
+}
+
+// readSchedule is read of a schedule and the job in it. Whether its parents are
+// there is the host's to say.
+func (a *app) readSchedule(doc []byte, source string, kinds []core.Description) (*core.Spec, error) {
+	s, job, err := spec.ParseSchedule(doc, source, calendar.Describe(), kinds)
+	if err != nil {
+		return nil, err
+	}
+	sched := calendar.Schedule{Name: s.Metadata.Name}
+	if err := json.Unmarshal(s.Body, &sched); err != nil {
+		return nil, core.Errorf(core.Invalid, "%v", err).At(source)
+	}
+	if faults := calendar.Check(&sched, time.LoadLocation); len(faults) > 0 {
+		return nil, senseless(faults, doc, source)
+	}
+	return s, a.check(job, doc, source, "spec.job.")
 }
 
 // precheck finds the faults of a built-in kind's document before a host is
@@ -164,9 +199,9 @@ func (a *app) validateCommand() *cobra.Command {
 func (a *app) precheck(doc []byte, source string) error {
 	sp, err := spec.Parse(doc, source, a.Kinds)
 	if err == nil {
-		return a.check(sp, doc, source)
+		return a.check(sp, doc, source, "")
 	}
-	if unknownKind(err) {
+	if unknownKind(err) && !spec.IsSchedule(doc) {
 		return nil
 	}
 	return err
@@ -175,23 +210,30 @@ func (a *app) precheck(doc []byte, source string) error {
 // unknownKind says whether a document was refused for its kind.
 func unknownKind(err error) bool {
 	var e *core.Error
-	return errors.As(err, &e) && slices.ContainsFunc(e.Diagnostics, func(d core.Diagnostic) bool { return d.Path == "kind" })
+	return errors.As(err, &e) && slices.ContainsFunc(e.Diagnostics, func(d core.Diagnostic) bool { return d.Path == "kind" || d.Path == "spec.job.kind" })
 }
 
-// check refuses a spec of a built-in kind that its schema let pass.
-func (a *app) check(s *core.Spec, doc []byte, source string) error {
+// check refuses a spec of a built-in kind that its schema let pass. at is what
+// its paths begin with in doc.
+func (a *app) check(s *core.Spec, doc []byte, source, at string) error {
 	if a.Check == nil {
 		return nil
 	}
 	var faults []core.Diagnostic
 	for _, d := range a.Check(s) {
 		if !d.Warning {
+			d.Path = at + d.Path
 			faults = append(faults, d)
 		}
 	}
 	if len(faults) == 0 {
 		return nil
 	}
+	return senseless(faults, doc, source)
+}
+
+// senseless refuses a document that its schema let pass.
+func senseless(faults []core.Diagnostic, doc []byte, source string) error {
 	spec.Locate(doc, faults)
 	return &core.Error{Kind: core.Invalid, What: "the spec does not make sense", Where: source, Diagnostics: faults}
 }

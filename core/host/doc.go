@@ -9,6 +9,7 @@
 //	            │   │          │ actions       │
 //	            │ attempt ─ gangRun ─ member   │ ⇄ executor.Server ⇄ executors
 //	            │   │                          │
+//	            │ clerk ─ calendar.Calendar    │
 //	            └───┼──────────────────────────┘
 //	                ├─→ Frameworks.Run (a plugin process)
 //	                └─→ journal (before any acknowledgement)
@@ -45,7 +46,10 @@
 //	H9  An ended job is forgotten, with its events and its log, when it is neither
 //	    young nor recent enough (Config.KeepJobs, Config.KeepFor) and nothing of
 //	    it is left to sweep; its result stays. A shipped file goes when no job
-//	    names it and nobody has asked for it for a day.
+//	    and no schedule names it and nobody has asked for it for a day.
+//	H10 A schedule's firing is in the journal before its job is submitted, and
+//	    its job is kept until the schedule has heard of its end: a host that
+//	    comes back submits what it had not, and tells what it had not heard.
 //	H10 A command reaches the coordinator after the journal has it, in the order
 //	    of the numbers, and again in each generation until it is answered. Who
 //	    asked may leave: the command stays.

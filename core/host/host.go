@@ -44,6 +44,7 @@ type Host struct {
 	crowd   chan struct{} // of one: many jobs have ended
 	lease   uint64        // the last one of the jobs that were forgotten
 	trouble string        // what ails the store; "" while it is well
+	clerk   *clerk        // keeps the schedules
 }
 
 // job is a submitted job in memory. Guarded by Host.mu, but for log.
@@ -127,6 +128,9 @@ func (h *Host) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if h.clerk, err = newClerk(ctx, h); err != nil {
+		return err
+	}
 	if err := h.recover(ctx); err != nil {
 		return err
 	}
@@ -134,6 +138,10 @@ func (h *Host) open(ctx context.Context) error {
 	h.goRun(h.tick)
 	h.goRun(h.retain)
 	h.goRun(h.watchTrouble)
+	if !h.cfg.Occasional {
+		h.clerk.resume()
+		h.goRun(h.clerk.tick)
+	}
 	return nil
 }
 

@@ -75,6 +75,7 @@ func (a *attempt) conclude(report core.Report, err error) {
 	}
 	// A full disk must not make the outcome disappear.
 	if h.insist(j, end, j.event("ended", text)) {
+		h.goRun(func(ctx context.Context) { h.clerk.ended(ctx, j.rec.Job.ID, state, outcome.What) })
 		a.sweep()
 	}
 }

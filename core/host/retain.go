@@ -56,8 +56,9 @@ func (h *Host) crowded() {
 
 // forgetOld forgets the jobs that are too old at a time, in bounded batches.
 func (h *Host) forgetOld(ctx context.Context, at time.Time) {
+	cal := h.clerk.calendar()
 	h.mu.Lock()
-	old := h.outdated(at)
+	old := slices.DeleteFunc(h.outdated(at), func(j *job) bool { return cal.Awaited(j.rec.Job.ID) })
 	h.mu.Unlock()
 	for batch := range slices.Chunk(old, forgetAtOnce) {
 		if ctx.Err() != nil {
@@ -164,7 +165,7 @@ func (h *Host) sweepJobDirs() {
 	}
 }
 
-// sweepArtifacts removes the shipped files that no job names.
+// sweepArtifacts removes the shipped files that no job and no schedule names.
 func (h *Host) sweepArtifacts(at time.Time) {
 	type source struct {
 		plan core.Plan
@@ -183,6 +184,7 @@ func (h *Host) sweepArtifacts(at time.Time) {
 	for _, s := range sources {
 		namedBy(named, s.plan, s.body)
 	}
+	h.clerk.calendar().Docs(func(doc []byte) { namedBy(named, core.Plan{}, doc) })
 	n, err := h.shipped.sweep(named, at.Add(-unwanted))
 	if err != nil {
 		h.log.Warn("sweep shipped files", "err", err)

@@ -137,6 +137,12 @@ func TestLastWriteCounts(t *testing.T) {
 	if job.State != core.Running || string(saved) != "1" || string(value) != "1" {
 		t.Fatalf("%s, %q, %q", job.State, saved, value)
 	}
+	if under, err := j.MetaUnder(ctx, "k"); err != nil || len(under) != 1 || string(under["k"]) != "1" {
+		t.Errorf("under k: %q, %v", under, err)
+	}
+	if under, err := j.MetaUnder(ctx, "k/"); err != nil || len(under) != 0 {
+		t.Errorf("under k/: %q, %v", under, err)
+	}
 	if err := j.SetMeta(ctx, "k", nil); err != nil {
 		t.Fatal(err)
 	}

@@ -131,3 +131,22 @@ func (j *Journal) Meta(ctx context.Context, key string) ([]byte, error) {
 	}
 	return value, translate(j.path, "read "+key, err)
 }
+
+// MetaUnder returns the values of the host's own whose keys begin with prefix.
+func (j *Journal) MetaUnder(ctx context.Context, prefix string) (map[string][]byte, error) {
+	rows, err := j.read.QueryContext(ctx, `SELECT key, value FROM meta WHERE substr(key, 1, length(?1)) = ?1`, prefix)
+	if err != nil {
+		return nil, translate(j.path, "read "+prefix, err)
+	}
+	defer rows.Close()
+	values := map[string][]byte{}
+	for rows.Next() {
+		var key string
+		var value []byte
+		if err := rows.Scan(&key, &value); err != nil {
+			return nil, translate(j.path, "read "+prefix, err)
+		}
+		values[key] = value
+	}
+	return values, translate(j.path, "read "+prefix, rows.Err())
+}

@@ -1689,6 +1689,346 @@ func (x *HasArtifactsResponse) GetMissing() []string {
 	return nil
 }
 
+type PutScheduleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Spec          []byte                 `protobuf:"bytes,1,opt,name=spec,proto3" json:"spec,omitempty"`     // the document of kind Schedule, at most 1 MiB
+	Source        string                 `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"` // file name, for messages
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PutScheduleRequest) Reset() {
+	*x = PutScheduleRequest{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PutScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PutScheduleRequest) ProtoMessage() {}
+
+func (x *PutScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PutScheduleRequest.ProtoReflect.Descriptor instead.
+func (*PutScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *PutScheduleRequest) GetSpec() []byte {
+	if x != nil {
+		return x.Spec
+	}
+	return nil
+}
+
+func (x *PutScheduleRequest) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+type ScheduleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Upcoming      int32                  `protobuf:"varint,2,opt,name=upcoming,proto3" json:"upcoming,omitempty"` // GetSchedule: so many of the next times, at most 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleRequest) Reset() {
+	*x = ScheduleRequest{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleRequest) ProtoMessage() {}
+
+func (x *ScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleRequest.ProtoReflect.Descriptor instead.
+func (*ScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ScheduleRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ScheduleRequest) GetUpcoming() int32 {
+	if x != nil {
+		return x.Upcoming
+	}
+	return 0
+}
+
+type ScheduleResponse struct {
+	state         protoimpl.MessageState   `protogen:"open.v1"`
+	Schedule      *structpb.Struct         `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"` // calendar.View
+	Warnings      []*structpb.Struct       `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"` // core.Diagnostic, of the job's plan
+	Upcoming      []*timestamppb.Timestamp `protobuf:"bytes,3,rep,name=upcoming,proto3" json:"upcoming,omitempty"`
+	Firing        string                   `protobuf:"bytes,4,opt,name=firing,proto3" json:"firing,omitempty"` // RunSchedule: the id its job has or will have
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleResponse) Reset() {
+	*x = ScheduleResponse{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleResponse) ProtoMessage() {}
+
+func (x *ScheduleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleResponse.ProtoReflect.Descriptor instead.
+func (*ScheduleResponse) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ScheduleResponse) GetSchedule() *structpb.Struct {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *ScheduleResponse) GetWarnings() []*structpb.Struct {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *ScheduleResponse) GetUpcoming() []*timestamppb.Timestamp {
+	if x != nil {
+		return x.Upcoming
+	}
+	return nil
+}
+
+func (x *ScheduleResponse) GetFiring() string {
+	if x != nil {
+		return x.Firing
+	}
+	return ""
+}
+
+type ListSchedulesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSchedulesRequest) Reset() {
+	*x = ListSchedulesRequest{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSchedulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSchedulesRequest) ProtoMessage() {}
+
+func (x *ListSchedulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSchedulesRequest.ProtoReflect.Descriptor instead.
+func (*ListSchedulesRequest) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{32}
+}
+
+type ListSchedulesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedules     []*structpb.Struct     `protobuf:"bytes,1,rep,name=schedules,proto3" json:"schedules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSchedulesResponse) Reset() {
+	*x = ListSchedulesResponse{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSchedulesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSchedulesResponse) ProtoMessage() {}
+
+func (x *ListSchedulesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSchedulesResponse.ProtoReflect.Descriptor instead.
+func (*ListSchedulesResponse) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ListSchedulesResponse) GetSchedules() []*structpb.Struct {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
+}
+
+type DeleteScheduleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Force         bool                   `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"` // also if others come after it: the edges go
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteScheduleRequest) Reset() {
+	*x = DeleteScheduleRequest{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteScheduleRequest) ProtoMessage() {}
+
+func (x *DeleteScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteScheduleRequest.ProtoReflect.Descriptor instead.
+func (*DeleteScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *DeleteScheduleRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DeleteScheduleRequest) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+type DeleteScheduleResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteScheduleResponse) Reset() {
+	*x = DeleteScheduleResponse{}
+	mi := &file_core_api_apipb_api_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteScheduleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteScheduleResponse) ProtoMessage() {}
+
+func (x *DeleteScheduleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_apipb_api_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteScheduleResponse.ProtoReflect.Descriptor instead.
+func (*DeleteScheduleResponse) Descriptor() ([]byte, []int) {
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{35}
+}
+
 type ShutdownRequest struct {
 	state                   protoimpl.MessageState `protogen:"open.v1"`
 	StopJobs                bool                   `protobuf:"varint,1,opt,name=stop_jobs,json=stopJobs,proto3" json:"stop_jobs,omitempty"`
@@ -1699,7 +2039,7 @@ type ShutdownRequest struct {
 
 func (x *ShutdownRequest) Reset() {
 	*x = ShutdownRequest{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[29]
+	mi := &file_core_api_apipb_api_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1711,7 +2051,7 @@ func (x *ShutdownRequest) String() string {
 func (*ShutdownRequest) ProtoMessage() {}
 
 func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[29]
+	mi := &file_core_api_apipb_api_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1724,7 +2064,7 @@ func (x *ShutdownRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownRequest.ProtoReflect.Descriptor instead.
 func (*ShutdownRequest) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{29}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ShutdownRequest) GetStopJobs() bool {
@@ -1750,7 +2090,7 @@ type ShutdownResponse struct {
 
 func (x *ShutdownResponse) Reset() {
 	*x = ShutdownResponse{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[30]
+	mi := &file_core_api_apipb_api_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +2102,7 @@ func (x *ShutdownResponse) String() string {
 func (*ShutdownResponse) ProtoMessage() {}
 
 func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[30]
+	mi := &file_core_api_apipb_api_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +2115,7 @@ func (x *ShutdownResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShutdownResponse.ProtoReflect.Descriptor instead.
 func (*ShutdownResponse) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{30}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ShutdownResponse) GetStopping() bool {
@@ -1800,7 +2140,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_core_api_apipb_api_proto_msgTypes[31]
+	mi := &file_core_api_apipb_api_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1812,7 +2152,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_core_api_apipb_api_proto_msgTypes[31]
+	mi := &file_core_api_apipb_api_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1825,7 +2165,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{31}
+	return file_core_api_apipb_api_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ErrorDetail) GetKind() string {
@@ -1982,7 +2322,25 @@ const file_core_api_apipb_api_proto_rawDesc = "" +
 	"\x13HasArtifactsRequest\x12\x16\n" +
 	"\x06sha256\x18\x01 \x03(\tR\x06sha256\"0\n" +
 	"\x14HasArtifactsResponse\x12\x18\n" +
-	"\amissing\x18\x01 \x03(\tR\amissing\"l\n" +
+	"\amissing\x18\x01 \x03(\tR\amissing\"@\n" +
+	"\x12PutScheduleRequest\x12\x12\n" +
+	"\x04spec\x18\x01 \x01(\fR\x04spec\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\"A\n" +
+	"\x0fScheduleRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bupcoming\x18\x02 \x01(\x05R\bupcoming\"\xcc\x01\n" +
+	"\x10ScheduleResponse\x123\n" +
+	"\bschedule\x18\x01 \x01(\v2\x17.google.protobuf.StructR\bschedule\x123\n" +
+	"\bwarnings\x18\x02 \x03(\v2\x17.google.protobuf.StructR\bwarnings\x126\n" +
+	"\bupcoming\x18\x03 \x03(\v2\x1a.google.protobuf.TimestampR\bupcoming\x12\x16\n" +
+	"\x06firing\x18\x04 \x01(\tR\x06firing\"\x16\n" +
+	"\x14ListSchedulesRequest\"N\n" +
+	"\x15ListSchedulesResponse\x125\n" +
+	"\tschedules\x18\x01 \x03(\v2\x17.google.protobuf.StructR\tschedules\"A\n" +
+	"\x15DeleteScheduleRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\"\x18\n" +
+	"\x16DeleteScheduleResponse\"l\n" +
 	"\x0fShutdownRequest\x12\x1b\n" +
 	"\tstop_jobs\x18\x01 \x01(\bR\bstopJobs\x12<\n" +
 	"\x1bonly_if_occasional_and_idle\x18\x02 \x01(\bR\x17onlyIfOccasionalAndIdle\".\n" +
@@ -1994,7 +2352,7 @@ const file_core_api_apipb_api_proto_rawDesc = "" +
 	"\x05where\x18\x03 \x01(\tR\x05where\x12\x16\n" +
 	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x129\n" +
-	"\vdiagnostics\x18\x06 \x03(\v2\x17.google.protobuf.StructR\vdiagnostics2\x96\t\n" +
+	"\vdiagnostics\x18\x06 \x03(\v2\x17.google.protobuf.StructR\vdiagnostics2\xbf\r\n" +
 	"\vHostService\x129\n" +
 	"\x04Info\x12\x17.capstan.v1.InfoRequest\x1a\x18.capstan.v1.InfoResponse\x12?\n" +
 	"\x06Submit\x12\x19.capstan.v1.SubmitRequest\x1a\x1a.capstan.v1.SubmitResponse\x12;\n" +
@@ -2012,7 +2370,14 @@ const file_core_api_apipb_api_proto_rawDesc = "" +
 	"\aPlugins\x12\x1a.capstan.v1.PluginsRequest\x1a\x1b.capstan.v1.PluginsResponse\x12<\n" +
 	"\x05Nodes\x12\x18.capstan.v1.NodesRequest\x1a\x19.capstan.v1.NodesResponse\x12P\n" +
 	"\vPutArtifact\x12\x1e.capstan.v1.PutArtifactRequest\x1a\x1f.capstan.v1.PutArtifactResponse(\x01\x12Q\n" +
-	"\fHasArtifacts\x12\x1f.capstan.v1.HasArtifactsRequest\x1a .capstan.v1.HasArtifactsResponse\x12E\n" +
+	"\fHasArtifacts\x12\x1f.capstan.v1.HasArtifactsRequest\x1a .capstan.v1.HasArtifactsResponse\x12K\n" +
+	"\vPutSchedule\x12\x1e.capstan.v1.PutScheduleRequest\x1a\x1c.capstan.v1.ScheduleResponse\x12T\n" +
+	"\rListSchedules\x12 .capstan.v1.ListSchedulesRequest\x1a!.capstan.v1.ListSchedulesResponse\x12H\n" +
+	"\vGetSchedule\x12\x1b.capstan.v1.ScheduleRequest\x1a\x1c.capstan.v1.ScheduleResponse\x12J\n" +
+	"\rPauseSchedule\x12\x1b.capstan.v1.ScheduleRequest\x1a\x1c.capstan.v1.ScheduleResponse\x12K\n" +
+	"\x0eResumeSchedule\x12\x1b.capstan.v1.ScheduleRequest\x1a\x1c.capstan.v1.ScheduleResponse\x12H\n" +
+	"\vRunSchedule\x12\x1b.capstan.v1.ScheduleRequest\x1a\x1c.capstan.v1.ScheduleResponse\x12W\n" +
+	"\x0eDeleteSchedule\x12!.capstan.v1.DeleteScheduleRequest\x1a\".capstan.v1.DeleteScheduleResponse\x12E\n" +
 	"\bShutdown\x12\x1b.capstan.v1.ShutdownRequest\x1a\x1c.capstan.v1.ShutdownResponseB/Z-github.com/capstan-run/capstan/core/api/apipbb\x06proto3"
 
 var (
@@ -2027,98 +2392,123 @@ func file_core_api_apipb_api_proto_rawDescGZIP() []byte {
 	return file_core_api_apipb_api_proto_rawDescData
 }
 
-var file_core_api_apipb_api_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_core_api_apipb_api_proto_msgTypes = make([]protoimpl.MessageInfo, 39)
 var file_core_api_apipb_api_proto_goTypes = []any{
-	(*InfoRequest)(nil),           // 0: capstan.v1.InfoRequest
-	(*InfoResponse)(nil),          // 1: capstan.v1.InfoResponse
-	(*SubmitRequest)(nil),         // 2: capstan.v1.SubmitRequest
-	(*SubmitResponse)(nil),        // 3: capstan.v1.SubmitResponse
-	(*PlanResponse)(nil),          // 4: capstan.v1.PlanResponse
-	(*JobRequest)(nil),            // 5: capstan.v1.JobRequest
-	(*JobResponse)(nil),           // 6: capstan.v1.JobResponse
-	(*ListRequest)(nil),           // 7: capstan.v1.ListRequest
-	(*ListResponse)(nil),          // 8: capstan.v1.ListResponse
-	(*CancelRequest)(nil),         // 9: capstan.v1.CancelRequest
-	(*CommandRequest)(nil),        // 10: capstan.v1.CommandRequest
-	(*CommandResponse)(nil),       // 11: capstan.v1.CommandResponse
-	(*WhyResponse)(nil),           // 12: capstan.v1.WhyResponse
-	(*WatchRequest)(nil),          // 13: capstan.v1.WatchRequest
-	(*WatchResponse)(nil),         // 14: capstan.v1.WatchResponse
-	(*JobEvent)(nil),              // 15: capstan.v1.JobEvent
-	(*LogsRequest)(nil),           // 16: capstan.v1.LogsRequest
-	(*LogLine)(nil),               // 17: capstan.v1.LogLine
-	(*KindsRequest)(nil),          // 18: capstan.v1.KindsRequest
-	(*KindsResponse)(nil),         // 19: capstan.v1.KindsResponse
-	(*PluginsRequest)(nil),        // 20: capstan.v1.PluginsRequest
-	(*PluginsResponse)(nil),       // 21: capstan.v1.PluginsResponse
-	(*Plugin)(nil),                // 22: capstan.v1.Plugin
-	(*NodesRequest)(nil),          // 23: capstan.v1.NodesRequest
-	(*NodesResponse)(nil),         // 24: capstan.v1.NodesResponse
-	(*PutArtifactRequest)(nil),    // 25: capstan.v1.PutArtifactRequest
-	(*PutArtifactResponse)(nil),   // 26: capstan.v1.PutArtifactResponse
-	(*HasArtifactsRequest)(nil),   // 27: capstan.v1.HasArtifactsRequest
-	(*HasArtifactsResponse)(nil),  // 28: capstan.v1.HasArtifactsResponse
-	(*ShutdownRequest)(nil),       // 29: capstan.v1.ShutdownRequest
-	(*ShutdownResponse)(nil),      // 30: capstan.v1.ShutdownResponse
-	(*ErrorDetail)(nil),           // 31: capstan.v1.ErrorDetail
-	(*structpb.Struct)(nil),       // 32: google.protobuf.Struct
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*InfoRequest)(nil),            // 0: capstan.v1.InfoRequest
+	(*InfoResponse)(nil),           // 1: capstan.v1.InfoResponse
+	(*SubmitRequest)(nil),          // 2: capstan.v1.SubmitRequest
+	(*SubmitResponse)(nil),         // 3: capstan.v1.SubmitResponse
+	(*PlanResponse)(nil),           // 4: capstan.v1.PlanResponse
+	(*JobRequest)(nil),             // 5: capstan.v1.JobRequest
+	(*JobResponse)(nil),            // 6: capstan.v1.JobResponse
+	(*ListRequest)(nil),            // 7: capstan.v1.ListRequest
+	(*ListResponse)(nil),           // 8: capstan.v1.ListResponse
+	(*CancelRequest)(nil),          // 9: capstan.v1.CancelRequest
+	(*CommandRequest)(nil),         // 10: capstan.v1.CommandRequest
+	(*CommandResponse)(nil),        // 11: capstan.v1.CommandResponse
+	(*WhyResponse)(nil),            // 12: capstan.v1.WhyResponse
+	(*WatchRequest)(nil),           // 13: capstan.v1.WatchRequest
+	(*WatchResponse)(nil),          // 14: capstan.v1.WatchResponse
+	(*JobEvent)(nil),               // 15: capstan.v1.JobEvent
+	(*LogsRequest)(nil),            // 16: capstan.v1.LogsRequest
+	(*LogLine)(nil),                // 17: capstan.v1.LogLine
+	(*KindsRequest)(nil),           // 18: capstan.v1.KindsRequest
+	(*KindsResponse)(nil),          // 19: capstan.v1.KindsResponse
+	(*PluginsRequest)(nil),         // 20: capstan.v1.PluginsRequest
+	(*PluginsResponse)(nil),        // 21: capstan.v1.PluginsResponse
+	(*Plugin)(nil),                 // 22: capstan.v1.Plugin
+	(*NodesRequest)(nil),           // 23: capstan.v1.NodesRequest
+	(*NodesResponse)(nil),          // 24: capstan.v1.NodesResponse
+	(*PutArtifactRequest)(nil),     // 25: capstan.v1.PutArtifactRequest
+	(*PutArtifactResponse)(nil),    // 26: capstan.v1.PutArtifactResponse
+	(*HasArtifactsRequest)(nil),    // 27: capstan.v1.HasArtifactsRequest
+	(*HasArtifactsResponse)(nil),   // 28: capstan.v1.HasArtifactsResponse
+	(*PutScheduleRequest)(nil),     // 29: capstan.v1.PutScheduleRequest
+	(*ScheduleRequest)(nil),        // 30: capstan.v1.ScheduleRequest
+	(*ScheduleResponse)(nil),       // 31: capstan.v1.ScheduleResponse
+	(*ListSchedulesRequest)(nil),   // 32: capstan.v1.ListSchedulesRequest
+	(*ListSchedulesResponse)(nil),  // 33: capstan.v1.ListSchedulesResponse
+	(*DeleteScheduleRequest)(nil),  // 34: capstan.v1.DeleteScheduleRequest
+	(*DeleteScheduleResponse)(nil), // 35: capstan.v1.DeleteScheduleResponse
+	(*ShutdownRequest)(nil),        // 36: capstan.v1.ShutdownRequest
+	(*ShutdownResponse)(nil),       // 37: capstan.v1.ShutdownResponse
+	(*ErrorDetail)(nil),            // 38: capstan.v1.ErrorDetail
+	(*structpb.Struct)(nil),        // 39: google.protobuf.Struct
+	(*timestamppb.Timestamp)(nil),  // 40: google.protobuf.Timestamp
 }
 var file_core_api_apipb_api_proto_depIdxs = []int32{
-	32, // 0: capstan.v1.InfoResponse.store:type_name -> google.protobuf.Struct
-	32, // 1: capstan.v1.SubmitResponse.warnings:type_name -> google.protobuf.Struct
-	32, // 2: capstan.v1.PlanResponse.plan:type_name -> google.protobuf.Struct
-	32, // 3: capstan.v1.JobResponse.job:type_name -> google.protobuf.Struct
-	32, // 4: capstan.v1.ListResponse.jobs:type_name -> google.protobuf.Struct
-	32, // 5: capstan.v1.WatchResponse.job:type_name -> google.protobuf.Struct
+	39, // 0: capstan.v1.InfoResponse.store:type_name -> google.protobuf.Struct
+	39, // 1: capstan.v1.SubmitResponse.warnings:type_name -> google.protobuf.Struct
+	39, // 2: capstan.v1.PlanResponse.plan:type_name -> google.protobuf.Struct
+	39, // 3: capstan.v1.JobResponse.job:type_name -> google.protobuf.Struct
+	39, // 4: capstan.v1.ListResponse.jobs:type_name -> google.protobuf.Struct
+	39, // 5: capstan.v1.WatchResponse.job:type_name -> google.protobuf.Struct
 	15, // 6: capstan.v1.WatchResponse.event:type_name -> capstan.v1.JobEvent
-	33, // 7: capstan.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
-	33, // 8: capstan.v1.LogLine.time:type_name -> google.protobuf.Timestamp
-	32, // 9: capstan.v1.KindsResponse.kinds:type_name -> google.protobuf.Struct
+	40, // 7: capstan.v1.JobEvent.time:type_name -> google.protobuf.Timestamp
+	40, // 8: capstan.v1.LogLine.time:type_name -> google.protobuf.Timestamp
+	39, // 9: capstan.v1.KindsResponse.kinds:type_name -> google.protobuf.Struct
 	22, // 10: capstan.v1.PluginsResponse.plugins:type_name -> capstan.v1.Plugin
-	32, // 11: capstan.v1.NodesResponse.nodes:type_name -> google.protobuf.Struct
-	32, // 12: capstan.v1.ErrorDetail.diagnostics:type_name -> google.protobuf.Struct
-	0,  // 13: capstan.v1.HostService.Info:input_type -> capstan.v1.InfoRequest
-	2,  // 14: capstan.v1.HostService.Submit:input_type -> capstan.v1.SubmitRequest
-	2,  // 15: capstan.v1.HostService.Plan:input_type -> capstan.v1.SubmitRequest
-	5,  // 16: capstan.v1.HostService.Get:input_type -> capstan.v1.JobRequest
-	7,  // 17: capstan.v1.HostService.List:input_type -> capstan.v1.ListRequest
-	9,  // 18: capstan.v1.HostService.Cancel:input_type -> capstan.v1.CancelRequest
-	10, // 19: capstan.v1.HostService.Command:input_type -> capstan.v1.CommandRequest
-	2,  // 20: capstan.v1.HostService.Update:input_type -> capstan.v1.SubmitRequest
-	5,  // 21: capstan.v1.HostService.Retry:input_type -> capstan.v1.JobRequest
-	5,  // 22: capstan.v1.HostService.Why:input_type -> capstan.v1.JobRequest
-	13, // 23: capstan.v1.HostService.Watch:input_type -> capstan.v1.WatchRequest
-	16, // 24: capstan.v1.HostService.Logs:input_type -> capstan.v1.LogsRequest
-	18, // 25: capstan.v1.HostService.Kinds:input_type -> capstan.v1.KindsRequest
-	20, // 26: capstan.v1.HostService.Plugins:input_type -> capstan.v1.PluginsRequest
-	23, // 27: capstan.v1.HostService.Nodes:input_type -> capstan.v1.NodesRequest
-	25, // 28: capstan.v1.HostService.PutArtifact:input_type -> capstan.v1.PutArtifactRequest
-	27, // 29: capstan.v1.HostService.HasArtifacts:input_type -> capstan.v1.HasArtifactsRequest
-	29, // 30: capstan.v1.HostService.Shutdown:input_type -> capstan.v1.ShutdownRequest
-	1,  // 31: capstan.v1.HostService.Info:output_type -> capstan.v1.InfoResponse
-	3,  // 32: capstan.v1.HostService.Submit:output_type -> capstan.v1.SubmitResponse
-	4,  // 33: capstan.v1.HostService.Plan:output_type -> capstan.v1.PlanResponse
-	6,  // 34: capstan.v1.HostService.Get:output_type -> capstan.v1.JobResponse
-	8,  // 35: capstan.v1.HostService.List:output_type -> capstan.v1.ListResponse
-	6,  // 36: capstan.v1.HostService.Cancel:output_type -> capstan.v1.JobResponse
-	11, // 37: capstan.v1.HostService.Command:output_type -> capstan.v1.CommandResponse
-	11, // 38: capstan.v1.HostService.Update:output_type -> capstan.v1.CommandResponse
-	3,  // 39: capstan.v1.HostService.Retry:output_type -> capstan.v1.SubmitResponse
-	12, // 40: capstan.v1.HostService.Why:output_type -> capstan.v1.WhyResponse
-	14, // 41: capstan.v1.HostService.Watch:output_type -> capstan.v1.WatchResponse
-	17, // 42: capstan.v1.HostService.Logs:output_type -> capstan.v1.LogLine
-	19, // 43: capstan.v1.HostService.Kinds:output_type -> capstan.v1.KindsResponse
-	21, // 44: capstan.v1.HostService.Plugins:output_type -> capstan.v1.PluginsResponse
-	24, // 45: capstan.v1.HostService.Nodes:output_type -> capstan.v1.NodesResponse
-	26, // 46: capstan.v1.HostService.PutArtifact:output_type -> capstan.v1.PutArtifactResponse
-	28, // 47: capstan.v1.HostService.HasArtifacts:output_type -> capstan.v1.HasArtifactsResponse
-	30, // 48: capstan.v1.HostService.Shutdown:output_type -> capstan.v1.ShutdownResponse
-	31, // [31:49] is the sub-list for method output_type
-	13, // [13:31] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	39, // 11: capstan.v1.NodesResponse.nodes:type_name -> google.protobuf.Struct
+	39, // 12: capstan.v1.ScheduleResponse.schedule:type_name -> google.protobuf.Struct
+	39, // 13: capstan.v1.ScheduleResponse.warnings:type_name -> google.protobuf.Struct
+	40, // 14: capstan.v1.ScheduleResponse.upcoming:type_name -> google.protobuf.Timestamp
+	39, // 15: capstan.v1.ListSchedulesResponse.schedules:type_name -> google.protobuf.Struct
+	39, // 16: capstan.v1.ErrorDetail.diagnostics:type_name -> google.protobuf.Struct
+	0,  // 17: capstan.v1.HostService.Info:input_type -> capstan.v1.InfoRequest
+	2,  // 18: capstan.v1.HostService.Submit:input_type -> capstan.v1.SubmitRequest
+	2,  // 19: capstan.v1.HostService.Plan:input_type -> capstan.v1.SubmitRequest
+	5,  // 20: capstan.v1.HostService.Get:input_type -> capstan.v1.JobRequest
+	7,  // 21: capstan.v1.HostService.List:input_type -> capstan.v1.ListRequest
+	9,  // 22: capstan.v1.HostService.Cancel:input_type -> capstan.v1.CancelRequest
+	10, // 23: capstan.v1.HostService.Command:input_type -> capstan.v1.CommandRequest
+	2,  // 24: capstan.v1.HostService.Update:input_type -> capstan.v1.SubmitRequest
+	5,  // 25: capstan.v1.HostService.Retry:input_type -> capstan.v1.JobRequest
+	5,  // 26: capstan.v1.HostService.Why:input_type -> capstan.v1.JobRequest
+	13, // 27: capstan.v1.HostService.Watch:input_type -> capstan.v1.WatchRequest
+	16, // 28: capstan.v1.HostService.Logs:input_type -> capstan.v1.LogsRequest
+	18, // 29: capstan.v1.HostService.Kinds:input_type -> capstan.v1.KindsRequest
+	20, // 30: capstan.v1.HostService.Plugins:input_type -> capstan.v1.PluginsRequest
+	23, // 31: capstan.v1.HostService.Nodes:input_type -> capstan.v1.NodesRequest
+	25, // 32: capstan.v1.HostService.PutArtifact:input_type -> capstan.v1.PutArtifactRequest
+	27, // 33: capstan.v1.HostService.HasArtifacts:input_type -> capstan.v1.HasArtifactsRequest
+	29, // 34: capstan.v1.HostService.PutSchedule:input_type -> capstan.v1.PutScheduleRequest
+	32, // 35: capstan.v1.HostService.ListSchedules:input_type -> capstan.v1.ListSchedulesRequest
+	30, // 36: capstan.v1.HostService.GetSchedule:input_type -> capstan.v1.ScheduleRequest
+	30, // 37: capstan.v1.HostService.PauseSchedule:input_type -> capstan.v1.ScheduleRequest
+	30, // 38: capstan.v1.HostService.ResumeSchedule:input_type -> capstan.v1.ScheduleRequest
+	30, // 39: capstan.v1.HostService.RunSchedule:input_type -> capstan.v1.ScheduleRequest
+	34, // 40: capstan.v1.HostService.DeleteSchedule:input_type -> capstan.v1.DeleteScheduleRequest
+	36, // 41: capstan.v1.HostService.Shutdown:input_type -> capstan.v1.ShutdownRequest
+	1,  // 42: capstan.v1.HostService.Info:output_type -> capstan.v1.InfoResponse
+	3,  // 43: capstan.v1.HostService.Submit:output_type -> capstan.v1.SubmitResponse
+	4,  // 44: capstan.v1.HostService.Plan:output_type -> capstan.v1.PlanResponse
+	6,  // 45: capstan.v1.HostService.Get:output_type -> capstan.v1.JobResponse
+	8,  // 46: capstan.v1.HostService.List:output_type -> capstan.v1.ListResponse
+	6,  // 47: capstan.v1.HostService.Cancel:output_type -> capstan.v1.JobResponse
+	11, // 48: capstan.v1.HostService.Command:output_type -> capstan.v1.CommandResponse
+	11, // 49: capstan.v1.HostService.Update:output_type -> capstan.v1.CommandResponse
+	3,  // 50: capstan.v1.HostService.Retry:output_type -> capstan.v1.SubmitResponse
+	12, // 51: capstan.v1.HostService.Why:output_type -> capstan.v1.WhyResponse
+	14, // 52: capstan.v1.HostService.Watch:output_type -> capstan.v1.WatchResponse
+	17, // 53: capstan.v1.HostService.Logs:output_type -> capstan.v1.LogLine
+	19, // 54: capstan.v1.HostService.Kinds:output_type -> capstan.v1.KindsResponse
+	21, // 55: capstan.v1.HostService.Plugins:output_type -> capstan.v1.PluginsResponse
+	24, // 56: capstan.v1.HostService.Nodes:output_type -> capstan.v1.NodesResponse
+	26, // 57: capstan.v1.HostService.PutArtifact:output_type -> capstan.v1.PutArtifactResponse
+	28, // 58: capstan.v1.HostService.HasArtifacts:output_type -> capstan.v1.HasArtifactsResponse
+	31, // 59: capstan.v1.HostService.PutSchedule:output_type -> capstan.v1.ScheduleResponse
+	33, // 60: capstan.v1.HostService.ListSchedules:output_type -> capstan.v1.ListSchedulesResponse
+	31, // 61: capstan.v1.HostService.GetSchedule:output_type -> capstan.v1.ScheduleResponse
+	31, // 62: capstan.v1.HostService.PauseSchedule:output_type -> capstan.v1.ScheduleResponse
+	31, // 63: capstan.v1.HostService.ResumeSchedule:output_type -> capstan.v1.ScheduleResponse
+	31, // 64: capstan.v1.HostService.RunSchedule:output_type -> capstan.v1.ScheduleResponse
+	35, // 65: capstan.v1.HostService.DeleteSchedule:output_type -> capstan.v1.DeleteScheduleResponse
+	37, // 66: capstan.v1.HostService.Shutdown:output_type -> capstan.v1.ShutdownResponse
+	42, // [42:67] is the sub-list for method output_type
+	17, // [17:42] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_core_api_apipb_api_proto_init() }
@@ -2136,7 +2526,7 @@ func file_core_api_apipb_api_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_api_apipb_api_proto_rawDesc), len(file_core_api_apipb_api_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   39,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -75,6 +75,24 @@ const (
 	// HostServiceHasArtifactsProcedure is the fully-qualified name of the HostService's HasArtifacts
 	// RPC.
 	HostServiceHasArtifactsProcedure = "/capstan.v1.HostService/HasArtifacts"
+	// HostServicePutScheduleProcedure is the fully-qualified name of the HostService's PutSchedule RPC.
+	HostServicePutScheduleProcedure = "/capstan.v1.HostService/PutSchedule"
+	// HostServiceListSchedulesProcedure is the fully-qualified name of the HostService's ListSchedules
+	// RPC.
+	HostServiceListSchedulesProcedure = "/capstan.v1.HostService/ListSchedules"
+	// HostServiceGetScheduleProcedure is the fully-qualified name of the HostService's GetSchedule RPC.
+	HostServiceGetScheduleProcedure = "/capstan.v1.HostService/GetSchedule"
+	// HostServicePauseScheduleProcedure is the fully-qualified name of the HostService's PauseSchedule
+	// RPC.
+	HostServicePauseScheduleProcedure = "/capstan.v1.HostService/PauseSchedule"
+	// HostServiceResumeScheduleProcedure is the fully-qualified name of the HostService's
+	// ResumeSchedule RPC.
+	HostServiceResumeScheduleProcedure = "/capstan.v1.HostService/ResumeSchedule"
+	// HostServiceRunScheduleProcedure is the fully-qualified name of the HostService's RunSchedule RPC.
+	HostServiceRunScheduleProcedure = "/capstan.v1.HostService/RunSchedule"
+	// HostServiceDeleteScheduleProcedure is the fully-qualified name of the HostService's
+	// DeleteSchedule RPC.
+	HostServiceDeleteScheduleProcedure = "/capstan.v1.HostService/DeleteSchedule"
 	// HostServiceShutdownProcedure is the fully-qualified name of the HostService's Shutdown RPC.
 	HostServiceShutdownProcedure = "/capstan.v1.HostService/Shutdown"
 )
@@ -108,6 +126,15 @@ type HostServiceClient interface {
 	PutArtifact(context.Context) *connect.ClientStreamForClient[apipb.PutArtifactRequest, apipb.PutArtifactResponse]
 	// HasArtifacts answers which of the hashes the host lacks.
 	HasArtifacts(context.Context, *connect.Request[apipb.HasArtifactsRequest]) (*connect.Response[apipb.HasArtifactsResponse], error)
+	// PutSchedule brings a schedule, or another one of its name.
+	PutSchedule(context.Context, *connect.Request[apipb.PutScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	ListSchedules(context.Context, *connect.Request[apipb.ListSchedulesRequest]) (*connect.Response[apipb.ListSchedulesResponse], error)
+	GetSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	PauseSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	ResumeSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	// RunSchedule fires a schedule once, now.
+	RunSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	DeleteSchedule(context.Context, *connect.Request[apipb.DeleteScheduleRequest]) (*connect.Response[apipb.DeleteScheduleResponse], error)
 	// Shutdown ends the host. Running executors stay unless stop_jobs is set.
 	Shutdown(context.Context, *connect.Request[apipb.ShutdownRequest]) (*connect.Response[apipb.ShutdownResponse], error)
 }
@@ -225,6 +252,48 @@ func NewHostServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(hostServiceMethods.ByName("HasArtifacts")),
 			connect.WithClientOptions(opts...),
 		),
+		putSchedule: connect.NewClient[apipb.PutScheduleRequest, apipb.ScheduleResponse](
+			httpClient,
+			baseURL+HostServicePutScheduleProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("PutSchedule")),
+			connect.WithClientOptions(opts...),
+		),
+		listSchedules: connect.NewClient[apipb.ListSchedulesRequest, apipb.ListSchedulesResponse](
+			httpClient,
+			baseURL+HostServiceListSchedulesProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ListSchedules")),
+			connect.WithClientOptions(opts...),
+		),
+		getSchedule: connect.NewClient[apipb.ScheduleRequest, apipb.ScheduleResponse](
+			httpClient,
+			baseURL+HostServiceGetScheduleProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("GetSchedule")),
+			connect.WithClientOptions(opts...),
+		),
+		pauseSchedule: connect.NewClient[apipb.ScheduleRequest, apipb.ScheduleResponse](
+			httpClient,
+			baseURL+HostServicePauseScheduleProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("PauseSchedule")),
+			connect.WithClientOptions(opts...),
+		),
+		resumeSchedule: connect.NewClient[apipb.ScheduleRequest, apipb.ScheduleResponse](
+			httpClient,
+			baseURL+HostServiceResumeScheduleProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("ResumeSchedule")),
+			connect.WithClientOptions(opts...),
+		),
+		runSchedule: connect.NewClient[apipb.ScheduleRequest, apipb.ScheduleResponse](
+			httpClient,
+			baseURL+HostServiceRunScheduleProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("RunSchedule")),
+			connect.WithClientOptions(opts...),
+		),
+		deleteSchedule: connect.NewClient[apipb.DeleteScheduleRequest, apipb.DeleteScheduleResponse](
+			httpClient,
+			baseURL+HostServiceDeleteScheduleProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("DeleteSchedule")),
+			connect.WithClientOptions(opts...),
+		),
 		shutdown: connect.NewClient[apipb.ShutdownRequest, apipb.ShutdownResponse](
 			httpClient,
 			baseURL+HostServiceShutdownProcedure,
@@ -236,24 +305,31 @@ func NewHostServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 
 // hostServiceClient implements HostServiceClient.
 type hostServiceClient struct {
-	info         *connect.Client[apipb.InfoRequest, apipb.InfoResponse]
-	submit       *connect.Client[apipb.SubmitRequest, apipb.SubmitResponse]
-	plan         *connect.Client[apipb.SubmitRequest, apipb.PlanResponse]
-	get          *connect.Client[apipb.JobRequest, apipb.JobResponse]
-	list         *connect.Client[apipb.ListRequest, apipb.ListResponse]
-	cancel       *connect.Client[apipb.CancelRequest, apipb.JobResponse]
-	command      *connect.Client[apipb.CommandRequest, apipb.CommandResponse]
-	update       *connect.Client[apipb.SubmitRequest, apipb.CommandResponse]
-	retry        *connect.Client[apipb.JobRequest, apipb.SubmitResponse]
-	why          *connect.Client[apipb.JobRequest, apipb.WhyResponse]
-	watch        *connect.Client[apipb.WatchRequest, apipb.WatchResponse]
-	logs         *connect.Client[apipb.LogsRequest, apipb.LogLine]
-	kinds        *connect.Client[apipb.KindsRequest, apipb.KindsResponse]
-	plugins      *connect.Client[apipb.PluginsRequest, apipb.PluginsResponse]
-	nodes        *connect.Client[apipb.NodesRequest, apipb.NodesResponse]
-	putArtifact  *connect.Client[apipb.PutArtifactRequest, apipb.PutArtifactResponse]
-	hasArtifacts *connect.Client[apipb.HasArtifactsRequest, apipb.HasArtifactsResponse]
-	shutdown     *connect.Client[apipb.ShutdownRequest, apipb.ShutdownResponse]
+	info           *connect.Client[apipb.InfoRequest, apipb.InfoResponse]
+	submit         *connect.Client[apipb.SubmitRequest, apipb.SubmitResponse]
+	plan           *connect.Client[apipb.SubmitRequest, apipb.PlanResponse]
+	get            *connect.Client[apipb.JobRequest, apipb.JobResponse]
+	list           *connect.Client[apipb.ListRequest, apipb.ListResponse]
+	cancel         *connect.Client[apipb.CancelRequest, apipb.JobResponse]
+	command        *connect.Client[apipb.CommandRequest, apipb.CommandResponse]
+	update         *connect.Client[apipb.SubmitRequest, apipb.CommandResponse]
+	retry          *connect.Client[apipb.JobRequest, apipb.SubmitResponse]
+	why            *connect.Client[apipb.JobRequest, apipb.WhyResponse]
+	watch          *connect.Client[apipb.WatchRequest, apipb.WatchResponse]
+	logs           *connect.Client[apipb.LogsRequest, apipb.LogLine]
+	kinds          *connect.Client[apipb.KindsRequest, apipb.KindsResponse]
+	plugins        *connect.Client[apipb.PluginsRequest, apipb.PluginsResponse]
+	nodes          *connect.Client[apipb.NodesRequest, apipb.NodesResponse]
+	putArtifact    *connect.Client[apipb.PutArtifactRequest, apipb.PutArtifactResponse]
+	hasArtifacts   *connect.Client[apipb.HasArtifactsRequest, apipb.HasArtifactsResponse]
+	putSchedule    *connect.Client[apipb.PutScheduleRequest, apipb.ScheduleResponse]
+	listSchedules  *connect.Client[apipb.ListSchedulesRequest, apipb.ListSchedulesResponse]
+	getSchedule    *connect.Client[apipb.ScheduleRequest, apipb.ScheduleResponse]
+	pauseSchedule  *connect.Client[apipb.ScheduleRequest, apipb.ScheduleResponse]
+	resumeSchedule *connect.Client[apipb.ScheduleRequest, apipb.ScheduleResponse]
+	runSchedule    *connect.Client[apipb.ScheduleRequest, apipb.ScheduleResponse]
+	deleteSchedule *connect.Client[apipb.DeleteScheduleRequest, apipb.DeleteScheduleResponse]
+	shutdown       *connect.Client[apipb.ShutdownRequest, apipb.ShutdownResponse]
 }
 
 // Info calls capstan.v1.HostService.Info.
@@ -341,6 +417,41 @@ func (c *hostServiceClient) HasArtifacts(ctx context.Context, req *connect.Reque
 	return c.hasArtifacts.CallUnary(ctx, req)
 }
 
+// PutSchedule calls capstan.v1.HostService.PutSchedule.
+func (c *hostServiceClient) PutSchedule(ctx context.Context, req *connect.Request[apipb.PutScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return c.putSchedule.CallUnary(ctx, req)
+}
+
+// ListSchedules calls capstan.v1.HostService.ListSchedules.
+func (c *hostServiceClient) ListSchedules(ctx context.Context, req *connect.Request[apipb.ListSchedulesRequest]) (*connect.Response[apipb.ListSchedulesResponse], error) {
+	return c.listSchedules.CallUnary(ctx, req)
+}
+
+// GetSchedule calls capstan.v1.HostService.GetSchedule.
+func (c *hostServiceClient) GetSchedule(ctx context.Context, req *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return c.getSchedule.CallUnary(ctx, req)
+}
+
+// PauseSchedule calls capstan.v1.HostService.PauseSchedule.
+func (c *hostServiceClient) PauseSchedule(ctx context.Context, req *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return c.pauseSchedule.CallUnary(ctx, req)
+}
+
+// ResumeSchedule calls capstan.v1.HostService.ResumeSchedule.
+func (c *hostServiceClient) ResumeSchedule(ctx context.Context, req *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return c.resumeSchedule.CallUnary(ctx, req)
+}
+
+// RunSchedule calls capstan.v1.HostService.RunSchedule.
+func (c *hostServiceClient) RunSchedule(ctx context.Context, req *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return c.runSchedule.CallUnary(ctx, req)
+}
+
+// DeleteSchedule calls capstan.v1.HostService.DeleteSchedule.
+func (c *hostServiceClient) DeleteSchedule(ctx context.Context, req *connect.Request[apipb.DeleteScheduleRequest]) (*connect.Response[apipb.DeleteScheduleResponse], error) {
+	return c.deleteSchedule.CallUnary(ctx, req)
+}
+
 // Shutdown calls capstan.v1.HostService.Shutdown.
 func (c *hostServiceClient) Shutdown(ctx context.Context, req *connect.Request[apipb.ShutdownRequest]) (*connect.Response[apipb.ShutdownResponse], error) {
 	return c.shutdown.CallUnary(ctx, req)
@@ -375,6 +486,15 @@ type HostServiceHandler interface {
 	PutArtifact(context.Context, *connect.ClientStream[apipb.PutArtifactRequest]) (*connect.Response[apipb.PutArtifactResponse], error)
 	// HasArtifacts answers which of the hashes the host lacks.
 	HasArtifacts(context.Context, *connect.Request[apipb.HasArtifactsRequest]) (*connect.Response[apipb.HasArtifactsResponse], error)
+	// PutSchedule brings a schedule, or another one of its name.
+	PutSchedule(context.Context, *connect.Request[apipb.PutScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	ListSchedules(context.Context, *connect.Request[apipb.ListSchedulesRequest]) (*connect.Response[apipb.ListSchedulesResponse], error)
+	GetSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	PauseSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	ResumeSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	// RunSchedule fires a schedule once, now.
+	RunSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error)
+	DeleteSchedule(context.Context, *connect.Request[apipb.DeleteScheduleRequest]) (*connect.Response[apipb.DeleteScheduleResponse], error)
 	// Shutdown ends the host. Running executors stay unless stop_jobs is set.
 	Shutdown(context.Context, *connect.Request[apipb.ShutdownRequest]) (*connect.Response[apipb.ShutdownResponse], error)
 }
@@ -488,6 +608,48 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(hostServiceMethods.ByName("HasArtifacts")),
 		connect.WithHandlerOptions(opts...),
 	)
+	hostServicePutScheduleHandler := connect.NewUnaryHandler(
+		HostServicePutScheduleProcedure,
+		svc.PutSchedule,
+		connect.WithSchema(hostServiceMethods.ByName("PutSchedule")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceListSchedulesHandler := connect.NewUnaryHandler(
+		HostServiceListSchedulesProcedure,
+		svc.ListSchedules,
+		connect.WithSchema(hostServiceMethods.ByName("ListSchedules")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceGetScheduleHandler := connect.NewUnaryHandler(
+		HostServiceGetScheduleProcedure,
+		svc.GetSchedule,
+		connect.WithSchema(hostServiceMethods.ByName("GetSchedule")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServicePauseScheduleHandler := connect.NewUnaryHandler(
+		HostServicePauseScheduleProcedure,
+		svc.PauseSchedule,
+		connect.WithSchema(hostServiceMethods.ByName("PauseSchedule")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceResumeScheduleHandler := connect.NewUnaryHandler(
+		HostServiceResumeScheduleProcedure,
+		svc.ResumeSchedule,
+		connect.WithSchema(hostServiceMethods.ByName("ResumeSchedule")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceRunScheduleHandler := connect.NewUnaryHandler(
+		HostServiceRunScheduleProcedure,
+		svc.RunSchedule,
+		connect.WithSchema(hostServiceMethods.ByName("RunSchedule")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceDeleteScheduleHandler := connect.NewUnaryHandler(
+		HostServiceDeleteScheduleProcedure,
+		svc.DeleteSchedule,
+		connect.WithSchema(hostServiceMethods.ByName("DeleteSchedule")),
+		connect.WithHandlerOptions(opts...),
+	)
 	hostServiceShutdownHandler := connect.NewUnaryHandler(
 		HostServiceShutdownProcedure,
 		svc.Shutdown,
@@ -530,6 +692,20 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 			hostServicePutArtifactHandler.ServeHTTP(w, r)
 		case HostServiceHasArtifactsProcedure:
 			hostServiceHasArtifactsHandler.ServeHTTP(w, r)
+		case HostServicePutScheduleProcedure:
+			hostServicePutScheduleHandler.ServeHTTP(w, r)
+		case HostServiceListSchedulesProcedure:
+			hostServiceListSchedulesHandler.ServeHTTP(w, r)
+		case HostServiceGetScheduleProcedure:
+			hostServiceGetScheduleHandler.ServeHTTP(w, r)
+		case HostServicePauseScheduleProcedure:
+			hostServicePauseScheduleHandler.ServeHTTP(w, r)
+		case HostServiceResumeScheduleProcedure:
+			hostServiceResumeScheduleHandler.ServeHTTP(w, r)
+		case HostServiceRunScheduleProcedure:
+			hostServiceRunScheduleHandler.ServeHTTP(w, r)
+		case HostServiceDeleteScheduleProcedure:
+			hostServiceDeleteScheduleHandler.ServeHTTP(w, r)
 		case HostServiceShutdownProcedure:
 			hostServiceShutdownHandler.ServeHTTP(w, r)
 		default:
@@ -607,6 +783,34 @@ func (UnimplementedHostServiceHandler) PutArtifact(context.Context, *connect.Cli
 
 func (UnimplementedHostServiceHandler) HasArtifacts(context.Context, *connect.Request[apipb.HasArtifactsRequest]) (*connect.Response[apipb.HasArtifactsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.HasArtifacts is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) PutSchedule(context.Context, *connect.Request[apipb.PutScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.PutSchedule is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ListSchedules(context.Context, *connect.Request[apipb.ListSchedulesRequest]) (*connect.Response[apipb.ListSchedulesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.ListSchedules is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) GetSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.GetSchedule is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) PauseSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.PauseSchedule is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) ResumeSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.ResumeSchedule is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) RunSchedule(context.Context, *connect.Request[apipb.ScheduleRequest]) (*connect.Response[apipb.ScheduleResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.RunSchedule is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) DeleteSchedule(context.Context, *connect.Request[apipb.DeleteScheduleRequest]) (*connect.Response[apipb.DeleteScheduleResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.DeleteSchedule is not implemented"))
 }
 
 func (UnimplementedHostServiceHandler) Shutdown(context.Context, *connect.Request[apipb.ShutdownRequest]) (*connect.Response[apipb.ShutdownResponse], error) {
