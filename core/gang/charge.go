@@ -27,6 +27,8 @@ func (s *Scheduler) settle(g *member) {
 			v = v.Add(s.fleet.Amount(g.shape(rank)))
 		}
 	}
+	s.busy = s.busy.Add(v).Sub(g.holding)
+	g.holding = v
 	switch {
 	case !g.isCharged:
 		g.counted, g.isCharged = v, true
@@ -39,6 +41,8 @@ func (s *Scheduler) settle(g *member) {
 
 // discharge ends what g's queue is charged for it.
 func (s *Scheduler) discharge(g *member) {
+	s.busy = s.busy.Sub(g.holding)
+	g.holding = core.Vector{}
 	if g.isCharged {
 		s.tree.Refund(g.charged())
 		g.counted, g.isCharged = core.Vector{}, false

@@ -64,6 +64,10 @@ func (s *Scheduler) Clone() *Scheduler {
 	for i := range c.plan.ends {
 		c.plan.ends[i].gang = k.member(c.plan.ends[i].gang)
 	}
+	c.promises = promises{
+		list: k.list(s.promises.list), news: k.list(s.promises.news), old: k.list(s.promises.old), heads: k.list(s.promises.heads),
+		late: overtaken{s.promises.late.first, slices.Clone(s.promises.late.sums)},
+	}
 	return &c
 }
 

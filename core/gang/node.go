@@ -14,10 +14,11 @@ type node struct {
 	known      bool // it said once what it can hold
 	down       bool
 	draining   bool
-	until      int64   // deadline of the drain
-	strikes    []int64 // when starts went wrong there, latest last
-	quarantine int64   // until when it takes nobody; 0 for not
-	turns      int     // times it was in quarantine without a good start since
+	until      int64       // deadline of the drain
+	strikes    []int64     // when starts went wrong there, latest last
+	quarantine int64       // until when it takes nobody; 0 for not
+	open       core.Vector // its capacity while it takes executors
+	turns      int         // times it was in quarantine without a good start since
 }
 
 // closed says why a node takes no executors; "" if it does.
@@ -69,7 +70,14 @@ func (s *Scheduler) nodeUp(v core.Node) {
 
 // reopen tells the fleet whether a node takes executors.
 func (s *Scheduler) reopen(n place.Ref) {
-	s.fleet.Close(n, s.nodes[n].closed())
+	k := s.nodes[n]
+	s.open = s.open.Sub(k.open)
+	k.open = core.Vector{}
+	if k.closed() == "" {
+		k.open = s.fleet.Capacity(n)
+	}
+	s.open = s.open.Add(k.open)
+	s.fleet.Close(n, k.closed())
 	s.topology++
 	s.moved = true
 }

@@ -14,29 +14,48 @@ import (
 // others were tried.
 func (s *Scheduler) pass(r *Result) {
 	s.tellRefused(r)
-	if s.moved {
+	switch {
+	case s.moved:
 		s.moved = false
 		s.endReservations()
 		s.drained(r)
 		s.plan.renew(s)
+		s.promises.begin(s)
 		s.mend(r)
 		s.walk(r)
+		s.keepTo(r)
 		s.grow(r)
 		s.preempt(r)
-	} else {
+	case len(s.fresh) > 0:
+		s.promises.begin(s)
 		for _, g := range s.fresh {
 			if g.inLine && !s.plan.shut && len(s.tree.Admits(s.claim(g))) == 0 {
 				for s.serve(g, nil, r) && g.inLine { // an array has more than one
 				}
 			}
 		}
-		if len(s.fresh) > 0 {
-			s.preempt(r)
-		}
+		s.preempt(r)
 	}
 	clear(s.fresh)
 	s.fresh = s.fresh[:0]
 	s.tellRefused(r)
+}
+
+// keepTo starts the gangs whose planned start has come, whoever has nodes kept:
+// the plan has counted those.
+func (s *Scheduler) keepTo(r *Result) {
+	if !s.promises.on || s.plan.shut {
+		return
+	}
+	for _, g := range s.promises.due(s.now) {
+		if !g.inLine || !s.licensed(g) || s.reservationPends(g) != "" || len(s.tree.Admits(s.claim(g))) > 0 {
+			continue
+		}
+		c, ok := s.chooseAmong(g, s.plan.standingLimits(s, g))
+		if g.stuck = !ok; ok {
+			s.start(g, nil, c, r)
+		}
+	}
 }
 
 // tellRefused tells of gangs that were given up in between.
@@ -128,10 +147,8 @@ func (s *Scheduler) walk(r *Result) {
 // it makes a reservation, if there are not too many. w is the walk that offers
 // g, nil if none does.
 func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
-	n := 0
 	if g.array != nil {
-		var ok bool
-		if n, ok = s.nextElement(g); !ok {
+		if _, ok := s.nextElement(g); !ok {
 			return false
 		}
 	}
@@ -140,15 +157,38 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 	}
 	c, ok := s.choose(g)
 	if !ok {
-		s.plan.reserve(s, g)
+		s.keepFor(g)
 		return false
 	}
+	if s.promises.on && !s.promises.allows(g) {
+		return false
+	}
+	s.start(g, w, c, r)
+	return true
+}
+
+// keepFor lets g, which found no nodes, keep some from those behind it.
+func (s *Scheduler) keepFor(g *member) {
+	g.stuck = g.promised && g.planned <= s.now
+	switch {
+	case g.stuck, s.promises.head(s, g):
+		s.plan.reserve(s, g)
+	case g.promised || len(s.promises.list) > Reserved:
+		// Its promise, or the many before it, stand for it.
+	default:
+		s.plan.reserve(s, g)
+	}
+}
+
+// start grants g, or an element of it, the nodes that were chosen.
+func (s *Scheduler) start(g *member, w *queue.Walk, c place.Choice, r *Result) {
 	s.leaveLine(g, w)
 	if g.array != nil {
+		n, _ := s.nextElement(g)
 		g = s.take(g, n)
 	}
+	s.promises.started(g)
 	s.grant(g, c, r)
-	return true
 }
 
 // leaveLine takes g, or one element of it, out of line, and charges its queue.
@@ -166,26 +206,37 @@ func (s *Scheduler) leaveLine(g *member, w *queue.Walk) {
 	}
 	g.count--
 	g.inLine = g.count > 0
+	s.promises.leave(g)
+	if g.inLine {
+		s.promises.join(g) // for its next element
+	}
 }
 
 // choose finds nodes for g to start on now.
 func (s *Scheduler) choose(g *member) (place.Choice, bool) {
 	until := g.endIf(s.now)
-	relax, most := g.relaxation(s.now)
+	_, most := g.relaxation(s.now)
 	if s.known(g, until, most) {
 		return place.Choice{}, false
 	}
-	q := g.ask.Claim
-	q.Avoid, q.Job = g.avoid, s.beside(g)
-	q.Limit = s.plan.limits(s, s.now, until, g)
-	for ; relax <= most; relax++ {
-		q.Relax = relax
-		if c, ok := s.fleet.Choose(&q); ok {
-			return c, true
-		}
+	limits := s.plan.limits(s, s.now, until, g)
+	c, ok := s.chooseAmong(g, limits)
+	if !ok {
+		s.remember(g, until, most, len(limits) == 0)
 	}
-	s.remember(g, until, most, len(q.Limit) == 0)
-	return place.Choice{}, false
+	return c, ok
+}
+
+// chooseAmong finds nodes for g within limits.
+func (s *Scheduler) chooseAmong(g *member, limits []place.Limit) (c place.Choice, ok bool) {
+	q := g.ask.Claim
+	q.Avoid, q.Job, q.Limit = g.avoid, s.beside(g), limits
+	relax, most := g.relaxation(s.now)
+	for ; relax <= most && !ok; relax++ {
+		q.Relax = relax
+		c, ok = s.fleet.Choose(&q)
+	}
+	return c, ok
 }
 
 // forever is the end of what has no walltime.
@@ -257,8 +308,12 @@ func (s *Scheduler) grant(g *member, c place.Choice, r *Result) {
 
 // claim is g's place in the line.
 func (s *Scheduler) claim(g *member) queue.Claim {
+	since := g.arrived
+	if g.aged {
+		since = 1 - forever
+	}
 	return queue.Claim{
-		ID: g.number, Queue: g.queue, User: g.User, Priority: g.Priority, Arrival: g.number, Since: g.arrived,
+		ID: g.number, Queue: g.queue, User: g.User, Priority: g.Priority, Arrival: g.number, Since: since,
 		Need: g.ask.need, Class: g.classNumber(), Hint: g.Predicted, Count: g.count,
 	}
 }
@@ -290,6 +345,7 @@ func (s *Scheduler) lineUp(g *member) {
 	if err := s.tree.Add(s.claim(g)); err != nil {
 		panic("gang: put into line what was checked: " + err.Error())
 	}
+	s.promises.join(g)
 	if fresh {
 		s.fresh = append(s.fresh, g)
 		s.expectChange(g)
@@ -314,6 +370,7 @@ func (s *Scheduler) outOfLine(g *member) {
 	if g.inLine {
 		g.inLine, g.count = false, 0
 		s.tree.Remove(g.number)
+		s.promises.leave(g)
 		s.moved = true
 	}
 }

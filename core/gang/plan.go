@@ -69,7 +69,7 @@ func (p *plan) foresee(s *Scheduler) {
 	p.known = true
 	for _, g := range s.granted.list {
 		if at := g.latestEnd(s.now); at != forever {
-			p.ends = append(p.ends, moment{at: at, gang: g})
+			p.ends = append(p.ends, moment{at: max(at, s.now+1), gang: g})
 		}
 	}
 	slices.SortFunc(p.ends, moment.compare)
@@ -106,9 +106,6 @@ func (p *plan) reserve(s *Scheduler, g *member) {
 	}
 	if b := p.earliest(s, g); b != nil {
 		p.book(s, b)
-		if g.promise == 0 {
-			g.promise = b.from
-		}
 		return
 	}
 	q := g.ask.Claim
@@ -310,6 +307,15 @@ func (p *plan) limits(s *Scheduler, from, until int64, g *member) []place.Limit 
 		p.marks[out[i].Node] = 0
 	}
 	return out
+}
+
+// standingLimits is the limits for g that are not of gangs that wait by
+// themselves.
+func (p *plan) standingLimits(s *Scheduler, g *member) []place.Limit {
+	all := p.booked
+	p.booked = all[:p.standing]
+	defer func() { p.booked = all }()
+	return p.limits(s, s.now, g.endIf(s.now), g)
 }
 
 // over reports whether b does not matter to who runs from one time until

@@ -36,6 +36,12 @@ type Config struct {
 	// Depth bounds how many gangs that find no place one pass looks at.
 	// Default 2,000.
 	Depth int
+	// Heads is how many gangs have nodes kept for them, Slack how many walltimes
+	// of its own a promise leaves a gang beyond its planned start, and Budget
+	// how much of the whole cluster's work may pass a gang, in milliseconds:
+	// see promises. Default 2, 1 and 28,800,000 (8 hours).
+	Heads         int
+	Slack, Budget int64
 	// Evictions is how many gangs may have to give way within a minute.
 	// Default 1,000.
 	Evictions int
@@ -59,6 +65,9 @@ func (c Config) withDefaults() Config {
 	c.StrikeWindow = orElse(c.StrikeWindow, 600_000)
 	c.Quarantine = orElse(c.Quarantine, 300_000)
 	c.Depth = orElse(c.Depth, 2000)
+	c.Heads = orElse(c.Heads, 2)
+	c.Slack = orElse(c.Slack, 1)
+	c.Budget = orElse(c.Budget, 8*3600_000)
 	c.Evictions = orElse(c.Evictions, 1000)
 	return c
 }

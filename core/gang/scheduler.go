@@ -20,6 +20,8 @@ type Scheduler struct {
 	fleet     *place.Fleet
 	nodes     []*node     // by place.Ref
 	total     core.Vector // capacity of all nodes, up or not
+	open      core.Vector // capacity of the nodes that take executors
+	busy      core.Vector // that gangs hold
 	described int         // nodes that said what they can hold
 	topology  uint64      // changes with what the nodes are
 	tree      *queue.Tree
@@ -35,6 +37,7 @@ type Scheduler struct {
 	licences map[string]*licence
 	asks     asks
 	plan     plan
+	promises promises
 	wakes    wakes
 
 	reserved     map[string]*reservation
@@ -98,6 +101,8 @@ type member struct {
 	queue     string      // that it is charged to
 	counted   core.Vector // what the queue was charged
 	isCharged bool
+	holding   core.Vector // what it holds
+	held      core.Vector // what it holds
 	holder    int         // in Scheduler.granted, from 1
 	tried     uint64      // attempt at displacing others
 	due       int64       // end of the start timeout, the notice or the walltime; 0 for none
@@ -110,6 +115,11 @@ type member struct {
 	evicted   int         // times it had to give way
 	avoid     []place.Ref // where starts went wrong
 	promise   int64       // the start that was quoted first; 0 for none
+	promised  bool        // it has one that binds others
+	latest    int64       // that start
+	planned   int64       // its start in the last plan
+	stuck     bool        // its planned start came, and no nodes were found
+	aged      bool        // it was passed so often that it goes first
 	relax     int         // levels of a preferred placement given up
 	target    int         // size it is to grow to
 	shrink    *shrinking

@@ -65,3 +65,15 @@ func (t *Tree) Each(now int64, f func(id uint64) bool) {
 		}
 	}
 }
+
+// Limits reports whether anything but room can stand in the way of a claim:
+// whether there are quotas or limits.
+func (t *Tree) Limits() bool {
+	for i := range t.queues {
+		r := t.nodes[i].rules
+		if r.draws != 0 || r.limit.has != 0 || r.MaxRunning > 0 || r.limitsUsers() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,338 @@
+package gang
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/capstan-run/capstan/core"
+)
+
+// promises is backfilling under promises. The oldest gangs in line, as
+// far as the walltimes of others allow, [Reserved] and one, each have a promise: a latest start, quoted
+// once. It is where the gang stands in the plan by walltimes when it is quoted,
+// and Config.Slack walltimes of its own. What is left of the slack is room to
+// let others pass: gangs start in the order of the queues as long as a plan
+// remains that keeps every promise. The first Config.Heads of that order have
+// nodes of their own kept besides, so that narrow gangs do not push wide ones
+// to the end of their slack. A gang that more than Config.Budget of the whole
+// cluster's work has passed stands before all that have not been passed so
+// often, so that nobody starves however long the line is.
+//
+// Plans count what is free in the whole cluster. Whether a gang finds nodes is
+// seen when it is its turn; one that should and does not keeps nodes as a head.
+//
+// Planning in the order of planned starts keeps every promise: each gang finds
+// its planned time free, for all before it end no later than planned.
+type promises struct {
+	list []*member // in order of planned starts
+	news []*member // that came into line and have none, by arrival
+	old  []*member // all in line, by arrival; those that left are skipped
+
+	on   bool     // somebody waits
+	base *profile // what is free by walltimes, with what this pass started
+	work *profile // to lay plans on
+	late overtaken
+
+	heads []*member
+	dead  []tried
+	start []int64 // of the plan laid last
+	order []*member
+}
+
+// tried is a gang that could not start without breaking a promise: none that
+// takes as much for as long can.
+type tried struct {
+	need     *core.Vector
+	length   int64
+	priority int
+}
+
+// length is how long g may hold nodes.
+func (g *member) length() int64 {
+	if g.Walltime == 0 {
+		return forever
+	}
+	return g.StartTimeout + g.Walltime
+}
+
+// join notes that g came into line.
+func (p *promises) join(g *member) {
+	p.news = insertByNumber(p.news, g)
+	p.old = insertByNumber(p.old, g)
+}
+
+func insertByNumber(list []*member, g *member) []*member {
+	i, found := slices.BinarySearchFunc(list, g, byNumber)
+	if found {
+		return list
+	}
+	return slices.Insert(list, i, g)
+}
+
+// leave notes that g is in line no more.
+func (p *promises) leave(g *member) {
+	if i := slices.Index(p.list, g); i >= 0 {
+		p.list = slices.Delete(p.list, i, i+1)
+	}
+	if i := slices.Index(p.heads, g); i >= 0 {
+		p.heads = slices.Delete(p.heads, i, i+1)
+	}
+	g.promised = false
+}
+
+// begin starts a pass: it works out what is free over time and quotes whoever
+// has come up.
+func (p *promises) begin(s *Scheduler) {
+	p.heads, p.dead = p.heads[:0], p.dead[:0]
+	p.sweep(s)
+	p.on = len(p.list) > 0 || len(p.news) > 0
+	if !p.on {
+		return
+	}
+	p.age(s)
+	p.base = s.foreseeFree()
+	if p.work == nil {
+		p.work = &profile{}
+	}
+	p.quote(s)
+}
+
+// sweep forgets who left the line.
+func (p *promises) sweep(s *Scheduler) {
+	gone := func(g *member) bool { return !g.inLine }
+	for len(p.old) > 0 && gone(p.old[0]) {
+		p.old = p.old[1:]
+	}
+	for len(p.news) > 0 && gone(p.news[0]) {
+		p.news = p.news[1:]
+	}
+	if len(p.old) > 2*s.tree.Len()+blockOf {
+		p.old = slices.DeleteFunc(p.old, gone)
+		p.news = slices.DeleteFunc(p.news, gone)
+	}
+}
+
+// foreseeFree is what is free in the whole cluster over time.
+func (s *Scheduler) foreseeFree() *profile {
+	if !s.plan.known {
+		s.plan.foresee(s)
+	}
+	p := newProfile(s.fleet.Kinds().Len(), s.now, s.open.Sub(s.busy))
+	for _, m := range s.plan.ends {
+		p.release(max(m.at, s.now+1), &m.gang.counted)
+	}
+	return p
+}
+
+// seen bounds how many without a promise one pass looks at.
+const seen = 4 * Reserved
+
+// quote promises a start to the oldest that have none.
+func (p *promises) quote(s *Scheduler) {
+	p.order = append(p.order[:0], p.list...)
+	looked := min(len(p.news), seen)
+	for _, g := range p.news[:looked] {
+		if len(p.order) > Reserved {
+			break
+		}
+		if g.inLine && !g.promised && (!s.tree.Limits() || len(s.tree.Admits(s.claim(g))) == 0) {
+			p.order = append(p.order, g)
+		}
+	}
+	p.lay(nil, false)
+	p.settle()
+	for _, g := range p.order {
+		if !g.promised && g.planned == forever && s.couldRun(g) {
+			break // nobody is promised what might have to come after g
+		}
+		if !g.promised && g.planned != forever {
+			p.promise(s, g)
+		}
+	}
+	p.drop(looked)
+	p.sort()
+}
+
+func (p *promises) promise(s *Scheduler, g *member) {
+	g.promised, g.latest = true, g.planned+s.config.Slack*g.Walltime
+	if g.promise == 0 && g.planned > s.now { // else it starts at once, or does not find the nodes
+		g.promise = g.latest
+	}
+	p.list = append(p.list, g)
+}
+
+// drop forgets those of the first so many of news that are none any more.
+func (p *promises) drop(looked int) {
+	to := looked
+	for i := looked - 1; i >= 0; i-- {
+		if g := p.news[i]; g.inLine && !g.promised {
+			to--
+			p.news[to] = g
+		}
+	}
+	p.news = p.news[to:]
+}
+
+func (p *promises) sort() {
+	slices.SortStableFunc(p.list, func(a, b *member) int { return cmp.Compare(a.planned, b.planned) })
+}
+
+// lay plans p.order on what is free, beside first, which starts at once if it
+// is not nil. If it has to keep promises it reports whether it can: those of
+// gangs as urgent as first. A promise that the plan before could not keep any
+// more binds nobody further.
+func (p *promises) lay(first *member, keep bool) bool {
+	p.work.copyFrom(p.base)
+	if first != nil {
+		p.work.take(p.base.at[0], &first.ask.need, first.length())
+	}
+	p.start = p.start[:0]
+	for _, g := range p.order {
+		if g == first || g.stuck {
+			p.start = append(p.start, g.planned)
+			continue
+		}
+		at := p.work.earliest(&g.ask.need, g.length())
+		p.work.take(at, &g.ask.need, g.length())
+		if keep && g.promised && at > max(g.latest, g.planned) && (first == nil || g.Priority >= first.Priority) {
+			return false
+		}
+		p.start = append(p.start, at)
+	}
+	return true
+}
+
+// settle makes what was laid last the plan.
+func (p *promises) settle() {
+	for i, g := range p.order {
+		g.planned = p.start[i]
+	}
+}
+
+// arrange puts heads before the others, which follow in order of planned
+// starts.
+func (p *promises) arrange() {
+	p.order = append(p.order[:0], p.heads...)
+	for _, g := range p.list {
+		if !slices.Contains(p.heads, g) {
+			p.order = append(p.order, g)
+		}
+	}
+}
+
+// allows reports whether g may start now, and if so makes the plan without it
+// the plan.
+func (p *promises) allows(g *member) bool {
+	need, length := &g.ask.need, g.length()
+	for _, d := range p.dead {
+		if length >= d.length && g.Priority <= d.priority && d.need.Fits(*need) {
+			return false
+		}
+	}
+	p.arrange()
+	if !p.lay(g, true) {
+		p.dead = append(p.dead, tried{need, length, g.Priority})
+		return false
+	}
+	p.settle()
+	p.base.take(p.base.at[0], need, length)
+	return true
+}
+
+// head makes g, which has to wait, one of those that nodes are kept for, if
+// that breaks no promise.
+func (p *promises) head(s *Scheduler, g *member) bool {
+	if len(p.heads) >= s.config.Heads || !g.promised {
+		return false
+	}
+	p.heads = append(p.heads, g)
+	p.arrange()
+	if !p.lay(nil, true) {
+		p.heads = p.heads[:len(p.heads)-1]
+		return false
+	}
+	p.settle()
+	return true
+}
+
+// due is the gangs whose planned start has come, in order.
+func (p *promises) due(now int64) []*member {
+	var out []*member
+	for _, g := range p.list {
+		if g.planned <= now && !g.stuck {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// age puts gangs that were passed too often before all others.
+func (p *promises) age(s *Scheduler) {
+	if len(p.old) == 0 {
+		return
+	}
+	p.late.forget(p.old[0].number)
+	limit := s.open[0] * (s.config.Budget / 1000)
+	for _, g := range p.old {
+		if !g.inLine || g.aged {
+			continue
+		}
+		if p.late.of(g.number) <= limit {
+			return // nobody younger was passed more
+		}
+		g.aged = true
+		s.tree.Remove(g.number)
+		if err := s.tree.Add(s.claim(g)); err != nil {
+			panic("gang: put back into line: " + err.Error())
+		}
+	}
+}
+
+// started notes how much work passes those who came before g.
+func (p *promises) started(g *member) {
+	if len(p.old) == 0 || p.old[0].number >= g.number {
+		return
+	}
+	work := orElse(g.Predicted, g.Walltime)
+	p.late.add(g.number, g.ask.need[0]*(work/1000))
+}
+
+// overtaken sums up work, in thousandths of a core times seconds, by the arrival of who did it, in blocks: what passed a
+// gang is what came later and started before it.
+type overtaken struct {
+	first uint64 // number of the first block
+	sums  []int64
+}
+
+const blockOf = 64
+
+func (o *overtaken) add(number uint64, work int64) {
+	b := number / blockOf
+	if len(o.sums) == 0 {
+		o.first = b
+	}
+	if b < o.first {
+		return
+	}
+	for uint64(len(o.sums)) <= b-o.first {
+		o.sums = append(o.sums, 0)
+	}
+	o.sums[b-o.first] += work
+}
+
+// forget drops what came before the oldest that waits.
+func (o *overtaken) forget(oldest uint64) {
+	if b := oldest / blockOf; b > o.first {
+		n := min(uint64(len(o.sums)), b-o.first)
+		o.sums, o.first = o.sums[n:], b
+	}
+}
+
+// of is the work that came a block or more after number.
+func (o *overtaken) of(number uint64) int64 {
+	var sum int64
+	for i := len(o.sums) - 1; i >= 0 && o.first+uint64(i) > number/blockOf; i-- {
+		sum += o.sums[i]
+	}
+	return sum
+}
