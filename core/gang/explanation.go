@@ -26,10 +26,11 @@ type Explanation struct {
 	// itself; "" if none is known.
 	Remedy string `json:"remedy,omitempty"`
 	// Estimate is when it starts, in Unix milliseconds, if every walltime is
-	// used in full and nothing more urgent comes: hence at the latest. 0 if
-	// that cannot be known, or if very many wait before it.
+	// used in full and nothing more urgent comes. 0 if that cannot be known, or
+	// if very many wait before it.
 	Estimate int64 `json:"estimate,omitempty"`
-	// Promise is the start that was quoted first; 0 for none.
+	// Promise is the start that was quoted first, at the latest: nobody who is
+	// not more urgent is let pass beyond that. 0 for none.
 	Promise int64 `json:"promise,omitempty"`
 	Now     int64 `json:"now"` // when this was so
 }
@@ -60,6 +61,12 @@ func (x Explanation) String() string {
 	}
 	if x.Estimate != 0 {
 		fmt.Fprintf(&b, "\n  starts within %s", millis(x.Estimate-x.Now))
+	}
+	switch {
+	case x.Promise > x.Now:
+		fmt.Fprintf(&b, "\n  promised within %s", millis(x.Promise-x.Now))
+	case x.Promise != 0:
+		fmt.Fprintf(&b, "\n  was promised a start %s ago", millis(x.Now-x.Promise))
 	}
 	return b.String()
 }
