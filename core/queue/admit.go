@@ -171,7 +171,7 @@ func (p probe) userLimits(i int32, tell func(Reason) bool) bool {
 		return true
 	}
 	var b balance
-	if a := p.t.accounts[account{i, p.user}]; a != nil && !p.empty {
+	if a := p.t.accounts[accountOf(i, p.user)]; a != nil && !p.empty {
 		b = *a
 	}
 	if r.MaxPerUser > 0 && b.running+b.heldRun+1 > r.MaxPerUser &&

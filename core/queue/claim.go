@@ -123,8 +123,7 @@ func (c *class) following(x item) (item, bool) {
 	if c.more == nil {
 		return x, false
 	}
-	var f finger
-	return c.more.after(x, &f)
+	return c.more.after(x, &finger{})
 }
 
 // elements is how many gangs the class asks for.

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -49,17 +48,15 @@ func (t *Tree) fits(fresh *Tree) error {
 
 func (t *Tree) moveUse(fresh *Tree) {
 	var keys []account
-	for k := range t.accounts {
-		if len(t.nodes[k.queue].children) == 0 {
+	for k, b := range t.accounts {
+		if len(t.nodes[k.queue()].children) == 0 && *b != (balance{}) {
 			keys = append(keys, k)
 		}
 	}
-	slices.SortFunc(keys, func(a, b account) int {
-		return cmp.Or(cmp.Compare(a.queue, b.queue), cmp.Compare(a.user, b.user))
-	})
+	slices.Sort(keys)
 	for _, k := range keys {
 		b := t.accounts[k]
-		fresh.charge(fresh.number[t.nodes[k.queue].name], k.user, b.used, b.running)
+		fresh.charge(fresh.number[t.nodes[k.queue()].name], k.user(), b.used, b.running)
 	}
 }
 

@@ -23,7 +23,7 @@ func (t *Tree) Heads() []Claim {
 	var out []Claim
 	for i := range t.nodes {
 		if l := t.nodes[i].line; l != nil && l.set.n > 0 {
-			out = append(out, t.claim(l.set.first().class))
+			out = append(out, t.claim(l.set.first().number))
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Claim) int {

@@ -45,7 +45,7 @@ func (t *Tree) Advance(now int64) {
 // accrue sums up the share of node i until now, before it changes.
 func (t *Tree) accrue(i int32) {
 	n := &t.nodes[i]
-	if t.cfg.HalfLife > 0 && n.at < t.now {
+	if n.at < t.now {
 		for d := range t.width {
 			n.area[d] += t.pastShare(n, d) * uint64(t.now-n.at)
 		}
@@ -103,7 +103,7 @@ func power(f uint64, n int64) uint64 {
 func (t *Tree) forget() {
 	for i := t.queues; i < len(t.nodes); i++ {
 		if n := &t.nodes[i]; n.line != nil && n.idle(t.width) {
-			delete(t.members, account{n.parent, n.user})
+			delete(t.members, accountOf(n.parent, n.user))
 			t.nodes[i] = newNode("", none, nil)
 			t.free = append(t.free, int32(i))
 		}

@@ -48,6 +48,8 @@ type rules struct {
 	// draws has a bit for each resource in which quotas count: the queue or
 	// one above it has one.
 	draws uint8
+	// bound says that some quota or limit is held against what the queue asks.
+	bound bool
 	// share is the node's own quota and what its children lend; keeps is the
 	// part of it that it does not lend.
 	share, keeps core.Vector
@@ -57,12 +59,11 @@ type rules struct {
 
 // line is the claims of a holder and how far the walk underway has come.
 type line struct {
-	set     sorted[spot]
-	done    spot // the last that the walk passed
-	started bool // done means something
-	f       finger
-	head    int32 // the class to offer next, or none
-	touched bool  // by the walk underway
+	set  sorted[spot]
+	scan scan
+	head int32 // the class to offer next, or none
+	// touched says that the walk underway has passed something.
+	touched bool
 }
 
 // build makes the nodes of cfg: the root, then the others by name.
@@ -164,7 +165,9 @@ func settleQuotas(nodes []node) {
 		r.draws = r.quota.has
 		if i != root {
 			r.draws |= nodes[nodes[i].parent].rules.draws
+			r.bound = nodes[nodes[i].parent].rules.bound
 		}
+		r.bound = r.bound || r.draws != 0 || r.limit.has != 0 || r.MaxRunning > 0 || r.limitsUsers()
 		r.share, r.deserves = r.quota.v, r.quota.v
 	}
 	for i := len(nodes) - 1; i > root; i-- {

@@ -21,14 +21,10 @@ func (t *Tree) refresh(h int32) {
 func (t *Tree) look(h int32) {
 	n := &t.nodes[h]
 	l := n.line
-	s, ok := l.next()
-	for ok && t.classes[s.class].settled == t.walks {
-		l.done, l.started = s, true
-		if !l.touched {
-			l.touched = true
-			t.walk.touched = append(t.walk.touched, h)
-		}
-		s, ok = l.set.after(s, &l.f)
+	s, ok := l.scan.look(t, &l.set)
+	if l.scan.started && !l.touched {
+		l.touched = true
+		t.walk.touched = append(t.walk.touched, h)
 	}
 	if l.head != none {
 		for d := range n.offer {
@@ -40,13 +36,6 @@ func (t *Tree) look(h int32) {
 		l.head = s.class
 		n.offer[t.dominant(&t.classes[s.class].need)] = h
 	}
-}
-
-func (l *line) next() (spot, bool) {
-	if l.started {
-		return l.set.after(l.done, &l.f)
-	}
-	return l.set.begin(&l.f)
 }
 
 // dominant is the resource of which need is the largest part of the cluster.
@@ -215,7 +204,9 @@ func (t *Tree) rebuild() {
 			n.heaps[d] = n.heaps[d][:0]
 			n.offer[d] = none
 		}
-		t.rekey(int32(i))
+		if i != root {
+			t.rekey(int32(i))
+		}
 	}
 	for i := range t.nodes {
 		if l := t.nodes[i].line; l != nil {

@@ -20,7 +20,8 @@ type sorted[T ranked[T]] struct {
 // large enough that the list of blocks is short.
 const blockSize = 128
 
-// finger remembers where the last answer of after was.
+// finger is on the element that begin, after or at answered last. The zero
+// value is at the beginning of a set that never changed.
 type finger struct {
 	block, i int
 	version  uint64
@@ -110,13 +111,12 @@ func (s *sorted[T]) remove(x T) bool {
 	return true
 }
 
-// after is the first element behind x, which need not be an element. f speeds
-// up a scan and may be any finger of this set.
+// after is the first element behind x, which need not be an element; f is put
+// on it.
 func (s *sorted[T]) after(x T, f *finger) (next T, ok bool) {
-	if f.version == s.version && f.block < len(s.blocks) && f.i < len(s.blocks[f.block]) && s.blocks[f.block][f.i] == x {
-		f.i++
-	} else if len(s.blocks) > 0 {
-		f.block, f.version = s.block(x), s.version
+	*f = finger{version: s.version}
+	if len(s.blocks) > 0 {
+		f.block = s.block(x)
 		b := s.blocks[f.block]
 		if f.i = within(b, x); f.i < len(b) && b[f.i] == x {
 			f.i++
@@ -124,6 +124,16 @@ func (s *sorted[T]) after(x T, f *finger) (next T, ok bool) {
 	}
 	return s.at(f)
 }
+
+// step puts f on the next element. The set is as it was when f was put where it
+// is.
+func (s *sorted[T]) step(f *finger) (next T, ok bool) {
+	f.i++
+	return s.at(f)
+}
+
+// stale reports whether the set changed since f was put where it is.
+func (s *sorted[T]) stale(f *finger) bool { return f.version != s.version }
 
 // at is the element under f, or under the next place that has one.
 func (s *sorted[T]) at(f *finger) (x T, ok bool) {

@@ -28,6 +28,7 @@ type Tree struct {
 	ages    sorted[spot] // of all but repairs, the oldest first; empty without Config.Guard
 
 	accounts map[account]*balance
+	sweep    int               // of accounts, when there are so many
 	members  map[account]int32 // the node of a user in a fair queue
 
 	total core.Vector
@@ -45,8 +46,14 @@ type where struct {
 	arrival uint64
 }
 
-// account is what a user has in a queue and those below it.
-type account struct{ queue, user int32 }
+// account names a user in a queue and those below it: the number of the queue
+// in the upper half, the user's in the lower.
+type account uint64
+
+func accountOf(queue, user int32) account { return account(uint64(queue)<<32 | uint64(uint32(user))) }
+
+func (a account) queue() int32 { return int32(a >> 32) }
+func (a account) user() int32  { return int32(uint32(a)) }
 
 // balance is the state of an account.
 type balance struct {
@@ -182,7 +189,7 @@ func (t *Tree) holder(queue, user int32) int32 {
 	if t.nodes[queue].line != nil {
 		return queue
 	}
-	k := account{queue, user}
+	k := accountOf(queue, user)
 	i, ok := t.members[k]
 	if ok {
 		return i

@@ -40,13 +40,15 @@ func (t *Tree) charge(queue, user int32, v core.Vector, n int) {
 	t.draw(queue, &v)
 	from := t.holder(queue, user)
 	for i := from; i != none; i = t.nodes[i].parent {
-		t.accrue(i)
+		if t.cfg.HalfLife > 0 {
+			t.accrue(i)
+		}
 		m := &t.nodes[i]
 		m.running += n
 		for d := range t.width {
 			m.used[d] += v[d]
 		}
-		if !t.stale {
+		if !t.stale && i != root {
 			t.rekey(i)
 		}
 	}
@@ -63,17 +65,30 @@ func (t *Tree) book(queue, user int32, v core.Vector, n int) {
 		if i != queue && !t.nodes[i].rules.limitsUsers() {
 			continue
 		}
-		k := account{i, user}
-		b := t.accounts[k]
-		if b == nil {
-			b = &balance{}
-			t.accounts[k] = b
-		}
+		b := t.balance(accountOf(i, user))
 		b.used, b.running = b.used.Add(v), b.running+n
-		if b.running == 0 && b.used == (core.Vector{}) && b.heldRun == 0 {
-			delete(t.accounts, k)
-		}
 	}
+}
+
+// balance is the state of an account, which is made if there is none. To keep
+// the number of idle ones in bounds, they are dropped when there are as many
+// as there were others the last time.
+func (t *Tree) balance(k account) *balance {
+	b := t.accounts[k]
+	if b != nil {
+		return b
+	}
+	if len(t.accounts) >= t.sweep {
+		for k, b := range t.accounts {
+			if *b == (balance{}) {
+				delete(t.accounts, k)
+			}
+		}
+		t.sweep = max(1024, 2*len(t.accounts))
+	}
+	b = &balance{}
+	t.accounts[k] = b
+	return b
 }
 
 func (r *rules) limitsUsers() bool { return r.maxUser.has != 0 || r.MaxPerUser > 0 }

@@ -15,10 +15,8 @@ import "github.com/capstan-run/capstan/core"
 type Walk struct {
 	t       *Tree
 	phase   phase
-	on      int32 // class of the claim given last, or none
-	done    spot  // of repairs, or of ages
-	started bool
-	f       finger
+	on      int32   // class of the claim given last, or none
+	scan    scan    // of repairs, then of ages
 	touched []int32 // holders with a place or a settled class
 	moved   []int32 // classes that stand for a later item
 	holds   []hold
@@ -53,6 +51,7 @@ func (t *Tree) Walk(now int64) *Walk {
 	t.walks++
 	w := &t.walk
 	*w = Walk{t: t, phase: repairing, on: none, touched: w.touched[:0], moved: w.moved[:0], holds: w.holds[:0]}
+	w.scan.reset(&t.repairs)
 	return w
 }
 
@@ -66,7 +65,7 @@ func (w *Walk) Next() (Claim, bool) {
 			break
 		}
 		c := &w.t.classes[i]
-		if c.repair || (probe{t: w.t, queue: c.queue, user: c.user, need: &c.need}).run(stop) {
+		if c.repair || !w.t.nodes[c.queue].rules.bound || (probe{t: w.t, queue: c.queue, user: c.user, need: &c.need}).run(stop) {
 			w.on = i
 			return w.t.claim(i), true
 		}
@@ -93,13 +92,14 @@ func (t *Tree) claim(i int32) Claim {
 // pick is the first class that the walk is not done with.
 func (w *Walk) pick() (int32, bool) {
 	if w.phase == repairing {
-		if s, ok := w.scan(&w.t.repairs); ok {
+		if s, ok := w.scan.look(w.t, &w.t.repairs); ok {
 			return s.class, true
 		}
-		w.phase, w.started = aged, false
+		w.phase = aged
+		w.scan.reset(&w.t.ages)
 	}
 	if w.phase == aged {
-		if s, ok := w.scan(&w.t.ages); ok && s.a <= w.t.now-w.t.cfg.Guard {
+		if s, ok := w.scan.look(w.t, &w.t.ages); ok && s.a <= w.t.now-w.t.cfg.Guard {
 			return s.class, true
 		}
 		w.phase = sharing
@@ -110,16 +110,29 @@ func (w *Walk) pick() (int32, bool) {
 	return none, false
 }
 
-// scan is the first of s that the walk is not done with.
-func (w *Walk) scan(s *sorted[spot]) (x spot, ok bool) {
-	if w.started {
-		x, ok = s.after(w.done, &w.f)
-	} else {
-		x, ok = s.begin(&w.f)
+// scan goes once through a set of spots that may change meanwhile.
+type scan struct {
+	done    spot // the last that the walk was done with
+	started bool // done means something
+	f       finger
+}
+
+// reset goes back to the beginning.
+func (c *scan) reset(set *sorted[spot]) { *c = scan{f: finger{version: set.version}} }
+
+// look is the first spot that the walk is not done with.
+func (c *scan) look(t *Tree, set *sorted[spot]) (x spot, ok bool) {
+	switch {
+	case !set.stale(&c.f):
+		x, ok = set.at(&c.f)
+	case c.started:
+		x, ok = set.after(c.done, &c.f)
+	default:
+		x, ok = set.begin(&c.f)
 	}
-	for ok && w.t.classes[x.class].settled == w.t.walks {
-		w.done, w.started = x, true
-		x, ok = s.after(x, &w.f)
+	for ok && t.classes[x.class].settled == t.walks {
+		c.done, c.started = x, true
+		x, ok = set.step(&c.f)
 	}
 	return x, ok
 }
@@ -208,16 +221,8 @@ func (t *Tree) keep(h hold, sign int) {
 		if !n.rules.limitsUsers() {
 			continue
 		}
-		k := account{i, h.user}
-		b := t.accounts[k]
-		if b == nil {
-			b = &balance{}
-			t.accounts[k] = b
-		}
+		b := t.balance(accountOf(i, h.user))
 		b.held, b.heldRun = b.held.Add(v), b.heldRun+sign
-		if b.running == 0 && b.used == (core.Vector{}) && b.heldRun == 0 {
-			delete(t.accounts, k)
-		}
 	}
 }
 
@@ -242,7 +247,8 @@ func (w *Walk) End() {
 	}
 	for _, h := range w.touched {
 		if l := t.nodes[h].line; l != nil {
-			l.started, l.touched = false, false
+			l.scan.reset(&l.set)
+			l.touched = false
 			t.refresh(h)
 		}
 	}
