@@ -47,7 +47,6 @@ type class struct {
 	one     item          // the first
 	more    *sorted[item] // the others; nil if there never were any
 	offered item          // what it stands for: one, or a later item after Pass
-	at      spot          // where it stands
 	settled uint64        // the last walk in which it was done with
 	moved   bool          // offered is not one
 }
@@ -135,11 +134,12 @@ func (c *class) elements() int {
 	return n
 }
 
-// spot is where a class stands in a line: the least is first.
+// spot is where a class stands in a line, or a node among its siblings: the
+// least is first.
 type spot struct {
 	a, b        int64
 	arrival, id uint64
-	class       int32
+	number      int32 // of the class or the node
 }
 
 func (x spot) before(y spot) bool {
@@ -149,17 +149,12 @@ func (x spot) before(y spot) bool {
 	if x.b != y.b {
 		return x.b < y.b
 	}
-	return x.earlier(y)
-}
-
-// earlier compares by arrival alone.
-func (x spot) earlier(y spot) bool {
 	return x.arrival < y.arrival || x.arrival == y.arrival && x.id < y.id
 }
 
 // spot is where item x of c stands under an order.
 func (c *class) spot(o order, x item, number int32) spot {
-	s := spot{arrival: x.arrival, id: x.id, class: number}
+	s := spot{arrival: x.arrival, id: x.id, number: number}
 	if o != byArrival {
 		s.a = -int64(c.priority)
 	}

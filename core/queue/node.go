@@ -14,19 +14,25 @@ const (
 )
 
 // node is a queue, or one user of a queue whose order is fair. Amounts of a
-// node are those of all that lies below it.
+// node are those of all that lies below it. What each decision touches stands
+// first.
 type node struct {
-	name     string // path of the queue; of a user, the path of its queue
 	parent   int32
-	children []int32 // queues below, in order of name; not users
-	user     int32   // of a user's node, else none
-	rules    *rules  // shared by clones; of a user's node, none
+	user     int32 // of a user's node, else none
 	order    order
-	line     *line // of a node that holds claims itself
+	entitled uint8 // a bit for each resource of which the node or one below has a quota
+	weight   uint64
+	line     *line  // of a node that holds claims itself
+	rules    *rules // shared by clones; of a user's node, none
 
-	used    core.Vector
-	running int
 	pending int
+	running int
+	used    core.Vector
+	key     [core.MaxDims]uint64 // standing among siblings by resource: the least is first
+	offer   [core.MaxDims]int32  // the holder it would serve next, by the resource that one needs most
+	pos     [core.MaxDims]int32  // 1 + index in the parent's heap, 0 if not in it
+	heaps   [core.MaxDims][]spot // children with an offer; the first heap only unless order is byShare
+
 	drawn   core.Vector // of the quota of this node, holds included
 	held    core.Vector // by holds (law Q10)
 	heldRun int
@@ -35,10 +41,8 @@ type node struct {
 	area [core.MaxDims]uint64
 	at   int64 // until when area is summed up
 
-	key   [core.MaxDims]uint64  // standing among siblings by resource: the least is first
-	offer [core.MaxDims]int32   // the holder it would serve next, by the resource that one needs most
-	pos   [core.MaxDims]int32   // 1 + index in the parent's heap, 0 if not in it
-	heaps [core.MaxDims][]int32 // children with an offer; the first heap only unless order is byShare
+	name     string  // path of the queue; of a user, the path of its queue
+	children []int32 // queues below, in order of name; not users
 }
 
 // rules is what a Queue says, with names turned into numbers.
@@ -116,7 +120,10 @@ func parentOf(name string) string {
 }
 
 func newNode(name string, parent int32, r *rules) node {
-	n := node{name: name, parent: parent, user: none, rules: r}
+	n := node{name: name, parent: parent, user: none, rules: r, weight: 1}
+	if r != nil {
+		n.weight = uint64(r.Weight)
+	}
 	for d := range n.offer {
 		n.offer[d] = none
 	}
@@ -170,7 +177,15 @@ func settleQuotas(nodes []node) {
 		r.bound = r.bound || r.draws != 0 || r.limit.has != 0 || r.MaxRunning > 0 || r.limitsUsers()
 		r.share, r.deserves = r.quota.v, r.quota.v
 	}
-	for i := len(nodes) - 1; i > root; i-- {
+	for i := len(nodes) - 1; i >= root; i-- {
+		for d, amount := range nodes[i].rules.deserves {
+			if amount > 0 {
+				nodes[i].entitled |= 1 << d
+			}
+		}
+		if i == root {
+			break
+		}
 		r, up := nodes[i].rules, nodes[nodes[i].parent].rules
 		for d := range r.share {
 			if r.lend.has>>d&1 == 1 {

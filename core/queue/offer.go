@@ -33,8 +33,8 @@ func (t *Tree) look(h int32) {
 	}
 	l.head = none
 	if ok {
-		l.head = s.class
-		n.offer[t.dominant(&t.classes[s.class].need)] = h
+		l.head = s.number
+		n.offer[t.dominant(&t.classes[s.number].need)] = h
 	}
 }
 
@@ -59,50 +59,72 @@ func less(a, b, c, d int64) bool {
 
 // climb carries a change of node i up to the root.
 func (t *Tree) climb(i int32) {
-	for i != root {
-		up := t.nodes[i].parent
-		if t.nodes[up].order == byShare {
-			for d := range t.width {
-				t.fix(up, d, i, t.nodes[i].offer[d] != none)
-				t.nodes[up].offer[d] = none
-				if h := t.nodes[up].heaps[d]; len(h) > 0 {
-					t.nodes[up].offer[d] = t.nodes[h[0]].offer[d]
-				}
-			}
-		} else {
-			t.climbOrdered(up, i)
-		}
-		i = up
+	for ; i != root; i = t.nodes[i].parent {
+		t.place(&t.nodes[i], i)
 	}
 }
 
-// climbOrdered does it for a parent that compares the children's heads.
-func (t *Tree) climbOrdered(up, i int32) {
-	_, ok := t.best(i)
-	t.fix(up, 0, i, ok)
-	p := &t.nodes[up]
+// place tells the parent of node i about a change of it.
+func (t *Tree) place(n *node, i int32) {
+	p := &t.nodes[n.parent]
+	if p.order != byShare {
+		t.placeByHead(p, i)
+		return
+	}
+	for d := range t.width {
+		if n.offer[d] != none {
+			t.fix(p, d, i, t.rank(n, i, d))
+		} else if n.pos[d] != 0 {
+			t.fix(p, d, i, nowhere)
+		}
+		if h := p.heaps[d]; len(h) > 0 {
+			p.offer[d] = t.nodes[h[0].number].offer[d]
+		} else {
+			p.offer[d] = none
+		}
+	}
+}
+
+// placeByHead does it for a parent that compares the children's heads.
+func (t *Tree) placeByHead(p *node, i int32) {
+	if h, ok := t.best(i); ok {
+		c := t.head(h)
+		t.fix(p, 0, i, c.spot(p.order, c.offered, i))
+	} else {
+		t.fix(p, 0, i, nowhere)
+	}
 	for d := range p.offer {
 		p.offer[d] = none
 	}
 	if len(p.heaps[0]) > 0 {
-		h, _ := t.best(p.heaps[0][0])
-		d := t.dominant(&t.classes[t.nodes[h].line.head].need)
-		p.offer[d] = h
+		h, _ := t.best(p.heaps[0][0].number)
+		p.offer[t.dominant(&t.head(h).need)] = h
 	}
+}
+
+// nowhere is the place of a child that offers nothing.
+var nowhere = spot{number: none}
+
+// rank is where child i, which has an offer, stands by share in resource d. Equal shares are told
+// apart by arrival (law Q4), without which the same queue would always win
+// when a single gang fits.
+func (t *Tree) rank(n *node, i int32, d int) spot {
+	x := &t.head(n.offer[d]).offered
+	return spot{a: int64(n.key[d] ^ 1<<63), arrival: x.arrival, id: x.id, number: i}
 }
 
 // best is the holder that node i would serve next, whatever the resource.
 func (t *Tree) best(i int32) (holder int32, ok bool) {
 	n := &t.nodes[i]
 	holder = none
-	var least uint64
+	var least int64
 	for d, h := range n.offer[:t.width] {
 		if h == none {
 			continue
 		}
-		key := uint64(0)
+		var key int64
 		if n.line == nil && n.order == byShare {
-			key = t.nodes[n.heaps[d][0]].key[d]
+			key = n.heaps[d][0].a
 		}
 		if holder == none || key < least {
 			holder, least = h, key
@@ -111,39 +133,41 @@ func (t *Tree) best(i int32) (holder int32, ok bool) {
 	return holder, holder != none
 }
 
-// fix puts child i where it belongs in heap d of node up, or takes it out.
-func (t *Tree) fix(up int32, d int, i int32, in bool) {
-	h := t.nodes[up].heaps[d]
+// fix puts child i at its place in heap d of its parent, or takes it out.
+func (t *Tree) fix(parent *node, d int, i int32, place spot) {
+	h := parent.heaps[d]
 	p := int(t.nodes[i].pos[d]) - 1
 	switch {
-	case in && p < 0:
-		h = append(h, i)
+	case place.number != none && p < 0:
+		h = append(h, place)
+		parent.heaps[d] = h
 		t.nodes[i].pos[d] = int32(len(h))
-		t.nodes[up].heaps[d] = h
-		t.rise(up, d, len(h)-1)
-	case in:
-		if !t.rise(up, d, p) {
-			t.sink(up, d, p)
-		}
+		t.rise(h, d, len(h)-1)
+	case place.number != none:
+		h[p] = place
+		t.settlePlace(h, d, p)
 	case p >= 0:
 		last := len(h) - 1
 		t.nodes[i].pos[d] = 0
-		t.nodes[up].heaps[d] = h[:last]
+		parent.heaps[d] = h[:last]
 		if p < last {
 			h[p] = h[last]
-			t.nodes[h[p]].pos[d] = int32(p + 1)
-			if !t.rise(up, d, p) {
-				t.sink(up, d, p)
-			}
+			t.nodes[h[p].number].pos[d] = int32(p + 1)
+			t.settlePlace(h[:last], d, p)
 		}
 	}
 }
 
-func (t *Tree) rise(up int32, d, p int) (moved bool) {
-	h := t.nodes[up].heaps[d]
+func (t *Tree) settlePlace(h []spot, d, p int) {
+	if !t.rise(h, d, p) {
+		t.sink(h, d, p)
+	}
+}
+
+func (t *Tree) rise(h []spot, d, p int) (moved bool) {
 	for p > 0 {
 		q := (p - 1) / 2
-		if !t.ahead(up, d, h[p], h[q]) {
+		if !h[p].before(h[q]) {
 			break
 		}
 		t.swap(h, d, p, q)
@@ -152,17 +176,16 @@ func (t *Tree) rise(up int32, d, p int) (moved bool) {
 	return moved
 }
 
-func (t *Tree) sink(up int32, d, p int) {
-	h := t.nodes[up].heaps[d]
+func (t *Tree) sink(h []spot, d, p int) {
 	for {
 		q := 2*p + 1
 		if q >= len(h) {
 			return
 		}
-		if q+1 < len(h) && t.ahead(up, d, h[q+1], h[q]) {
+		if q+1 < len(h) && h[q+1].before(h[q]) {
 			q++
 		}
-		if !t.ahead(up, d, h[q], h[p]) {
+		if !h[q].before(h[p]) {
 			return
 		}
 		t.swap(h, d, p, q)
@@ -170,25 +193,9 @@ func (t *Tree) sink(up int32, d, p int) {
 	}
 }
 
-func (t *Tree) swap(h []int32, d, p, q int) {
+func (t *Tree) swap(h []spot, d, p, q int) {
 	h[p], h[q] = h[q], h[p]
-	t.nodes[h[p]].pos[d], t.nodes[h[q]].pos[d] = int32(p+1), int32(q+1)
-}
-
-// ahead reports whether child a is served before child b by their parent, in
-// resource d. Equal shares are told apart by arrival (law Q4).
-func (t *Tree) ahead(up int32, d int, a, b int32) bool {
-	o := t.nodes[up].order
-	if o == byShare {
-		if ka, kb := t.nodes[a].key[d], t.nodes[b].key[d]; ka != kb {
-			return ka < kb
-		}
-		return t.head(t.nodes[a].offer[d]).at.earlier(t.head(t.nodes[b].offer[d]).at)
-	}
-	ha, _ := t.best(a)
-	hb, _ := t.best(b)
-	ca, cb := t.head(ha), t.head(hb)
-	return ca.spot(o, ca.offered, 0).before(cb.spot(o, cb.offered, 0))
+	t.nodes[h[p].number].pos[d], t.nodes[h[q].number].pos[d] = int32(p+1), int32(q+1)
 }
 
 // head is what a holder offers.

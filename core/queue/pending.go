@@ -10,7 +10,7 @@ func (t *Tree) Add(c Claim) error {
 		return err
 	}
 	t.Remove(c.ID)
-	t.widen(c.Need)
+	t.widen(&c.Need)
 	k := classKey{class: c.Class, queue: queue, user: t.userNumber(c.User), priority: c.Priority, repair: c.Repair}
 	x := item{arrival: c.Arrival, id: c.ID, since: c.Since, count: max(c.Count, 1)}
 	i, ok := t.class[k]
@@ -61,13 +61,11 @@ func (t *Tree) join(i int32, x item) {
 func (t *Tree) enter(i int32) {
 	c := &t.classes[i]
 	if c.repair {
-		c.at = c.spot(byPriority, c.offered, i)
-		t.repairs.add(c.at)
+		t.repairs.add(c.spot(byPriority, c.offered, i))
 		return
 	}
-	l := &t.nodes[c.holder]
-	c.at = c.spot(l.order, c.offered, i)
-	l.line.set.add(c.at)
+	n := &t.nodes[c.holder]
+	n.line.set.add(c.spot(n.order, c.offered, i))
 	if t.cfg.Guard > 0 {
 		t.ages.add(c.age(i))
 	}
@@ -77,10 +75,11 @@ func (t *Tree) enter(i int32) {
 func (t *Tree) leave(i int32) {
 	c := &t.classes[i]
 	if c.repair {
-		t.repairs.remove(c.at)
+		t.repairs.remove(c.spot(byPriority, c.offered, i))
 		return
 	}
-	t.nodes[c.holder].line.set.remove(c.at)
+	n := &t.nodes[c.holder]
+	n.line.set.remove(c.spot(n.order, c.offered, i))
 	if t.cfg.Guard > 0 {
 		t.ages.remove(c.age(i))
 	}
@@ -88,7 +87,7 @@ func (t *Tree) leave(i int32) {
 
 // age is where c stands by age.
 func (c *class) age(number int32) spot {
-	return spot{a: c.offered.since, arrival: c.offered.arrival, id: c.offered.id, class: number}
+	return spot{a: c.offered.since, arrival: c.offered.arrival, id: c.offered.id, number: number}
 }
 
 // Remove takes the claim out and reports whether it was there.
@@ -97,18 +96,20 @@ func (t *Tree) Remove(id uint64) bool {
 	if !ok {
 		return false
 	}
-	x, _ := t.classes[w.class].get(item{arrival: w.arrival, id: id})
+	c := &t.classes[w.class]
+	x, _ := c.get(item{arrival: w.arrival, id: id})
+	holder := c.holder
 	t.drop(w.class, x)
+	t.refresh(holder)
 	return true
 }
 
 // drop takes item x out of class i, and the class out of line if it was the
-// last.
+// last. The holder has to be looked at anew.
 func (t *Tree) drop(i int32, x item) {
 	c := &t.classes[i]
 	delete(t.where, x.id)
 	t.count(i, -x.count)
-	holder := c.holder
 	if x != c.offered {
 		c.take(x)
 		return
@@ -127,7 +128,6 @@ func (t *Tree) drop(i int32, x item) {
 		c.offered = next
 		t.enter(i)
 	}
-	t.refresh(holder)
 }
 
 // count adds n elements to what waits in the queue of class i.

@@ -63,7 +63,7 @@ func anyWorld(t *rapid.T) *world {
 	if w.t, err = New(anyConfig(t), &w.dims); err != nil {
 		t.Fatal(err)
 	}
-	w.t.Total(core.Vector{100, 100, 40})
+	w.t.Total(core.Vector{100, 100})
 	w.setTakers()
 	return w
 }

@@ -185,7 +185,7 @@ func (t *Tree) Position(id uint64) (int, bool) {
 	x, _ := mine.get(item{arrival: w.arrival, id: id})
 	o, n := byPriority, 0
 	if !mine.repair {
-		t.repairs.each(func(s spot) bool { n += t.classes[s.class].elements(); return true })
+		t.repairs.each(func(s spot) bool { n += t.classes[s.number].elements(); return true })
 		o = t.nodes[mine.holder].order
 	}
 	me := mine.spot(o, x, 0)
@@ -194,7 +194,7 @@ func (t *Tree) Position(id uint64) (int, bool) {
 		set = &t.nodes[mine.holder].line.set
 	}
 	set.each(func(s spot) bool {
-		c := &t.classes[s.class]
+		c := &t.classes[s.number]
 		if !c.spot(o, c.one, 0).before(me) {
 			return true
 		}

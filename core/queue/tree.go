@@ -110,7 +110,7 @@ func (t *Tree) Clone() *Tree {
 	c.nodes = slices.Clone(t.nodes)
 	for i := range c.nodes {
 		n := &c.nodes[i]
-		n.heaps = [core.MaxDims][]int32{}
+		n.heaps = [core.MaxDims][]spot{}
 		for d, h := range t.nodes[i].heaps {
 			n.heaps[d] = slices.Clone(h)
 		}
@@ -213,12 +213,12 @@ func (t *Tree) Total(v core.Vector) {
 	if v != t.total {
 		t.settleHistory()
 		t.total, t.stale = v, true
-		t.widen(v)
+		t.widen(&v)
 	}
 }
 
 // widen takes note of resources not seen before.
-func (t *Tree) widen(v core.Vector) {
+func (t *Tree) widen(v *core.Vector) {
 	for d := t.width; d < len(v); d++ {
 		if v[d] != 0 {
 			t.width, t.stale = d+1, true

@@ -36,37 +36,37 @@ func (t *Tree) Resize(c Claim, by core.Vector) {
 
 // charge adds v and n running gangs to what a user has in a queue.
 func (t *Tree) charge(queue, user int32, v core.Vector, n int) {
-	t.widen(v)
+	t.widen(&v)
 	t.draw(queue, &v)
-	from := t.holder(queue, user)
-	for i := from; i != none; i = t.nodes[i].parent {
+	for i := t.holder(queue, user); i != none; i = t.nodes[i].parent {
+		m := &t.nodes[i]
 		if t.cfg.HalfLife > 0 {
 			t.accrue(i)
 		}
-		m := &t.nodes[i]
 		m.running += n
 		for d := range t.width {
 			m.used[d] += v[d]
 		}
 		if !t.stale && i != root {
 			t.rekey(i)
+			t.place(m, i)
 		}
 	}
-	t.book(queue, user, v, n)
-	if !t.stale {
-		t.climb(from)
-	}
+	t.book(queue, user, &v, n)
 }
 
 // book adds to the accounts of a user, in the queue and in those above it that
 // limit users.
-func (t *Tree) book(queue, user int32, v core.Vector, n int) {
+func (t *Tree) book(queue, user int32, v *core.Vector, n int) {
 	for i := queue; i != none; i = t.nodes[i].parent {
 		if i != queue && !t.nodes[i].rules.limitsUsers() {
 			continue
 		}
 		b := t.balance(accountOf(i, user))
-		b.used, b.running = b.used.Add(v), b.running+n
+		b.running += n
+		for d := range t.width {
+			b.used[d] += v[d]
+		}
 	}
 }
 
@@ -136,17 +136,13 @@ const beyond = 1 << 63
 // before whoever has not.
 func (t *Tree) rekey(i int32) {
 	n := &t.nodes[i]
-	weight := uint64(1)
-	if n.rules != nil {
-		weight = uint64(n.rules.Weight)
-	}
 	for d := range t.width {
 		both := t.share(n.used[d], d) + n.past[d]<<(40-pastBits)
 		key := both << 20
-		if weight != 1 {
-			key /= weight
+		if n.weight != 1 {
+			key /= n.weight
 		}
-		if n.rules == nil || n.used[d] >= n.rules.deserves[d] {
+		if n.entitled>>d&1 == 0 || n.used[d] >= n.rules.deserves[d] {
 			key |= beyond
 		}
 		n.key[d] = key

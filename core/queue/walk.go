@@ -60,6 +60,9 @@ func (t *Tree) Walk(now int64) *Walk {
 func (w *Walk) Next() (Claim, bool) {
 	w.Skip()
 	for w.phase != ended {
+		if w.t.stale {
+			w.t.rebuild()
+		}
 		i, ok := w.pick()
 		if !ok {
 			break
@@ -93,14 +96,14 @@ func (t *Tree) claim(i int32) Claim {
 func (w *Walk) pick() (int32, bool) {
 	if w.phase == repairing {
 		if s, ok := w.scan.look(w.t, &w.t.repairs); ok {
-			return s.class, true
+			return s.number, true
 		}
 		w.phase = aged
 		w.scan.reset(&w.t.ages)
 	}
 	if w.phase == aged {
 		if s, ok := w.scan.look(w.t, &w.t.ages); ok && s.a <= w.t.now-w.t.cfg.Guard {
-			return s.class, true
+			return s.number, true
 		}
 		w.phase = sharing
 	}
@@ -130,7 +133,7 @@ func (c *scan) look(t *Tree, set *sorted[spot]) (x spot, ok bool) {
 	default:
 		x, ok = set.begin(&c.f)
 	}
-	for ok && t.classes[x.class].settled == t.walks {
+	for ok && t.classes[x.number].settled == t.walks {
 		c.done, c.started = x, true
 		x, ok = set.step(&c.f)
 	}
@@ -146,7 +149,7 @@ func (w *Walk) Granted() {
 	}
 	w.on = none
 	c := &w.t.classes[i]
-	queue, user, need, repair, x := c.queue, c.user, c.need, c.repair, c.offered
+	k, holder, need, x := c.classKey, c.holder, c.need, c.offered
 	if x.count > 1 {
 		y := x
 		y.count--
@@ -156,8 +159,9 @@ func (w *Walk) Granted() {
 	} else {
 		w.t.drop(i, x)
 	}
-	if !repair {
-		w.t.charge(queue, user, need, 1)
+	if !k.repair {
+		w.t.look(holder)
+		w.t.charge(k.queue, k.user, need, 1)
 	}
 }
 
