@@ -33,9 +33,11 @@ func (t *Tree) Configure(cfg Config, dims *core.Dimensions) error {
 
 // fits reports what of t has no place in fresh.
 func (t *Tree) fits(fresh *Tree) error {
+	repairs := map[int32]bool{}
+	t.repairs.each(func(s spot) bool { repairs[t.classes[s.number].queue] = true; return true })
 	for i := range t.queues {
 		n := &t.nodes[i]
-		if len(n.children) > 0 || n.pending == 0 && n.running == 0 && n.used == (core.Vector{}) {
+		if len(n.children) > 0 || n.pending == 0 && n.running == 0 && n.used == (core.Vector{}) && !repairs[int32(i)] {
 			continue
 		}
 		if k, ok := fresh.number[n.name]; !ok || len(fresh.nodes[k].children) > 0 {

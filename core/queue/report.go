@@ -84,9 +84,7 @@ func (t *Tree) borrows(i int32) core.Vector {
 	n := &t.nodes[i]
 	var v core.Vector
 	for d := range t.width {
-		if n.rules.draws>>d&1 == 1 {
-			v[d] = max(0, n.drawn[d]-n.rules.share[d])
-		}
+		v[d] = max(0, n.drawn[d]-n.rules.share[d])
 	}
 	return v
 }
