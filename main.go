@@ -31,6 +31,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
+	service "github.com/capstan-run/capstan/frameworks/service/framework"
 	"github.com/capstan-run/capstan/plugins"
 	"github.com/capstan-run/capstan/shuffle/store"
 	"github.com/capstan-run/capstan/shuffle/store/embedded"
@@ -42,7 +43,7 @@ var version = ""
 
 // builtIn are the frameworks this binary serves, by plugin name.
 func builtIn() map[string]core.Framework {
-	return map[string]core.Framework{"batch": batch.Framework{}, "mapreduce": framework.New(work.Registry{})}
+	return map[string]core.Framework{"batch": batch.Framework{}, "mapreduce": framework.New(work.Registry{}), "service": service.New()}
 }
 
 func main() {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -150,6 +151,32 @@ func (c *Client) Cancel(ctx context.Context, id, reason string) (*core.Job, erro
 	}
 	j := new(core.Job)
 	return j, FromStruct(r.Msg.Job, j)
+}
+
+// Command asks something of a running job and answers what it answered, as
+// JSON. args is marshalled; nil is none.
+func (c *Client) Command(ctx context.Context, id, verb string, args any) (core.JobID, []byte, error) {
+	q := &apipb.CommandRequest{Id: id, Verb: verb}
+	if args != nil {
+		var err error
+		if q.Args, err = json.Marshal(args); err != nil {
+			return "", nil, err
+		}
+	}
+	r, err := c.rpc.Command(ctx, connect.NewRequest(q))
+	if err != nil {
+		return "", nil, FromConnect(err)
+	}
+	return core.JobID(r.Msg.Id), r.Msg.Result, nil
+}
+
+// Update gives a running job another document and answers what it answered.
+func (c *Client) Update(ctx context.Context, id string, doc []byte, source string) ([]byte, error) {
+	r, err := c.rpc.Update(ctx, connect.NewRequest(&apipb.SubmitRequest{Spec: doc, Id: id, Source: source}))
+	if err != nil {
+		return nil, FromConnect(err)
+	}
+	return r.Msg.Result, nil
 }
 
 // Kinds lists what the host's frameworks say of themselves.

@@ -112,7 +112,18 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(j, []string{string(j.ID)}, func(w io.Writer) { statusTable(w, j) })
+			err = a.print(j, []string{string(j.ID)}, func(w io.Writer) { statusTable(w, j) })
+			if err != nil || a.output != "table" {
+				return err
+			}
+			for _, t := range j.Progress.Tables {
+				t.Title = ""
+				fmt.Fprintln(a.out)
+				if err := a.print(t, nil, func(w io.Writer) { rows(w, t) }); err != nil {
+					return err
+				}
+			}
+			return nil
 		}),
 	}
 }
@@ -134,6 +145,10 @@ func statusTable(w io.Writer, j *core.Job) {
 		row("attempt", fmt.Sprint(j.Epoch))
 	}
 	for _, s := range j.Progress.Stages {
+		if len(j.Progress.Tables) > 0 && s.BytesTotal == 0 {
+			row(s.Name, fmt.Sprintf("%d of %s%d", s.Done, atMost(s.AtMost), s.Tasks))
+			continue
+		}
 		row(s.Name, fmt.Sprintf("%d of %s%s done, %d running, %s, %s of %s", s.Done, atMost(s.AtMost), several(int64(s.Tasks), "task"), s.Running, failedTries(s.Failed), size(s.BytesDone), size(s.BytesTotal)))
 	}
 	if !j.State.Final() {

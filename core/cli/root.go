@@ -93,7 +93,7 @@ at all, and moves Arrow data between them.
 	}
 	add("start", a.upCommand(), a.doctorCommand(), a.versionCommand())
 	add("write", a.initCommand(), a.validateCommand(), a.planCommand(), a.schemaCommand())
-	add("run", a.runCommand(), a.submitCommand(), a.waitCommand(), a.cancelCommand(), a.retryCommand(), a.scheduleCommand())
+	add("run", a.runCommand(), a.submitCommand(), a.deployCommand(), a.scaleCommand(), a.serviceCommand(), a.waitCommand(), a.cancelCommand(), a.retryCommand(), a.scheduleCommand())
 	add("look", a.listCommand(), a.statusCommand(), a.whyCommand(), a.logsCommand(), a.eventsCommand())
 	add("admin", a.nodeCommand(), a.pluginCommand(), a.storeCommand())
 	add("admin", a.Extra...)

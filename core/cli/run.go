@@ -155,27 +155,8 @@ func (a *app) document(name string) (doc []byte, source, dir string, err error) 
 
 // submit uploads what the document ships and submits it.
 func (a *app) submit(ctx context.Context, c *api.Client, doc []byte, source, dir, id string) (core.JobID, error) {
-	if len(doc) <= spec.MaxBytes {
-		kinds, err := c.Kinds(ctx)
-		if err != nil {
-			return "", err
-		}
-		draft, err := spec.Ships(doc, kinds, dir)
-		if err != nil {
-			return "", err
-		}
-		if len(draft.Files) > 0 {
-			// Faults are told in terms of the user's document.
-			if _, err := spec.Parse(doc, source, kinds); err != nil {
-				return "", err
-			}
-			if doc, err = a.ship(ctx, c, draft); err != nil {
-				return "", err
-			}
-		}
-	}
-	if len(doc) > 3<<20 {
-		_, err := spec.Parse(doc, source, nil)
+	doc, err := a.withShipped(ctx, c, doc, source, dir)
+	if err != nil {
 		return "", err
 	}
 	jobID, attached, warnings, err := c.Submit(ctx, doc, id, source)
@@ -189,6 +170,31 @@ func (a *app) submit(ctx context.Context, c *api.Client, doc []byte, source, dir
 		a.hint("job %s exists with this spec: attached to it", jobID)
 	}
 	return jobID, nil
+}
+
+// withShipped uploads what the document ships and answers the document that
+// names it as uploaded.
+func (a *app) withShipped(ctx context.Context, c *api.Client, doc []byte, source, dir string) ([]byte, error) {
+	if len(doc) > 3<<20 {
+		_, err := spec.Parse(doc, source, nil)
+		return nil, err
+	}
+	if len(doc) > spec.MaxBytes {
+		return doc, nil // the host says so
+	}
+	kinds, err := c.Kinds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	draft, err := spec.Ships(doc, kinds, dir)
+	if err != nil || len(draft.Files) == 0 {
+		return doc, err
+	}
+	// Faults are told in terms of the user's document.
+	if _, err := spec.Parse(doc, source, kinds); err != nil {
+		return nil, err
+	}
+	return a.ship(ctx, c, draft)
 }
 
 func (a *app) ship(ctx context.Context, c *api.Client, draft *spec.Draft) ([]byte, error) {
@@ -217,6 +223,28 @@ var errDetached = errors.New("detached")
 
 // follow shows a job until it is final. Interrupts detach.
 func (a *app) follow(ctx context.Context, c *api.Client, id core.JobID, quiet bool) (*core.Job, error) {
+	return a.followWith(ctx, c, id, a.view(quiet), func(*core.Job) error { return nil })
+}
+
+// followUntil is follow that shows nothing from before, and ends with enough's
+// error.
+func (a *app) followUntil(ctx context.Context, c *api.Client, id core.JobID, enough func(*core.Job) error) (*core.Job, error) {
+	return a.followWith(ctx, c, id, recent{a.view(false), time.Now().Add(-time.Second)}, enough)
+}
+
+// recent is a view of a job without its past.
+type recent struct {
+	view
+	since time.Time
+}
+
+func (r recent) event(e *apipb.JobEvent) {
+	if e.Time.AsTime().After(r.since) {
+		r.view.event(e)
+	}
+}
+
+func (a *app) followWith(ctx context.Context, c *api.Client, id core.JobID, view view, enough func(*core.Job) error) (*core.Job, error) {
 	sig := make(chan os.Signal, 1)
 	signal.Notify(sig, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(sig)
@@ -229,7 +257,6 @@ func (a *app) follow(ctx context.Context, c *api.Client, id core.JobID, quiet bo
 		case <-ctx.Done():
 		}
 	}()
-	view := a.view(quiet)
 	defer view.close()
 	var last *core.Job
 	var seq int64
@@ -244,6 +271,7 @@ func (a *app) follow(ctx context.Context, c *api.Client, id core.JobID, quiet bo
 			if j != nil {
 				last = j
 				view.job(j)
+				return enough(j)
 			}
 			return nil
 		})

@@ -38,6 +38,9 @@ func (h *Host) checkAsk(g core.GangAsk) error {
 				Do("name a narrower folder, or move the host's state with --state")
 		}
 	}
+	if err := checkVolumes(g); err != nil {
+		return err
+	}
 	need := []string{}
 	if g.Program != "" {
 		need = append(need, g.Program)

@@ -89,6 +89,13 @@ func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	g := c.a.gangs[ask.Name]
+	if err := h.volumeTaken(c.a.job.rec.Job.ID, ask); err != nil && g == nil {
+		if !ask.Optional {
+			return err
+		}
+		c.tell(core.GangRefused{Gang: ask.Name, Err: core.AsError(err)})
+		return nil
+	}
 	if g == nil {
 		c.a.addGang(ask)
 		g = c.a.gangs[ask.Name]

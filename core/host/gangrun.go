@@ -163,6 +163,7 @@ func (g *gangRun) revoked(act gang.Revoke) {
 	}
 	old := &gangRun{attempt: a, id: g.id, state: &gangState{Ask: g.state.Ask, Dir: g.state.Dir},
 		members: g.members, listeners: g.listeners, ctx: g.ctx, cancel: g.cancel, work: g.work}
+	h.volumes.pass(g, old)
 	old.retire()
 	g.members, g.listeners = nil, nil
 	g.renew()

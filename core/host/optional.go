@@ -32,6 +32,7 @@ func (g *gangRun) giveUp(err *core.Error) {
 		}
 		h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
 		delete(a.gangs, g.state.Ask.Name)
+		g.forget()
 		if g.wanted || g.again != nil {
 			a.side.tell(core.GangRefused{Gang: g.state.Ask.Name, Err: err})
 		}

@@ -154,6 +154,9 @@ func (h *Host) adopt(j *job, running, known map[string]bool) *attempt {
 			h.server.Fence(id)
 		}
 		h.step(gang.Adopt{Now: now().UnixMilli(), Request: g.request(), Lease: old.Lease, Placement: nodes, Since: j.rec.Job.Started.UnixMilli()})
+		for _, v := range g.state.Ask.Volumes {
+			h.volumes.try(v.Name, g)
+		}
 		if !g.gone && !a.over() { // its walltime may be over
 			g.do(func(ctx context.Context) { a.reattach(ctx, g, lost) })
 		}

@@ -57,13 +57,15 @@ func (g *gangRun) claim(lease uint64, members []*member) (dir string, warm bool,
 	if err != nil {
 		return "", false, err
 	}
-	if dir, warm, err = h.pool.take(g, lease, members, shape); err != nil {
-		return "", false, err
+	if !g.special() {
+		if dir, warm, err = h.pool.take(g, lease, members, shape); err != nil {
+			return "", false, err
+		}
+		if warm {
+			return dir, true, g.serveStore(lease, dir, door)
+		}
+		h.pool.want(shape, len(members))
 	}
-	if warm {
-		return dir, true, g.serveStore(lease, dir, door)
-	}
-	h.pool.want(shape, len(members))
 	dir = h.newGangDir()
 	if err := g.occupy(lease, dir, members); err != nil {
 		return "", false, err
@@ -76,6 +78,10 @@ func (g *gangRun) claim(lease uint64, members []*member) (dir string, warm bool,
 	}
 	return dir, false, g.serveStore(lease, dir, door)
 }
+
+// special reports whether g's executors differ from all others of their shape,
+// so that none can be kept ready.
+func (g *gangRun) special() bool { return len(g.state.Ask.Names)+len(g.state.Ask.Volumes) > 0 }
 
 // occupy makes members and their directory known, from where on the end of the
 // lease clears them away.
@@ -97,6 +103,9 @@ func (g *gangRun) occupy(lease uint64, dir string, members []*member) error {
 // launch starts the executors of members.
 func (g *gangRun) launch(ctx context.Context, dir string, members []*member) error {
 	h := g.attempt.h
+	if err := h.volumes.take(ctx, g); err != nil {
+		return err
+	}
 	set := make([]launch.Executor, len(members))
 	for i, m := range members {
 		token := executor.NewToken()
@@ -112,6 +121,9 @@ func (g *gangRun) launch(ctx context.Context, dir string, members []*member) err
 		if err != nil {
 			return err
 		}
+		if err := g.dress(&ex); err != nil {
+			return err
+		}
 		ex.Labels = map[string]string{
 			"job": string(g.attempt.job.rec.Job.ID), "epoch": fmt.Sprint(g.attempt.epoch),
 			"gang": g.state.Ask.Name, "rank": fmt.Sprint(m.rank),
@@ -119,6 +131,16 @@ func (g *gangRun) launch(ctx context.Context, dir string, members []*member) err
 		set[i] = ex
 	}
 	return h.cfg.Launcher.Start(ctx, set)
+}
+
+// dress gives an executor what its gang alone has: names in the job's network,
+// and volumes.
+func (g *gangRun) dress(ex *launch.Executor) error {
+	a, ask := g.attempt, g.state.Ask
+	if len(ask.Names) > 0 && ask.Network {
+		ex.Network, ex.Names = fmt.Sprintf("%s.%d", a.job.rec.Job.ID, a.epoch), ask.Names
+	}
+	return a.h.mount(ex, ask.Volumes)
 }
 
 // assign gives members that came from the pool their places.

@@ -141,6 +141,9 @@ func (h *Host) ending() bool {
 
 // placeable asks the scheduler whether j's gangs could ever run. h.mu is held.
 func (h *Host) placeable(j *job) error {
+	if err := h.volumeTaken(j.rec.Job.ID, j.rec.Plan.Gangs...); err != nil {
+		return err
+	}
 	a := &attempt{h: h, job: j, epoch: j.rec.Job.Epoch}
 	for _, ask := range j.rec.Plan.Gangs {
 		g := &gangRun{attempt: a, id: gang.IDOf(j.rec.Job.ID, ask.Name), state: &gangState{Ask: ask}}

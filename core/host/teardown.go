@@ -43,6 +43,7 @@ func (g *gangRun) clear() {
 	}
 	g.work.Wait()
 	h.stopExecutors(ids)
+	h.volumes.release(g)
 	for _, id := range fenced {
 		h.server.Forget(id)
 	}

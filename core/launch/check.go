@@ -44,6 +44,14 @@ func (e *Executor) Check() error {
 			return err
 		}
 	}
+	for _, v := range e.Volumes {
+		if err := e.checkPath("volume", v.Dir); err != nil {
+			return err
+		}
+		if !filepath.IsAbs(v.Path) || filepath.Clean(v.Path) != v.Path {
+			return core.Errorf(core.Invalid, "volume path %q is not a clean absolute path", v.Path).At("executor " + e.ID)
+		}
+	}
 	for _, path := range e.ReadOnly {
 		if err := e.checkPath("read-only path", path); err != nil {
 			return err

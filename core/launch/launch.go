@@ -94,7 +94,13 @@ type Executor struct {
 
 	Image    string // "" built-in, "host" built-in + userland, else a reference
 	Userland bool   // mount the machine's own /usr, /bin, /lib read-only
-	Network  string // "" none; else the name of a network of the gang's own, made on demand
+	Network  string // "" none; else the name of a network, made on demand
+	// Names are what the executor is called in Network, beside its ID. Several
+	// executors may share one. A launcher without networks ignores them.
+	Names []string
+	// Volumes are directories of this machine that outlive the executor,
+	// read-write.
+	Volumes []Volume
 
 	Init []string // argv after the binary: {"executor"}
 	// Binary is the path on this machine of the init binary; "" is the running one.
@@ -116,6 +122,10 @@ type Executor struct {
 	// binary enforces it. Default 15 minutes.
 	OrphanAfter time.Duration
 }
+
+// Volume is a directory of this machine and where the executor sees it: at Path
+// in a container; a process sees Dir itself. The variable Env, if not "", says which.
+type Volume struct{ Dir, Path, Env string }
 
 // Where things lie inside a container. The process launcher uses directories
 // of the machine instead and passes them as CAPSTAN_SHARED, CAPSTAN_SHM,

@@ -65,6 +65,11 @@ func (l *Launcher) env(e *launch.Executor) []string {
 		inside.Shm = launch.ShmPath
 	}
 	env := e.Environment(inside, launch.Mark(l.cfg.Instance, e.ID))
+	for _, v := range e.Volumes {
+		if v.Env != "" {
+			env = append(env, v.Env+"="+v.Path)
+		}
+	}
 	switch {
 	case showsUserland(e):
 		env = append(env, "PATH="+l.host.path)
@@ -125,6 +130,9 @@ func (l *Launcher) mounts(e *launch.Executor, binary string) []mount.Mount {
 		for _, path := range l.host.mounts {
 			ms = append(ms, bind(path, path, true))
 		}
+	}
+	for _, v := range e.Volumes {
+		ms = append(ms, bind(v.Dir, v.Path, false))
 	}
 	for _, path := range e.ReadOnly {
 		ms = append(ms, bind(path, path, true))

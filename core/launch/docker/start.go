@@ -102,7 +102,7 @@ func (l *Launcher) createOnce(ctx context.Context, e *launch.Executor, program s
 	var attach *network.NetworkingConfig
 	if e.Network != "" {
 		attach = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{
-			l.networkName(e.Network): {Aliases: []string{e.ID}},
+			l.networkName(e.Network): {Aliases: append([]string{e.ID}, e.Names...)},
 		}}
 	}
 	_, err := l.engine.ContainerCreate(ctx, l.config(e), l.hostConfig(e, program), attach, nil, l.container(e.ID))
@@ -138,6 +138,11 @@ func (l *Launcher) check(e *launch.Executor) error {
 			return err.At(l.where(e))
 		}
 	}
+	for _, v := range e.Volumes {
+		if err := checkVolume(v.Path); err != nil {
+			return err.At(l.where(e))
+		}
+	}
 	for name, path := range e.Files {
 		if !l.mayRead(path) {
 			return unreadable(path, l.uid).At(l.where(e) + " file " + name)
@@ -162,6 +167,17 @@ func checkInit(e *launch.Executor) *core.Error {
 	}
 	return core.Errorf(core.Invalid, "%s cannot start in the built-in image: it needs %s, which is not there", name, needs).
 		Do("build it with CGO_ENABLED=0, or give the gang image: host")
+}
+
+// checkVolume refuses a place where a volume would cover what the container
+// lives on.
+func checkVolume(path string) *core.Error {
+	for _, taken := range []string{"/proc", "/sys", "/dev", launch.SharedPath, launch.ShmPath, launch.ScratchPath, launch.FilesPath, launch.BinaryPath} {
+		if within(path, taken) || within(taken, path) {
+			return core.Errorf(core.Invalid, "a volume at %s would cover the container's own %s", path, taken).Do("choose another path, such as /data")
+		}
+	}
+	return nil
 }
 
 func (l *Launcher) checkReadOnly(path string) *core.Error {

@@ -178,6 +178,11 @@ func (l *Launcher) env(e *launch.Executor) []string {
 	if e.CPU > 0 {
 		env = append(env, fmt.Sprintf("GOMAXPROCS=%d", (e.CPU+999)/1000))
 	}
+	for _, v := range e.Volumes {
+		if v.Env != "" {
+			env = append(env, v.Env+"="+v.Dir)
+		}
+	}
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
 		if name == "PATH" || name == "TZ" || name == "LANG" || strings.HasPrefix(name, "LC_") || strings.HasPrefix(name, "PYENV_") {
