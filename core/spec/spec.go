@@ -98,7 +98,7 @@ func kindOf(t *tree, kinds []core.Description) (*core.Description, []core.Diagno
 		names = append(names, kinds[i].Kind)
 	}
 	d := core.Diagnostic{Path: "kind", Message: fmt.Sprintf("no framework serves kind %q; there are: %s", name, strings.Join(names, ", "))}
-	if s := nearest(name, names); s != "" {
+	if s := core.Nearest(name, names); s != "" {
 		d.Remedy = fmt.Sprintf("did you mean %q?", s)
 	}
 	if name == scheduleKind {

@@ -104,7 +104,7 @@ func (c *checker) stream(place, to string) {
 	case strings.HasSuffix(to, "/"):
 		c.fault(place, "add a file name, such as %j.out", "%q is a folder", to)
 	}
-	have := letters(to)
+	have := Letters(to)
 	if c.spec.Metadata.Array != "" && !strings.ContainsAny(have, "ajJ") {
 		c.fault(place, "put %a, the index, into the name", "all elements of the array would write to %s", to)
 	}

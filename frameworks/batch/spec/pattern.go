@@ -82,8 +82,8 @@ func (p Place) of(letter byte) (value string, number, ok bool) {
 	return "", false, false
 }
 
-// letters are the patterns that a name holds.
-func letters(pattern string) string {
+// Letters are the patterns that a name holds.
+func Letters(pattern string) string {
 	var out []byte
 	for i := 0; i < len(pattern); i++ {
 		if pattern[i] != '%' {
