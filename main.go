@@ -27,6 +27,7 @@ import (
 	"github.com/capstan-run/capstan/core/launch"
 	"github.com/capstan-run/capstan/core/launch/docker"
 	"github.com/capstan-run/capstan/core/launch/process"
+	"github.com/capstan-run/capstan/frameworks/batch/directives"
 	batch "github.com/capstan-run/capstan/frameworks/batch/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
@@ -78,11 +79,28 @@ func all() []core.Framework {
 func wiring() cli.Wiring {
 	w := cli.Wiring{Version: buildVersion(), Host: runHost, Store: openStore, Check: checkSpec,
 		Engine: func(ctx context.Context) (string, error) { return docker.Version(ctx, "") }}
+	w.Scripts = scripts()
 	w.Extra = append(w.Extra, benchmarks.Command(w.Version))
 	for _, f := range all() {
 		w.Kinds = append(w.Kinds, f.Describe())
 	}
 	return w
+}
+
+// scripts are those for sbatch and qsub: they become Batch documents.
+func scripts() *cli.Scripts {
+	s := &cli.Scripts{Is: directives.IsScript, Wrap: directives.Wrap}
+	for _, o := range directives.Options() {
+		s.Flags = append(s.Flags, cli.ScriptFlag(o))
+	}
+	s.Document = func(in cli.ScriptSubmission) ([]byte, []core.Diagnostic, error) {
+		d := directives.Submission{Source: in.Source, Script: in.Script, Args: in.Args, Dir: in.Dir, Now: in.Now, Env: in.Env}
+		for _, f := range in.Flags {
+			d.Flags = append(d.Flags, directives.Flag{Name: f[0], Value: f[1]})
+		}
+		return directives.Document(d)
+	}
+	return s
 }
 
 // checkSpec has the framework of s look for faults, if it can without a host.

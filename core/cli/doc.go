@@ -34,6 +34,8 @@ type Wiring struct {
 	Kinds []core.Description
 	// Check finds what a schema cannot say in a spec of a built-in kind.
 	Check func(*core.Spec) []core.Diagnostic
+	// Scripts makes documents of scripts; nil: commands take documents only.
+	Scripts *Scripts
 	// Host runs a host until ctx ends or somebody shuts it down.
 	Host func(ctx context.Context, o HostOptions) error
 	// Engine asks the container engine who it is, within seconds: a version, or

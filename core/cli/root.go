@@ -25,6 +25,7 @@ type app struct {
 	output   string // -o
 	launcher string
 	quiet    bool // no word of a host started for the occasion
+	script   script
 }
 
 // Run executes the command line and answers the exit code.
@@ -75,7 +76,8 @@ at all, and moves Arrow data between them.
 	f.StringVar(&a.state, "state", defaultState(), "state directory of a local host ($CAPSTAN_STATE)")
 	f.StringVarP(&a.output, "output", "o", "table", "output format: table, json, yaml, name")
 	choose(root, "output", formats...)
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		a.formatOrFile(c)
 		if err := oneOf("output format", a.output, formats...); err != nil {
 			return err
 		}

@@ -28,7 +28,9 @@ func (a *app) runCommand() *cobra.Command {
 		Use: "run SPEC", Short: "Submit a job, follow it, and exit with its outcome", Args: takes(1, 1),
 		Long: `Submits the document SPEC (- for standard input), follows the job to its end and
 exits with its outcome. With no host running it starts one for the occasion.
-Ctrl-C detaches: the job goes on.`,
+Ctrl-C detaches: the job goes on.
+
+SPEC may be a script with #SBATCH or #PBS lines: see ` + "`capstan submit --help`.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			a.quiet = quiet
@@ -37,7 +39,7 @@ Ctrl-C detaches: the job goes on.`,
 					return err
 				}
 			}
-			doc, source, dir, err := a.document(args[0])
+			doc, source, dir, err := a.submitted(args)
 			if err != nil {
 				return err
 			}
@@ -71,16 +73,23 @@ Ctrl-C detaches: the job goes on.`,
 	f.BoolVarP(&quiet, "quiet", "q", false, "no progress, only the result")
 	f.StringVar(&a.launcher, "launcher", "", "launcher of a host started for the occasion: auto, docker, process")
 	choose(c, "launcher", launchers...)
-	return c
+	return a.takesScript(c)
 }
 
 func (a *app) submitCommand() *cobra.Command {
 	var id string
-	var quiet bool
+	var quiet, parsable bool
 	c := &cobra.Command{
 		Use: "submit SPEC", Short: "Submit a job and print its id", Args: takes(1, 1),
+		Long: `Submits the document SPEC (- for standard input) and prints the job's id.
+
+SPEC may be a script. What it asks for stands in its #SBATCH or #PBS lines; the
+flags of sbatch that are listed here override them, and what follows the script
+are its arguments. -o with anything but a form of output is the script's file for
+stdout, and quality of service is --qos. ` + "`capstan validate job.sh`" + ` shows the
+document that is made of a script.`,
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
-			doc, source, dir, err := a.document(args[0])
+			doc, source, dir, err := a.submitted(args)
 			if err != nil {
 				return err
 			}
@@ -91,7 +100,7 @@ func (a *app) submitCommand() *cobra.Command {
 			if err := a.printID(jobID); err != nil {
 				return err
 			}
-			if !quiet && a.output == "table" {
+			if !quiet && !parsable && a.output == "table" {
 				a.comeBack(jobID)
 			}
 			return nil
@@ -99,7 +108,10 @@ func (a *app) submitCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&id, "id", "", "id of the job; the same id with the same spec attaches to it")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print the id only")
-	return c
+	if a.Scripts != nil {
+		c.Flags().BoolVar(&parsable, "parsable", false, "as --quiet, for those who know sbatch")
+	}
+	return a.takesScript(c)
 }
 
 // printID answers with a job's id.
@@ -130,6 +142,18 @@ func (a *app) again(command string) string {
 		command += " --state " + a.state
 	}
 	return command
+}
+
+// submitted is what a command's arguments name: a document, or the one that was
+// made of a script.
+func (a *app) submitted(args []string) (doc []byte, source, dir string, err error) {
+	if a.script.wrap == "" {
+		doc, source, dir, err = a.document(args[0])
+	}
+	if err == nil {
+		doc, source, err = a.submission(doc, source)
+	}
+	return doc, source, dir, err
 }
 
 // document reads SPEC: its text, its name for messages, and the folder that

@@ -133,10 +133,12 @@ func (a *app) schemaCommand() *cobra.Command {
 }
 
 func (a *app) validateCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.takesScript(&cobra.Command{
 		Use: "validate SPEC", Short: "Check a document, without a host", Args: takes(1, 1),
+		Long: `Checks the document SPEC (- for standard input). Of a script with #SBATCH or #PBS
+lines it prints the document that is made of it.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			doc, source, dir, err := a.document(args[0])
+			doc, source, dir, err := a.submitted(args)
 			if err != nil {
 				return err
 			}
@@ -155,6 +157,11 @@ func (a *app) validateCommand() *cobra.Command {
 			if a.output != "table" {
 				return a.print(s, []string{s.Metadata.Name}, nil)
 			}
+			if a.script.made != nil {
+				if err := a.showMade(); err != nil {
+					return err
+				}
+			}
 			noun := " job"
 			if s.Kind == calendar.Kind {
 				noun = ""
@@ -162,7 +169,7 @@ func (a *app) validateCommand() *cobra.Command {
 			a.hint("%s is a valid %s%s", source, s.Kind, noun)
 			return nil
 		},
-	}
+	})
 }
 
 // read parses and checks a document, of a job or of a schedule.
@@ -239,11 +246,11 @@ func senseless(faults []core.Diagnostic, doc []byte, source string) error {
 }
 
 func (a *app) planCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.takesScript(&cobra.Command{
 		Use: "plan SPEC", Short: "Say what a job would do and where it would run, without running it", Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			doc, source, dir, err := a.document(args[0])
+			doc, source, dir, err := a.submitted(args)
 			if err != nil {
 				return err
 			}
@@ -268,7 +275,7 @@ func (a *app) planCommand() *cobra.Command {
 				return a.printPlan(r)
 			})
 		},
-	}
+	})
 }
 
 func (a *app) printPlan(r *apipb.PlanResponse) error {
@@ -286,6 +293,12 @@ func (a *app) printPlan(r *apipb.PlanResponse) error {
 			return err
 		}
 	} else {
+		if a.script.made != nil {
+			if err := a.showMade(); err != nil {
+				return err
+			}
+			fmt.Fprintln(a.out, "---")
+		}
 		for _, g := range p.Gangs {
 			fmt.Fprintf(a.out, "gang %s: %s of %s cpu, %s memory\n", g.Name, several(int64(g.Size), "executor"), g.CPU, g.Memory)
 		}

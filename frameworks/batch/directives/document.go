@@ -36,8 +36,8 @@ type Flag struct {
 // Option describes a flag that [Document] takes.
 type Option struct {
 	Name, Short string
-	Takes       bool // a value
-	Optional    bool // only as --name=value
+	Takes       bool   // a value
+	Bare        string // the value of one that may be written without
 	Usage       string
 }
 
@@ -46,11 +46,7 @@ func Options() []Option {
 	var list []Option
 	for _, o := range slurm() {
 		if o.refuse == "" {
-			usage := o.usage
-			if usage == "" {
-				usage = o.warn
-			}
-			list = append(list, Option{Name: o.long, Short: o.short, Takes: o.takes != none, Optional: o.takes == maybe, Usage: usage})
+			list = append(list, Option{Name: o.long, Short: o.short, Takes: o.takes != none, Bare: o.bare, Usage: o.usage})
 		}
 	}
 	return list
@@ -81,7 +77,9 @@ func Document(s Submission) (doc []byte, warnings []core.Diagnostic, err error) 
 		faults = append(faults, core.Diagnostic{Message: err.Error(), Remedy: "change one of the numbers"})
 	}
 	if len(faults) > 0 {
-		slices.SortStableFunc(faults, func(a, b core.Diagnostic) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+		slices.SortStableFunc(faults, func(a, b core.Diagnostic) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
 		faults = slices.Compact(faults)
 		noun := "1 fault"
 		if len(faults) != 1 {

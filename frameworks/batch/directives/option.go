@@ -12,6 +12,7 @@ type option struct {
 	long  string // "job-name"; "" where there is none
 	short string // "J"
 	takes value
+	bare  string // the value of one that is written without
 	usage string // for the help of commands; "" where it is not offered there
 	// set puts a value into a request. nil: see refuse and warn.
 	set func(r *request, value string) error
@@ -73,6 +74,8 @@ func (d *dialect) parse(l line) (found []setting, faults []core.Diagnostic) {
 					continue
 				}
 				add(o, w, value)
+			case !valued:
+				add(o, w, o.bare)
 			default:
 				add(o, w, value)
 			}
@@ -95,7 +98,7 @@ func (d *dialect) shorts(w word, next func() (string, bool), add func(*option, w
 		}
 		rest = rest[1:]
 		if o.takes != one {
-			add(o, w, "")
+			add(o, w, o.bare)
 			continue
 		}
 		value, ok := strings.TrimPrefix(rest, "="), rest != ""

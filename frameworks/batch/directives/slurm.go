@@ -31,7 +31,7 @@ func slurm() []option {
 		{long: "deadline", takes: one, usage: "ended by then", set: (*request).setDeadline},
 		{long: "qos", short: "q", takes: one, usage: "kept as a label", set: (*request).setQOS},
 		{long: "account", short: "A", takes: one, usage: "who is charged", set: func(r *request, v string) error { r.user = v; return nil }},
-		{long: "nice", takes: maybe, usage: "a lower priority: 10 less for each 100", set: (*request).setNice, excludes: []string{"priority"}},
+		{long: "nice", takes: maybe, bare: "100", usage: "a lower priority: 10 less for each 100", set: (*request).setNice, excludes: []string{"priority"}},
 		{long: "priority", takes: one, usage: "0 to 100, or TOP", set: (*request).setPriority, excludes: []string{"nice"}},
 		{long: "output", short: "o", takes: one, usage: "a file for stdout, with %j %A %a %t %N %x", set: func(r *request, v string) error { r.stdout = r.stream(v); return nil }},
 		{long: "error", short: "e", takes: one, usage: "a file for stderr", set: (*request).setStderr},
@@ -44,13 +44,13 @@ func slurm() []option {
 		{long: "gres", takes: one, usage: "of each node: gpu:2", set: (*request).setGRES, excludes: []string{"gpus-per-node"}},
 		{long: "gpus-per-node", takes: one, usage: "GPUs of each node", set: (*request).setGPUs, excludes: []string{"gres"}},
 		{long: "licenses", short: "L", takes: one, usage: "licences of the cluster: matlab:2", set: (*request).setLicences},
-		{long: "exclusive", takes: maybe, usage: "see the warning", set: accept, warn: "others may run on the job's nodes beside it: ask for all of their cores to have them alone"},
+		{long: "exclusive", takes: maybe, bare: "node", usage: "whole nodes, which is warned of", set: accept, warn: "others may run on the job's nodes beside it: ask for all of their cores to have them alone"},
 		{long: "requeue", usage: "run again when an executor is lost", set: func(r *request, _ string) error { r.restart = "gang"; return nil }, excludes: []string{"no-requeue"}},
 		{long: "no-requeue", usage: "fail when an executor is lost", set: func(r *request, _ string) error { r.restart = "none"; return nil }, excludes: []string{"requeue"}},
 		{long: "signal", takes: one, usage: "a signal before the end: USR1@60", set: (*request).setSignal},
 		{long: "switches", takes: one, usage: "in one rack, waiting so long for it: 1@10:00", set: (*request).setSwitches},
-		{long: "mail-type", takes: one, set: accept, warn: "no mail is sent; `capstan wait JOB` tells when it ends"},
-		{long: "mail-user", takes: one, set: accept, warn: "no mail is sent"},
+		{long: "mail-type", takes: one, usage: "no mail is sent", set: accept, warn: "no mail is sent; `capstan wait JOB` tells when it ends"},
+		{long: "mail-user", takes: one, usage: "no mail is sent", set: accept, warn: "no mail is sent"},
 		{long: "comment", takes: one, usage: "kept as a label", set: func(r *request, v string) error { r.label("comment", v); return nil }},
 		{long: "wrap", takes: one, usage: "a command in place of a script", refuse: "--wrap stands on a command line only; write the command into the script"},
 		{long: "parsable", usage: "print the id only", refuse: "--parsable stands on a command line only; `capstan submit --parsable`"},
@@ -155,12 +155,9 @@ func (r *request) setQOS(v string) error {
 const usual = 50
 
 func (r *request) setNice(v string) error {
-	n := 100
-	if v != "" {
-		var err error
-		if n, err = strconv.Atoi(v); err != nil || n < -math.MaxInt32 || n > math.MaxInt32 {
-			return fmt.Errorf("%q is no number", v)
-		}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < -math.MaxInt32 || n > math.MaxInt32 {
+		return fmt.Errorf("%q is no number", v)
 	}
 	return r.priorityOf(usual - n/10)
 }
