@@ -74,11 +74,6 @@ func (k *kernel) submit(r *Record) {
 	q.Predicted = k.history.Predict(q.User, q.Name, q.Walltime)
 	k.records[q.Gang] = r
 	k.step(gang.Submit{Now: k.now, Request: q})
-	if r.Start == 0 && k.records[q.Gang] != nil {
-		if at := k.scheduler.Why(q.Gang).Estimate; at != 0 {
-			r.quote(at)
-		}
-	}
 }
 
 // end releases a gang, unless the lease it ran under is no longer its own.
@@ -116,6 +111,9 @@ func (k *kernel) obey(a gang.Action) {
 	case gang.Grant:
 		r := k.records[a.Gang]
 		r.Start = k.now
+		if v, ok := k.scheduler.Gang(a.Gang); ok && v.Promise != 0 {
+			r.quote(v.Promise)
+		}
 		k.leases[a.Gang] = a.Lease
 		heap.Push(&k.ends, end{k.now + r.Job.Holds(), a.Gang, a.Lease})
 		k.step(gang.Started{Now: k.now, Gang: a.Gang, Lease: a.Lease})

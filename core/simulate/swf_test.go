@@ -85,11 +85,11 @@ func TestSWFMachine(t *testing.T) {
 		memory     core.Bytes
 		want       string
 	}{
-		{"from the header", header, 0, 0, 0, "4 nodes of 2 cpu, 0 memory"},
-		{"the header is overruled", header, 120, 2, 0, "120 nodes of 2 cpu, 0 memory"},
-		{"only the nodes are given", header, 3, 0, 0, "3 nodes of 3 cpu, 0 memory"},
-		{"only the processors are given", header, 0, 4, 0, "2 nodes of 4 cpu, 0 memory"},
-		{"nothing is known", "", 0, 0, 0, "6 nodes of 1 cpu, 0 memory"},
+		{"from the header", header, 0, 0, 0, "4 nodes of 2 cpu"},
+		{"the header is overruled", header, 120, 2, 0, "120 nodes of 2 cpu"},
+		{"only the nodes are given", header, 3, 0, 0, "3 nodes of 3 cpu"},
+		{"only the processors are given", header, 0, 4, 0, "2 nodes of 4 cpu"},
+		{"nothing is known", "", 0, 0, 0, "6 nodes of 1 cpu"},
 		{"with memory", header, 0, 0, 1 << 30, "4 nodes of 2 cpu, 1Gi memory"},
 	} {
 		w, err := SWF{From: strings.NewReader(c.header + record), Nodes: c.nodes, CPUs: c.cpu, Memory: c.memory}.Workload()

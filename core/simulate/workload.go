@@ -33,7 +33,17 @@ type Machine struct {
 // Width is the CPU of all nodes.
 func (m Machine) Width() int64 { return int64(m.Nodes) * int64(m.Each.CPU) }
 
-func (m Machine) String() string { return fmt.Sprintf("%d nodes of %s", m.Nodes, m.Each) }
+// String is the machine in words: "120 nodes of 2 cpu".
+func (m Machine) String() string {
+	nodes := "nodes"
+	if m.Nodes == 1 {
+		nodes = "node"
+	}
+	if m.Each.Memory == 0 {
+		return fmt.Sprintf("%d %s of %s cpu", m.Nodes, nodes, m.Each.CPU)
+	}
+	return fmt.Sprintf("%d %s of %s", m.Nodes, nodes, m.Each)
+}
 
 // Workload is what a simulation replays.
 type Workload struct {
