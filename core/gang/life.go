@@ -40,6 +40,7 @@ func (s *Scheduler) admit(q Request) *member {
 	}
 	s.number++
 	g := &member{Request: q, number: s.number, phase: waiting, ask: a, target: q.Size}
+	g.Arrival = orElse(min(q.Arrival, g.number), g.number)
 	g.queue = s.queueOf(&q)
 	s.gangs[q.Gang], s.byNumber[g.number] = g, g
 	j := s.job(q.Job)

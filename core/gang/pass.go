@@ -313,7 +313,7 @@ func (s *Scheduler) claim(g *member) queue.Claim {
 		since = 1 - forever
 	}
 	return queue.Claim{
-		ID: g.number, Queue: g.queue, User: g.User, Priority: g.Priority, Arrival: g.number, Since: since,
+		ID: g.number, Queue: g.queue, User: g.User, Priority: g.Priority, Arrival: g.Arrival, Since: since,
 		Need: g.ask.need, Class: g.classNumber(), Hint: g.Predicted, Count: g.count,
 	}
 }

@@ -101,6 +101,9 @@ type Request struct {
 	When When `json:"when,omitzero"`
 	// Array makes it one gang for each index: see Element.
 	Array *core.Array `json:"array,omitempty"`
+	// Arrival is the number under which an earlier life of the gang came: it
+	// stands in line where that one stood. 0: it comes now.
+	Arrival uint64 `json:"arrival,omitempty"`
 	// Reservation is the reservation in advance whose nodes the gang runs on.
 	Reservation string `json:"reservation,omitempty"`
 	// Predicted is how long it will run, as a guess that decides nothing but

@@ -35,6 +35,10 @@ func (h *Host) act(a gang.Action) {
 		if g := h.gangs[a.Gang]; g != nil {
 			g.revoked(a)
 		}
+	case gang.GiveWay:
+		if g := h.gangs[a.Gang]; g != nil {
+			g.noticed(a)
+		}
 	case gang.Refuse:
 		if g := h.gangs[a.Gang]; g != nil {
 			err := a.Err()

@@ -98,6 +98,7 @@ func (g *gangRun) request() gang.Request {
 		StartTimeout: time.Duration(ask.StartTimeout).Milliseconds(),
 		Walltime:     time.Duration(m.Walltime).Milliseconds(),
 		Grace:        time.Duration(ask.Grace).Milliseconds(),
+		Arrival:      g.attempt.job.arrivals[g.id],
 	}
 }
 
@@ -155,12 +156,20 @@ func (g *gangRun) executorID(rank, n int) string {
 	return id
 }
 
-// revoked releases everything the gang holds; it waits again. h.mu is held.
+// revoked releases everything the gang holds. h.mu is held.
 func (g *gangRun) revoked(act gang.Revoke) {
-	h, a := g.attempt.h, g.attempt
-	if g.gone {
-		return
+	switch {
+	case g.gone:
+	case g.state.Up:
+		g.evicted(act)
+	default:
+		g.requeue(act)
 	}
+}
+
+// requeue releases everything the gang holds; it waits again. h.mu is held.
+func (g *gangRun) requeue(act gang.Revoke) {
+	h, a := g.attempt.h, g.attempt
 	old := &gangRun{attempt: a, id: g.id, state: &gangState{Ask: g.state.Ask, Dir: g.state.Dir},
 		members: g.members, listeners: g.listeners, ctx: g.ctx, cancel: g.cancel, work: g.work}
 	h.volumes.pass(g, old)

@@ -55,7 +55,9 @@ type job struct {
 	changed chan struct{} // closed and replaced on every change
 	attempt *attempt      // nil unless one runs
 	cancel  *core.Error   // why it was cancelled or expired; nil if it was not
-	held    string        // why it does not go on, as a line for people; "" if it does
+	// arrivals is where its gangs stood in line when they had to give way.
+	arrivals map[gang.ID]uint64
+	held     string // why it does not go on, as a line for people; "" if it does
 
 	// writing keeps the order of the job's commits: a record taken earlier must
 	// not reach the journal later. It is taken before Host.mu.

@@ -29,7 +29,7 @@ func (a *attempt) finish(report core.Report, err error, cut bool) {
 	}
 	kind := core.KindOf(err)
 	again := err != nil && why == nil && (kind == core.Failed || kind == core.Internal) &&
-		int(a.epoch) <= j.rec.Job.Spec.Metadata.Retries
+		(int(a.epoch)-j.rec.GaveWay <= j.rec.Job.Spec.Metadata.Retries || errors.Is(err, errGaveWay))
 	door := a.door
 	h.mu.Unlock()
 	if door != nil {
@@ -115,9 +115,15 @@ func (a *attempt) retry(err error) {
 	h, j := a.h, a.job
 	a.cleanUp()
 	text := fmt.Sprintf("attempt %d failed: %v; attempt %d begins", a.epoch, err, a.epoch+1)
+	if errors.Is(err, errGaveWay) {
+		text = fmt.Sprintf("attempt %d ended: %v; attempt %d waits in its place", a.epoch, core.AsError(err).What, a.epoch+1)
+	}
 	next := func(r *record) {
 		r.Job.Epoch, r.Job.State = a.epoch+1, core.Queued
 		r.Generation, r.Crashes, r.Gangs = 0, 0, nil
+		if errors.Is(err, errGaveWay) {
+			r.GaveWay++
+		}
 	}
 	if !h.insist(j, next, j.event("retried", text)) {
 		return

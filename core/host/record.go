@@ -16,6 +16,8 @@ type record struct {
 	Generation int64                 `json:"generation"` // of the current attempt's coordinator
 	Crashes    int                   `json:"crashes"`    // of the coordinator, in this attempt
 	Gangs      map[string]*gangState `json:"gangs"`      // by name, of the current attempt
+	// GaveWay is how many attempts ended because others took their place.
+	GaveWay int `json:"gaveWay,omitempty"`
 	// Swept says that nothing of the job is left outside the journal.
 	Swept bool `json:"swept"`
 	// Lease is the last one granted to the job: executors' names hold it, so it

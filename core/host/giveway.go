@@ -1,0 +1,61 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/gang"
+)
+
+// errGaveWay ends an attempt whose place another took: the next begins when
+// there is room again, and none of the job's retries is used up.
+var errGaveWay = errors.New("it gave way")
+
+// noticed passes the notice on to the coordinator, so that it may keep what its
+// work needs to go on. h.mu is held.
+func (g *gangRun) noticed(act gang.GiveWay) {
+	a := g.attempt
+	if !g.holds(act.Lease) {
+		return
+	}
+	until := time.UnixMilli(act.Until).UTC()
+	if g.wanted {
+		a.side.tell(core.GiveWay{Gang: g.state.Ask.Name, Until: until, Reason: act.Reason})
+	}
+	text := fmt.Sprintf("gang %s has to give way by %s: %s", g.state.Ask.Name, until.Format(time.RFC3339), act.Reason)
+	a.job.rec.Job.Progress.Note = text
+	a.job.notify()
+	event := g.event("give-way", text)
+	a.h.goRun(func(context.Context) { a.h.persist(a.job, event) })
+}
+
+// evicted takes away a gang that was up. An attempt that can go on without it
+// hears that its executors are lost and waits for it; another ends, and the
+// next begins in its place in line. h.mu is held.
+func (g *gangRun) evicted(act gang.Revoke) {
+	a := g.attempt
+	if a.over() {
+		return
+	}
+	if g.hopes() {
+		if g.wanted {
+			for rank := range g.members {
+				a.side.tell(core.ExecutorLost{Gang: g.state.Ask.Name, Rank: rank, Reason: act.Reason})
+			}
+		}
+		g.requeue(act)
+		return
+	}
+	if a.job.arrivals == nil {
+		a.job.arrivals = map[gang.ID]uint64{}
+	}
+	for _, o := range a.gangs {
+		if v, ok := a.h.sched.Gang(o.id); ok {
+			a.job.arrivals[o.id] = v.Arrival
+		}
+	}
+	a.end(&core.Error{Kind: core.Failed, What: "its place was taken: " + act.Reason, Err: errGaveWay})
+}
