@@ -188,6 +188,21 @@ func BenchmarkSingle(b *testing.B) {
 	}
 }
 
+// BenchmarkHeldBack is one rank while room on a tenth of the nodes is held for
+// others, and one to be put beside another.
+func BenchmarkHeldBack(b *testing.B) {
+	for _, nodes := range []int{1000, 5000, 10_000, 100_000} {
+		f := plantOf(b, nodes, 60)
+		limited := &Claim{Roles: []RoleAsk{{Shape: shapeOf(b, f, full(1000)), Size: 1}}}
+		for r := range Ref(nodes / 10) {
+			limited.Limit = append(limited.Limit, Limit{r * 10, core.Vector{3000, 1 << 30}})
+		}
+		beside := &Claim{Roles: limited.Roles, Beside: []Ref{Ref(nodes / 2)}}
+		b.Run(fmt.Sprintf("limits/nodes=%d", nodes), func(b *testing.B) { run(b, f, limited) })
+		b.Run(fmt.Sprintf("beside/nodes=%d", nodes), func(b *testing.B) { run(b, f, beside) })
+	}
+}
+
 // BenchmarkRefuse is a gang that has no place: with a shape that was never
 // counted before, with one that was, and by memory of its shape.
 func BenchmarkRefuse(b *testing.B) {

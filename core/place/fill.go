@@ -11,7 +11,7 @@ import (
 type scratch struct {
 	room        []int32
 	hosts, full []int
-	order       []int
+	order, want []int
 	ranked      []int32
 	spare       []int32
 	arena       []int32

@@ -39,8 +39,8 @@ func (d *digest) join(o *digest) {
 	d.least, d.most = min(d.least, o.least), max(d.most, o.most)
 }
 
-func newIndex(rooms []int32, only bitset) *index {
-	x := &index{only: only, blocks: make([]digest, (len(rooms)+63)/64)}
+func newIndex(rooms []int32, only bitset) index {
+	x := index{only: only, blocks: make([]digest, (len(rooms)+63)/64)}
 	x.tops = make([]digest, (len(x.blocks)+63)/64)
 	x.dirty = make(bitset, len(x.tops))
 	for b := range x.blocks {
@@ -52,11 +52,11 @@ func newIndex(rooms []int32, only bitset) *index {
 	return x
 }
 
-func (x *index) clone() *index {
-	if x == nil {
-		return nil
-	}
-	return &index{x.only, append([]digest(nil), x.blocks...), append([]digest(nil), x.tops...), append(bitset(nil), x.dirty...)}
+// copy makes x what y is, in x's own memory.
+func (x *index) copy(y *index) {
+	x.only = y.only
+	x.blocks, x.tops = append(x.blocks[:0], y.blocks...), append(x.tops[:0], y.tops...)
+	x.dirty = append(x.dirty[:0], y.dirty...)
 }
 
 func (x *index) block(b int, rooms []int32) {

@@ -120,12 +120,12 @@ func (s *sight) cluster(k int, col *column) {
 
 // only leaves r the nodes of one group.
 func (s *sight) only(r *role, col *column, group int32) {
-	s.change(r)
 	for i, g := range col.group {
 		if g != group || g < 0 {
-			r.room[i] = 0
+			s.lower(r, i, 0)
 		}
 	}
+	r.tidy()
 }
 
 // binds reports whether the j-th cap concerns r.

@@ -170,20 +170,21 @@ func (p *plant) number() {
 	p.racks, p.zones = append(p.racks, int32(n)), append(p.zones, int32(n))
 }
 
-// domain is the interval of positions of the domain of level l around i.
-func (p *plant) domain(l level, i int) (lo, hi int) {
+// within is the number of the domain of level l that position i is in.
+func (p *plant) within(l level, i int) int {
 	switch l {
 	case rack:
-		d := p.rackOf[i]
-		return int(p.racks[d]), int(p.racks[d+1])
+		return int(p.rackOf[i])
 	case zone:
-		d := p.zoneOf[i]
-		return int(p.zones[d]), int(p.zones[d+1])
+		return int(p.zoneOf[i])
 	case cluster:
-		return 0, len(p.order)
+		return 0
 	}
-	return i, i + 1
+	return i
 }
+
+// domain is the interval of positions of the domain of level l around i.
+func (p *plant) domain(l level, i int) (lo, hi int) { return p.span(l, p.within(l, i)) }
 
 // domains is how many domains of level l there are.
 func (p *plant) domains(l level) int {

@@ -68,18 +68,23 @@ func (s *sight) cappedSum(r *role, lo, hi int) int64 {
 // node.
 func (s *sight) helps(more limited) bool {
 	r := &s.roles[0]
-	s.change(r)
 	was := r.room[more.pos]
-	defer func() { r.room[more.pos] = was; s.apply() }()
-	r.room[more.pos] = s.roomIn(r, s.widened(more))
-	s.apply()
+	defer s.try(r, more.pos, was)
+	s.try(r, more.pos, s.roomIn(r, s.widened(more)))
 	return s.search([]int{r.min})
+}
+
+// try gives a node another room.
+func (s *sight) try(r *role, i int, n int32) {
+	s.set(r, i, n)
+	r.tidy()
+	s.apply()
 }
 
 // widened is what the claim may use of a node once so much more is free.
 func (s *sight) widened(more limited) core.Vector {
 	v := s.raw(more.pos).Add(more.free)
-	for _, l := range s.limits {
+	for _, l := range s.limit() {
 		if l.pos == more.pos {
 			v = v.Min(l.free)
 		}
@@ -183,11 +188,7 @@ func (f *Fleet) fitsAs(c *Claim, shapes []*shape) bool {
 
 // fitsLeast reports whether the least ranks of each role have a place.
 func (s *sight) fitsLeast() bool {
-	var least []int
-	for k := range s.roles {
-		least = append(least, s.roles[k].min)
-	}
-	return len(s.f.order) > 0 && s.search(least)
+	return len(s.f.order) > 0 && s.search(s.least())
 }
 
 // smallerRoles is fewer ranks of one role.

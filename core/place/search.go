@@ -54,19 +54,20 @@ func (s *sight) shapes() []*shape {
 
 // most places as many ranks of each role as fit: the first role first.
 func (s *sight) most() bool {
-	want, least := make([]int, len(s.roles)), make([]int, len(s.roles))
-	elastic := false
+	want, elastic := s.work.want[:0], false
 	for k := range s.roles {
-		want[k], least[k] = s.roles[k].size, s.roles[k].min
-		elastic = elastic || want[k] != least[k]
+		want = append(want, s.roles[k].size)
+		elastic = elastic || s.roles[k].min < s.roles[k].size
 	}
+	s.work.want = want
 	if s.search(want) {
 		return true
 	}
+	least := s.least()
 	if !elastic || !s.search(least) {
 		return false
 	}
-	copy(want, least)
+	want = slices.Clone(least)
 	for k := range s.roles {
 		// Fewer ranks never make a placement impossible, so the search may halve.
 		want[k] += sort.Search(s.roles[k].size-least[k], func(more int) bool {
@@ -76,6 +77,15 @@ func (s *sight) most() bool {
 		})
 	}
 	return s.search(want)
+}
+
+// least is the minimum of each role.
+func (s *sight) least() []int {
+	out := make([]int, len(s.roles))
+	for k := range s.roles {
+		out[k] = s.roles[k].min
+	}
+	return out
 }
 
 // search places exactly want ranks of each role, and leaves them in puts.
@@ -92,21 +102,33 @@ func (s *sight) gather(j int, want []int) bool {
 		return s.hunt(want)
 	}
 	col := s.clusters[j]
-	before := make([]role, len(s.roles))
-	copy(before, s.roles)
+	type rooms struct {
+		tally     *tally
+		room, cap []int32
+	}
+	before := make([]rooms, len(s.roles))
+	for k := range s.roles {
+		r := &s.roles[k]
+		before[k] = rooms{r.tally, r.room, r.cap}
+	}
+	restore := func() {
+		for k, b := range before {
+			s.roles[k].tally, s.roles[k].room, s.roles[k].cap = b.tally, b.room, b.cap
+		}
+	}
 	for _, group := range s.values(j, want) {
 		for k := range s.roles {
 			r := &s.roles[k]
 			if j < len(r.clustered) && r.clustered[j] {
-				r.own, r.ownCap, r.tally = nil, nil, nil
+				r.tally = nil
 				r.room, r.cap = within(before[k].room, col, group), within(before[k].cap, col, group)
 			}
 		}
-		if s.gather(j+1, want) {
-			copy(s.roles, before)
+		found := s.gather(j+1, want)
+		restore()
+		if found {
 			return true
 		}
-		copy(s.roles, before)
 	}
 	return false
 }
@@ -162,8 +184,7 @@ func (s *sight) hunt(want []int) bool {
 	s.sums()
 	for l := s.bottom; l <= s.top; l++ {
 		if s.near >= 0 {
-			lo, hi := s.f.domain(l, s.near)
-			if s.suffices(lo, hi, want) && s.attempt(lo, hi, want) {
+			if s.around(l, want) {
 				return true
 			}
 			continue
@@ -173,6 +194,15 @@ func (s *sight) hunt(want []int) bool {
 		}
 	}
 	return false
+}
+
+// around tries the domain of level l that the gang's first rank lies in.
+func (s *sight) around(l level, want []int) bool {
+	lo, hi := s.f.domain(l, s.near)
+	if s.simple() {
+		return s.sum(&s.roles[0], l, s.f.within(l, s.near)) >= int64(want[0]) && s.attempt(lo, hi, want)
+	}
+	return s.suffices(lo, hi, want) && s.attempt(lo, hi, want)
 }
 
 // level tries the domains of one level, the tightest first.
@@ -232,7 +262,7 @@ func (s *sight) tightest(l level, n int64) int {
 // tightest is the node with the least room that suffices for n ranks, -1 for
 // none; one that holds the image goes first.
 func (t *tally) tightest(n int64) int {
-	if t.holders != nil {
+	if t.images {
 		if i := t.holders.tightest(t.room, n); i >= 0 {
 			return i
 		}
@@ -291,7 +321,7 @@ func (s *sight) suffices(lo, hi int, want []int) bool {
 func (s *sight) sums() {
 	for k := range s.roles {
 		r := &s.roles[k]
-		if r.tally != nil && len(s.caps) == 0 && s.near < 0 && s.simple() {
+		if r.tally != nil && len(s.caps) == 0 && s.simple() {
 			continue
 		}
 		r.prefix = append(r.prefix[:0], 0)

@@ -36,15 +36,15 @@ type sight struct {
 type role struct {
 	shape     *shape
 	min, size int
+	tally     *tally  // what room is of; nil within the values of a CLUSTER
 	room      []int32 // by position: ranks that fit
 	cap       []int32 // room, as far as what counts ranks lets it be used
-	tally     *tally  // of which room is, unless something changed it
-	prefix    []int64 // of cap, where there is no tally
+	prefix    []int64 // of cap, where the sums of the tally do not do
 	bound     []bool  // by cap of the sight: binds this role
 	clustered []bool  // by cluster of the sight
 	images    bitset  // nodes that hold the image, by position; nil for none
-	own       []int32 // buffers
-	ownCap    []int32
+	own       tally   // a copy that may be written
+	ownCap    []int32 // a buffer for cap
 }
 
 type limited struct {
@@ -76,7 +76,7 @@ func (f *Fleet) lookAs(c *Claim, shapes []*shape) *sight {
 	}
 	s.f, s.c = f, c
 	s.aim()
-	s.limit()
+	s.limits = s.limits[:0]
 	s.enrol(shapes)
 	s.count()
 	return s
@@ -138,9 +138,12 @@ func (s *sight) first(refs []Ref) int {
 	return first
 }
 
-// limit lists the nodes of which less counts than what is free.
-func (s *sight) limit() {
-	s.limits = s.limits[:0]
+// limit lists the nodes of which less counts than what is free, once it is
+// asked for.
+func (s *sight) limit() []limited {
+	if len(s.limits) > 0 || len(s.c.Limit) == 0 {
+		return s.limits
+	}
 	for _, l := range s.c.Limit {
 		s.limits = append(s.limits, limited{int(s.f.pos[l.Node]), l.Free})
 	}
@@ -154,6 +157,7 @@ func (s *sight) limit() {
 		}
 	}
 	s.limits = out
+	return out
 }
 
 // raw is what node i has in the claim's view, before limits.
@@ -168,8 +172,11 @@ func (s *sight) raw(i int) core.Vector {
 // vector is what the claim may use of node i.
 func (s *sight) vector(i int) core.Vector {
 	v := s.raw(i)
-	if k, ok := slices.BinarySearchFunc(s.limits, i, func(l limited, i int) int { return l.pos - i }); ok {
-		v = v.Min(s.limits[k].free)
+	if limits := s.limit(); len(limits) > 0 {
+		k, ok := slices.BinarySearchFunc(limits, i, func(l limited, i int) int { return l.pos - i })
+		if ok {
+			v = v.Min(limits[k].free)
+		}
 	}
 	if s.numa {
 		v = v.Min(s.share(i))
@@ -223,28 +230,25 @@ func (s *sight) survey(r *role) {
 		r.tally = s.f.tally(r.shape, s.c.View)
 	}
 	r.room, r.images = r.tally.room, nil
-	if r.tally.holders != nil {
+	if r.tally.images {
 		r.images = r.tally.holders.only
 	}
 	if s.numa {
-		s.change(r)
 		for i, n := range r.room {
 			if n > 0 {
-				r.room[i] = min(n, s.roomIn(r, s.vector(i)))
+				s.lower(r, i, s.roomIn(r, s.vector(i)))
 			}
 		}
-		return
-	}
-	for _, l := range s.limits {
-		n := r.room[l.pos]
-		if n == 0 {
-			continue
-		}
-		if less := s.roomIn(r, l.free); less < n {
-			s.change(r)
-			r.room[l.pos] = less
+	} else {
+		// Room in the least of several limits is the least room in any of them.
+		for k := range s.c.Limit {
+			l := &s.c.Limit[k]
+			if i := s.f.pos[l.Node]; r.room[i] > 0 {
+				s.lower(r, int(i), r.shape.room(l.Free[:s.f.dims]))
+			}
 		}
 	}
+	r.tidy()
 }
 
 // roomIn is the ranks of r that fit into free, as far as amounts go.
@@ -252,22 +256,36 @@ func (s *sight) roomIn(r *role, free core.Vector) int32 {
 	return r.shape.room(free[:s.f.dims])
 }
 
-// change gives r rooms of its own, which may be written.
-func (s *sight) change(r *role) {
-	if r.tally == nil {
-		return
+// lower leaves node i no more room than n; tidy has to follow.
+func (s *sight) lower(r *role, i int, n int32) {
+	if n < r.room[i] {
+		s.set(r, i, n)
 	}
-	r.own = append(r.own[:0], r.room...)
-	r.room, r.tally = r.own, nil
+}
+
+// set gives node i another room; tidy has to follow.
+func (s *sight) set(r *role, i int, n int32) {
+	if r.tally != &r.own {
+		r.own.copy(r.tally)
+		r.tally, r.room = &r.own, r.own.room
+	}
+	r.own.set(s.f.plant, i, n)
+}
+
+// tidy follows the last of a number of calls to set.
+func (r *role) tidy() {
+	if r.tally == &r.own {
+		r.own.tidy()
+	}
 }
 
 // forbid leaves no room on the nodes.
 func (s *sight) forbid(refs []Ref) {
 	for k := range s.roles {
-		s.change(&s.roles[k])
 		for _, r := range refs {
-			s.roles[k].room[s.f.pos[r]] = 0
+			s.lower(&s.roles[k], int(s.f.pos[r]), 0)
 		}
+		s.roles[k].tidy()
 	}
 }
 

@@ -1,7 +1,5 @@
 package place
 
-import "slices"
-
 // tally is how many ranks of a shape each node has room for in one view, and
 // the sums over domains. It follows the fleet's changes when it is asked for.
 type tally struct {
@@ -13,8 +11,9 @@ type tally struct {
 	racks   []int64
 	zones   []int64
 	total   int64
-	hosts   *index
-	holders *index // of the nodes that hold the shape's image; nil if none does
+	hosts   index
+	holders index // of the nodes that hold the shape's image
+	images  bool  // some do
 }
 
 // slot is a place for a tally, and when it was last asked for.
@@ -94,11 +93,39 @@ func (f *Fleet) evict() {
 }
 
 func (t *tally) clone() *tally {
-	c := *t
-	c.shared = false
-	c.room, c.racks, c.zones = slices.Clone(t.room), slices.Clone(t.racks), slices.Clone(t.zones)
-	c.hosts, c.holders = t.hosts.clone(), t.holders.clone()
-	return &c
+	c := new(tally)
+	c.copy(t)
+	return c
+}
+
+// copy makes t what u is, in t's own memory.
+func (t *tally) copy(u *tally) {
+	t.shared, t.version, t.read, t.grown, t.total = false, u.version, u.read, u.grown, u.total
+	t.room = append(t.room[:0], u.room...)
+	t.racks, t.zones = append(t.racks[:0], u.racks...), append(t.zones[:0], u.zones...)
+	t.hosts.copy(&u.hosts)
+	t.holders.copy(&u.holders)
+	t.images = u.images
+}
+
+// set gives the node at position i another room; tidy has to follow.
+func (t *tally) set(p *plant, i int, n int32) {
+	d := int64(n - t.room[i])
+	t.room[i] = n
+	t.racks[p.rackOf[i]] += d
+	t.zones[p.zoneOf[i]] += d
+	t.total += d
+	t.hosts.touch(i)
+	if t.images {
+		t.holders.touch(i)
+	}
+}
+
+func (t *tally) tidy() {
+	t.hosts.tidy(t.room)
+	if t.images {
+		t.holders.tidy(t.room)
+	}
 }
 
 // count makes a tally from nothing.
@@ -123,7 +150,7 @@ func (f *Fleet) count(s *shape, v View) *tally {
 	}
 	t.hosts = newIndex(t.room, nil)
 	if s.image != "" && f.images[s.image] != nil {
-		t.holders = newIndex(t.room, f.holders(s.image))
+		t.holders, t.images = newIndex(t.room, f.holders(s.image)), true
 	}
 	return t
 }
@@ -142,20 +169,9 @@ func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
 			continue
 		}
 		grown = grown || is > was
-		d := int64(is - was)
-		t.room[i] = is
-		t.racks[f.rackOf[i]] += d
-		t.zones[f.zoneOf[i]] += d
-		t.total += d
-		t.hosts.touch(i)
-		if t.holders != nil {
-			t.holders.touch(i)
-		}
+		t.set(f.plant, i, is)
 	}
-	t.hosts.tidy(t.room)
-	if t.holders != nil {
-		t.holders.tidy(t.room)
-	}
+	t.tidy()
 	if grown {
 		f.clock++
 		t.grown = f.clock
