@@ -73,22 +73,25 @@ func Check(p core.PlacementAsk) error {
 	if p.Pack != "" && p.Spread != "" {
 		return fmt.Errorf("placement cannot both pack and spread")
 	}
-	if p.Spread == "numa" {
-		return fmt.Errorf("placement cannot spread over numa domains, only pack into one")
-	}
-	for _, s := range []string{p.Pack, p.Spread, p.SliceLevel} {
-		if _, ok := levelOf(s); s != "" && !ok && s != p.Pack || s == p.Pack && s != "" && !ok && s != "numa" {
-			return fmt.Errorf("placement level %q is not host, rack or zone", s)
+	for _, name := range []string{p.Pack, p.Spread, p.SliceLevel} {
+		_, ok := levelOf(name)
+		if !ok && name != "" && (name != "numa" || name != p.Pack || name == p.SliceLevel) {
+			return fmt.Errorf("placement level %q is not host, rack or zone", name)
 		}
 	}
 	if p.PerHost < 0 || p.Slice < 0 {
-		return fmt.Errorf("a number of ranks cannot be negative")
+		return fmt.Errorf("placement perHost and slice are numbers of ranks, not %d and %d", p.PerHost, p.Slice)
 	}
+	return checkSlice(p)
+}
+
+// checkSlice reports what is wrong with the slices of a policy.
+func checkSlice(p core.PlacementAsk) error {
 	if (p.Slice > 0) != (p.SliceLevel != "") {
 		return fmt.Errorf("placement slice and sliceLevel go together")
 	}
 	l, _ := levelOf(p.SliceLevel)
-	if wide, ok := levelOf(p.Spread); ok && p.Slice > 1 && l <= wide {
+	if apart, ok := levelOf(p.Spread); ok && p.Slice > 1 && l <= apart {
 		return fmt.Errorf("placement cannot spread %s and keep slices of %d in one %s", p.Spread, p.Slice, p.SliceLevel)
 	}
 	if p.SliceLevel == "host" && p.PerHost > 0 && p.Slice > p.PerHost {
