@@ -60,7 +60,7 @@ const endless = 1 << 30
 func (s *sight) count() {
 	for k := range s.roles {
 		r := &s.roles[k]
-		r.bound, r.clustered = r.bound[:0], r.clustered[:0]
+		r.bound, r.clustered, r.settled = r.bound[:0], r.clustered[:0], r.settled[:0]
 		for range s.caps {
 			r.bound = append(r.bound, true)
 		}
@@ -77,7 +77,7 @@ func (s *sight) count() {
 func (s *sight) constrain(k int, c *core.Constraint) {
 	col := s.f.column(c.Attribute)
 	if c.Operator == "CLUSTER" {
-		s.cluster(k, col)
+		s.cluster(k, col, c)
 		return
 	}
 	j := slices.IndexFunc(s.caps, func(p *partition) bool { return p.by != nil && *p.by == *c })
@@ -101,9 +101,10 @@ func (s *sight) constrain(k int, c *core.Constraint) {
 
 // cluster binds role k to one value of an attribute: that of the job's ranks
 // that lie already, else one to be found.
-func (s *sight) cluster(k int, col *column) {
+func (s *sight) cluster(k int, col *column, by *core.Constraint) {
 	r := &s.roles[k]
 	if i := s.first(s.c.Job); i >= 0 {
+		r.settled = append(r.settled, settled{col, col.group[i], by})
 		s.only(r, col, col.group[i])
 		return
 	}
@@ -118,10 +119,21 @@ func (s *sight) cluster(k int, col *column) {
 	r.clustered[j] = true
 }
 
+// settled is a CLUSTER whose value the job's ranks have settled.
+type settled struct {
+	*column
+	value int32 // as a group; -1 for that of no node
+	by    *core.Constraint
+}
+
+// admits reports whether node i has the value.
+func (c *settled) admits(i int) bool { return c.value >= 0 && c.group[i] == c.value }
+
 // only leaves r the nodes of one group.
 func (s *sight) only(r *role, col *column, group int32) {
-	for i, g := range col.group {
-		if g != group || g < 0 {
+	c := settled{column: col, value: group}
+	for i := range r.room {
+		if !c.admits(i) {
 			s.lower(r, i, 0)
 		}
 	}

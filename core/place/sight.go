@@ -42,6 +42,7 @@ type role struct {
 	prefix    []int64 // of cap, where the sums of the tally do not do
 	bound     []bool  // by cap of the sight: binds this role
 	clustered []bool  // by cluster of the sight
+	settled   []settled
 	images    bitset  // nodes that hold the image, by position; nil for none
 	own       tally   // a copy that may be written
 	ownCap    []int32 // a buffer for cap

@@ -169,6 +169,11 @@ func (s *sight) refusal(r *role, i int) string {
 			return fmt.Sprintf("not in the %s of the gang's other ranks", s.top)
 		}
 	}
+	for k := range r.settled {
+		if c := &r.settled[k]; !c.admits(i) {
+			return "constraint " + text(*c.by) + ": the job's ranks lie elsewhere"
+		}
+	}
 	for j, p := range s.caps {
 		if r.binds(j) && p.left(i) == 0 {
 			return s.full(j, p, i)
