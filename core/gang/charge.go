@@ -49,10 +49,17 @@ func (s *Scheduler) discharge(g *member) {
 	}
 }
 
+// guarded is c with an age from which a gang goes first. Without one of the
+// user's it is never reached; gangs that were passed too often count as of it.
+func guarded(c queue.Config) queue.Config {
+	c.Guard = orElse(c.Guard, forever/4)
+	return c
+}
+
 // configure replaces the queues. What runs or waits in a queue that is gone
 // keeps the old ones in force.
 func (s *Scheduler) configure(e Configure) {
-	if s.tree.Configure(e.Queues, s.fleet.Kinds()) == nil {
+	if s.tree.Configure(guarded(e.Queues), s.fleet.Kinds()) == nil {
 		s.config.Queues = e.Queues
 		s.moved = true
 	}

@@ -315,6 +315,7 @@ func (s *Scheduler) claim(g *member) queue.Claim {
 	return queue.Claim{
 		ID: g.number, Queue: g.queue, User: g.User, Priority: g.Priority, Arrival: g.Arrival, Since: since,
 		Need: g.ask.need, Class: g.classNumber(), Hint: g.Predicted, Count: g.count,
+		Work: g.ask.need[0] * orElse(g.Walltime, 24*3600_000),
 	}
 }
 

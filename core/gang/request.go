@@ -65,6 +65,7 @@ func (c Config) withDefaults() Config {
 	c.StrikeWindow = orElse(c.StrikeWindow, 600_000)
 	c.Quarantine = orElse(c.Quarantine, 300_000)
 	c.Depth = orElse(c.Depth, 2000)
+	c.Queues = guarded(c.Queues)
 	c.Heads = orElse(c.Heads, 2)
 	c.Slack = orElse(c.Slack, 1)
 	c.Budget = orElse(c.Budget, 8*3600_000)

@@ -28,6 +28,9 @@ type Claim struct {
 	Repair bool
 	// Hint is how long the gang may be expected to run, milliseconds.
 	Hint int64
+	// Work is what it may use of the CPU at most: milli-CPUs times milliseconds.
+	// Claims of one class have the same.
+	Work int64
 }
 
 // classKey tells classes apart. Strings are numbers here, so that it is small.
@@ -44,6 +47,7 @@ type class struct {
 	holder  int32 // the node in whose line it stands; none for repairs
 	need    core.Vector
 	hint    int64
+	work    int64
 	one     item          // the first
 	more    *sorted[item] // the others; nil if there never were any
 	offered item          // what it stands for: one, or a later item after Pass
@@ -160,6 +164,9 @@ func (c *class) spot(o order, x item, number int32) spot {
 	}
 	if o == byHint {
 		s.b = c.hint
+	}
+	if o == byTurn {
+		s.b = c.work
 	}
 	return s
 }

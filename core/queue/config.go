@@ -53,6 +53,10 @@ type Queue struct {
 	//	short     higher priority, then shorter Hint, then earlier arrival
 	//	fair      the user, or the queue below, with the least share; each
 	//	          user's own claims by priority
+	//	turn      higher priority, then whose user would have used the least by
+	//	          the end of it: the user's past use (see Config.HalfLife) and
+	//	          the claim's own Work, so that what is small and who used little
+	//	          go first; not for a queue with queues below
 	//
 	// Default: priority, or fair if there are queues below.
 	Order string `json:"order,omitempty"`
@@ -75,6 +79,7 @@ const (
 	byArrival
 	byHint
 	byShare
+	byTurn
 )
 
 func parseOrder(s string) (order, bool) {
@@ -87,6 +92,8 @@ func parseOrder(s string) (order, bool) {
 		return byHint, true
 	case "fair":
 		return byShare, true
+	case "turn":
+		return byTurn, true
 	}
 	return 0, false
 }
@@ -130,7 +137,7 @@ func (q Queue) check(at string, fault func(path, message, remedy string)) {
 		fault(at+".weight", fmt.Sprintf("%d is not between 1 and %d", q.Weight, maxWeight), "")
 	}
 	if _, ok := parseOrder(q.Order); !ok && q.Order != "" {
-		fault(at+".order", fmt.Sprintf("there is no order %q", q.Order), "use priority, fifo, short or fair")
+		fault(at+".order", fmt.Sprintf("there is no order %q", q.Order), "use priority, fifo, short, fair or turn")
 	}
 	switch q.Reclaim {
 	case "", "any", "lower", "never":

@@ -158,7 +158,10 @@ func settleOrders(nodes []node) {
 			o = byShare
 		}
 		n.order = o
-		if len(n.children) == 0 && o != byShare {
+		if len(n.children) > 0 && o == byTurn {
+			o = byShare // it takes no claims
+		}
+		if len(n.children) == 0 && o != byShare && o != byTurn {
 			n.line = &line{head: none}
 		}
 	}

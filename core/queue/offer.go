@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/capstan-run/capstan/core"
@@ -89,7 +90,11 @@ func (t *Tree) place(n *node, i int32) {
 func (t *Tree) placeByHead(p *node, i int32) {
 	if h, ok := t.best(i); ok {
 		c := t.head(h)
-		t.fix(p, 0, i, c.spot(p.order, c.offered, i))
+		place := c.spot(p.order, c.offered, i)
+		if p.order == byTurn {
+			place.b = t.turn(i, c)
+		}
+		t.fix(p, 0, i, place)
 	} else {
 		t.fix(p, 0, i, nowhere)
 	}
@@ -100,6 +105,22 @@ func (t *Tree) placeByHead(p *node, i int32) {
 		h, _ := t.best(p.heaps[0][0].number)
 		p.offer[t.dominant(&t.head(h).need)] = h
 	}
+}
+
+// turn is what user i would have used, were c done: a part of what the cluster
+// can do in a half-life, as history counts it.
+func (t *Tree) turn(i int32, c *class) int64 {
+	const ln2 = 2977044472 // in units of 2^-32
+	all := uint64(max(t.total[0], 0)) * uint64(max(t.cfg.HalfLife, 0))
+	if all == 0 {
+		return c.work
+	}
+	hi, lo := bits.Mul64(uint64(max(c.work, 0)), ln2)
+	if hi >= all {
+		return math.MaxInt64
+	}
+	own, _ := bits.Div64(hi, lo, all)
+	return int64(min(own, math.MaxInt64/2)) + int64(t.nodes[i].past[0])
 }
 
 // nowhere is the place of a child that offers nothing.

@@ -39,7 +39,7 @@ func (t *Tree) newClass(k classKey, c Claim) int32 {
 	if !k.repair {
 		holder = t.holder(k.queue, k.user)
 	}
-	t.classes[i] = class{classKey: k, holder: holder, need: c.Need, hint: c.Hint}
+	t.classes[i] = class{classKey: k, holder: holder, need: c.Need, hint: c.Hint, work: c.Work}
 	t.class[k] = i
 	return i
 }

@@ -196,6 +196,9 @@ func (t *Tree) holder(queue, user int32) int32 {
 	}
 	n := newNode(t.nodes[queue].name, queue, nil)
 	n.user, n.line, n.at = user, &line{head: none}, t.now
+	if t.nodes[queue].order == byTurn {
+		n.order = byTurn
+	}
 	if k := len(t.free); k > 0 {
 		i, t.free = t.free[k-1], t.free[:k-1]
 		t.nodes[i] = n

@@ -88,7 +88,7 @@ func (t *Tree) claim(i int32) Claim {
 	c := &t.classes[i]
 	return Claim{
 		ID: c.offered.id, Queue: t.nodes[c.queue].name, User: t.users[c.user], Priority: c.priority, Arrival: c.offered.arrival,
-		Since: c.offered.since, Need: c.need, Class: c.class, Count: c.offered.count, Repair: c.repair, Hint: c.hint,
+		Since: c.offered.since, Need: c.need, Class: c.class, Count: c.offered.count, Repair: c.repair, Hint: c.hint, Work: c.work,
 	}
 }
 
