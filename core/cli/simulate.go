@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -26,19 +27,24 @@ type simulation struct {
 func (a *app) simulateCommand() *cobra.Command {
 	var s simulation
 	var known []string
-	long := "Replay a trace of the Parallel Workloads Archive (Standard Workload Format; \"-\" is\nstandard input), and show what policies make of it.\n\nPolicies:\n"
+	long := `Replay a workload, and show what policies make of it. TRACE is a trace of the
+Parallel Workloads Archive (Standard Workload Format) or the event log of a
+scheduler; "-" is standard input.
+
+Policies:
+`
 	for _, p := range simulate.Policies() {
 		known = append(known, p.Name)
 		long += fmt.Sprintf("  %-13s %s\n", p.Name, p.What)
 	}
 	c := &cobra.Command{
-		Use: "simulate TRACE", Short: "Replay a workload trace under the scheduler and others", Long: strings.TrimSpace(long), Args: takes(1, 1),
+		Use: "simulate TRACE", Short: "Replay a workload under the scheduler and other policies", Long: strings.TrimSpace(long), Args: takes(1, 1),
 		Example: "  capstan simulate hpc2n.swf --nodes 120 --cpus 2 --policy easy,capstan --page hpc2n.html",
 		RunE:    func(_ *cobra.Command, args []string) error { return a.simulate(args[0], s) },
 	}
 	f := c.Flags()
 	f.StringSliceVar(&s.policies, "policy", []string{simulate.Kernel}, "policies, separated by commas, or \"all\"")
-	f.IntVar(&s.nodes, "nodes", 0, "nodes of the machine (default: as the trace says)")
+	f.IntVar(&s.nodes, "nodes", 0, "nodes of the machine (default: as the trace says; a log has its own)")
 	f.IntVar(&s.cpus, "cpus", 0, "CPUs of a node (default: as the trace says)")
 	f.StringVar(&s.memory, "memory", "", "memory of a node, such as 1Gi (default: memory does not count)")
 	f.StringVar(&s.page, "page", "", "write an HTML page with the machine and the queue over time to this file")
@@ -84,17 +90,17 @@ func (a *app) trace(path string, s simulation) (*simulate.Workload, error) {
 	if s.nodes < 0 || s.cpus < 0 {
 		return nil, core.Errorf(core.Invalid, "a machine cannot have %d nodes of %d CPUs", s.nodes, s.cpus).Do("give --nodes and --cpus above 0, or leave them out")
 	}
-	source := simulate.SWF{Name: filepath.Base(path), From: a.in, Nodes: s.nodes, CPUs: s.cpus}
+	swf := simulate.SWF{Name: filepath.Base(path), From: a.in, Nodes: s.nodes, CPUs: s.cpus}
 	if s.memory != "" {
 		m, err := core.ParseBytes(s.memory)
 		if err != nil {
 			return nil, core.Errorf(core.Invalid, "--memory %s: %v", s.memory, err).Do("an amount such as 1Gi")
 		}
-		source.Memory = m
+		swf.Memory = m
 	}
 	if path == "-" {
-		source.Name = "standard input"
-		return source.Workload()
+		swf.Name = "standard input"
+		return source(swf).Workload()
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -102,8 +108,18 @@ func (a *app) trace(path string, s simulation) (*simulate.Workload, error) {
 		return nil, e.Do("traces are at https://www.cs.huji.ac.il/labs/parallel/workload/; unpack them first")
 	}
 	defer f.Close()
-	source.From = f
-	return source.Workload()
+	swf.From = f
+	return source(swf).Workload()
+}
+
+// source is swf, or the log of a scheduler if what is there begins like one.
+func source(swf simulate.SWF) simulate.Source {
+	b := bufio.NewReader(swf.From)
+	swf.From = b
+	if first, err := b.Peek(1); err == nil && first[0] == '{' {
+		return simulate.Log{Name: swf.Name, From: b}
+	}
+	return swf
 }
 
 func writePage(path string, w *simulate.Workload, outcomes []*simulate.Outcome) error {

@@ -4,12 +4,13 @@
 //
 // A [Workload] is jobs, each with a time of arrival, a request and the run time
 // that nobody knew, and the [Machine] they are to run on. It comes from a
-// [Source]: a trace of the Parallel Workloads Archive ([SWF]) or a [Model].
+// [Source]: a trace of the Parallel Workloads Archive ([SWF]), the events of a
+// scheduler's life ([Log]), or a [Model].
 // [Run] replays it under a policy by name, and the [Outcome] holds what became
 // of each job; [Outcome.Summary] is that in numbers, [Page] in pictures.
 //
-//	SWF, Model ─→ Workload ─→ Run ─┬─ "capstan": core/gang, event by event ─┬─→ Outcome ─→ Summary, Page
-//	                               └─ the others: a machine of so much CPU ─┘
+//	SWF, Log, Model ─→ Workload ─→ Run ─┬─ "capstan": core/gang, event by event ─┬─→ Outcome ─→ Summary, Page
+//	                                    └─ the others: a machine of so much CPU ─┘
 //
 // The policy "capstan" is the scheduler itself, fed as a host feeds it whose
 // gangs start and end at once. The others are for comparison. They share no
@@ -46,6 +47,7 @@
 //
 // # Left out
 //
-// Nodes that fail, gangs that fail to start, jobs that depend on others or on
-// how long they waited: a trace is replayed as if its users had not noticed.
+// Nodes that fail, gangs that fail to start, grow or shrink, jobs that depend on
+// others or on how long they waited: a workload is replayed as if its users had
+// not noticed.
 package simulate

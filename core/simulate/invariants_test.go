@@ -18,7 +18,7 @@ type job struct{ arrive, run, wall, cpus int64 }
 
 // workload is a machine of so many CPUs and jobs that are called 1, 2, ….
 func workload(cpus int, jobs ...job) *Workload {
-	w := &Workload{Machine: Machine{Nodes: cpus, Each: core.Resources{CPU: 1000}}}
+	w := &Workload{Machine: Uniform(cpus, core.Resources{CPU: 1000})}
 	for i, j := range jobs {
 		id := core.JobID(fmt.Sprint(i + 1))
 		w.Jobs = append(w.Jobs, Job{Arrive: (1_000_000 + j.arrive) * 1000, Run: j.run * 1000, Request: gang.Request{

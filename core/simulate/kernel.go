@@ -3,10 +3,8 @@ package simulate
 import (
 	"cmp"
 	"container/heap"
-	"fmt"
 	"time"
 
-	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/gang"
 	"github.com/capstan-run/capstan/core/predict"
 )
@@ -29,8 +27,8 @@ func replay(w *Workload, o Options) *Outcome {
 	out := &Outcome{Policy: Kernel, Machine: w.Machine, Records: make([]Record, len(w.Jobs))}
 	k := kernel{scheduler: gang.New(o.Kernel), clock: o.Clock, now: w.Jobs[0].Arrive,
 		records: map[gang.ID]*Record{}, leases: map[gang.ID]uint64{}}
-	for i := range w.Machine.Nodes {
-		k.step(gang.NodeUp{Now: k.now, Node: core.Node{ID: core.NodeID(fmt.Sprintf("n%04d", i)), Capacity: w.Machine.Each}})
+	for _, n := range w.Machine.Nodes {
+		k.step(gang.NodeUp{Now: k.now, Node: n})
 	}
 	k.steps = nil // nobody waits yet, so nothing was decided
 	for next := 0; next < len(w.Jobs) || len(k.ends) > 0; {
@@ -118,7 +116,9 @@ func (k *kernel) obey(a gang.Action) {
 		heap.Push(&k.ends, end{k.now + r.Job.Holds(), a.Gang, a.Lease})
 		k.step(gang.Started{Now: k.now, Gang: a.Gang, Lease: a.Lease})
 	case gang.Revoke:
-		k.records[a.Gang].Start = 0 // it waits again; what it did is lost
+		if r := k.records[a.Gang]; r != nil {
+			r.Start = 0 // it waits again; what it did is lost
+		}
 		delete(k.leases, a.Gang)
 	case gang.Refuse:
 		delete(k.records, a.Gang)

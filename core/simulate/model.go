@@ -51,7 +51,7 @@ func (m Model) Workload() (*Workload, error) {
 	d := draw{rand.New(rand.NewPCG(m.Seed, 1))}
 	w := &Workload{
 		Name:    fmt.Sprintf("model-%d-%d-%d-%g", m.Seed, m.Jobs, m.CPUs, m.Load),
-		Machine: Machine{Nodes: m.CPUs, Each: core.Resources{CPU: 1000}},
+		Machine: Uniform(m.CPUs, core.Resources{CPU: 1000}),
 	}
 	last := make([]Job, users+1)
 	user, work := 0, 0.0

@@ -208,10 +208,11 @@ func (r *swfReader) shape() error {
 		return err
 	}
 	r.w.Machine = m
+	width := m.Width()
 	start := max(1, r.number("UnixStartTime")) * 1000
 	kept := r.w.Jobs[:0]
 	for i, j := range r.w.Jobs {
-		if j.Width() > m.Width() || j.Request.Each.Memory > m.Each.Memory {
+		if j.Width() > width || j.Request.Each.Memory > r.Memory {
 			r.w.note("larger than the machine: left out", r.lines[i])
 			continue
 		}
@@ -262,5 +263,5 @@ func (r *swfReader) machine() (Machine, error) {
 		e.Where = r.Name
 		return Machine{}, e.Do("give the machine with --nodes and --cpus")
 	}
-	return Machine{Nodes: int(nodes), Each: core.Resources{CPU: core.MilliCPU(cpus * 1000), Memory: r.Memory}}, nil
+	return Uniform(int(nodes), core.Resources{CPU: core.MilliCPU(cpus * 1000), Memory: r.Memory}), nil
 }

@@ -37,8 +37,8 @@ func TestSWF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Machine{Nodes: 4, Each: core.Resources{CPU: 2000}}); w.Machine != want {
-		t.Errorf("the machine is %v, want %v", w.Machine, want)
+	if diff := cmp.Diff(Uniform(4, core.Resources{CPU: 2000}), w.Machine); diff != "" {
+		t.Errorf("the machine (-want +got):\n%s", diff)
 	}
 	type line struct {
 		Job, User, Name   string
@@ -167,7 +167,7 @@ func FuzzSWF(f *testing.F) {
 			}
 			return
 		}
-		if len(w.Jobs) > 50 || w.Machine.Nodes > 1000 {
+		if len(w.Jobs) > 50 || len(w.Machine.Nodes) > 1000 {
 			return
 		}
 		for _, p := range []string{"fcfs", "easy", "conservative", "promise"} {

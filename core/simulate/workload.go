@@ -24,25 +24,42 @@ func (j *Job) Width() int64 { return int64(j.Request.Size) * int64(j.Request.Eac
 // walltime, and at least a millisecond.
 func (j *Job) Holds() int64 { return max(1, min(j.Run, j.Request.Walltime)) }
 
-// Machine is so many equal nodes.
-type Machine struct {
-	Nodes int
-	Each  core.Resources // of one node; without memory, jobs ask for none
+// Machine is the nodes that a workload runs on.
+type Machine struct{ Nodes []core.Node }
+
+// Uniform is a machine of so many nodes, each alike and without a place in a
+// topology.
+func Uniform(nodes int, each core.Resources) Machine {
+	var m Machine
+	for i := range nodes {
+		m.Nodes = append(m.Nodes, core.Node{ID: core.NodeID(fmt.Sprintf("n%05d", i)), Capacity: each})
+	}
+	return m
 }
 
 // Width is the CPU of all nodes.
-func (m Machine) Width() int64 { return int64(m.Nodes) * int64(m.Each.CPU) }
+func (m Machine) Width() int64 {
+	var sum int64
+	for i := range m.Nodes {
+		sum += int64(m.Nodes[i].Capacity.CPU)
+	}
+	return sum
+}
 
 // String is the machine in words: "120 nodes of 2 cpu".
 func (m Machine) String() string {
-	nodes := "nodes"
-	if m.Nodes == 1 {
-		nodes = "node"
+	nodes := fmt.Sprintf("%d nodes", len(m.Nodes))
+	if len(m.Nodes) == 1 {
+		nodes = "1 node"
 	}
-	if m.Each.Memory == 0 {
-		return fmt.Sprintf("%d %s of %s cpu", m.Nodes, nodes, m.Each.CPU)
+	each := m.Nodes[0].Capacity
+	switch {
+	case slices.ContainsFunc(m.Nodes, func(n core.Node) bool { return n.Capacity != each }):
+		return fmt.Sprintf("%s with %s cpu in all", nodes, core.MilliCPU(m.Width()))
+	case each.Memory == 0:
+		return fmt.Sprintf("%s of %s cpu", nodes, each.CPU)
 	}
-	return fmt.Sprintf("%d %s of %s", m.Nodes, nodes, m.Each)
+	return fmt.Sprintf("%s of %s", nodes, each)
 }
 
 // Workload is what a simulation replays.
