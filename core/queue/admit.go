@@ -31,28 +31,58 @@ type Reason struct {
 	Never bool `json:"never,omitempty"`
 }
 
-// Text is the reason in words, with the resource named by dims.
+// Text is the reason in words, with the resource named by dims: `queue vision
+// uses 6 of the 6 gpu it has and may borrow; this needs 1 more`.
 func (r Reason) Text(dims *core.Dimensions) string {
 	queue := "queue " + r.Queue
 	if r.Queue == "" {
 		queue = "the cluster"
 	}
-	if r.Kind == "user" || r.Kind == "user-running" {
-		queue = fmt.Sprintf("user %q in %s", r.User, queue)
+	number := func(n int64) string { return fmt.Sprint(n) }
+	of := "gangs"
+	if r.Resource >= 0 {
+		number = func(n int64) string { return amount(dims, r.Resource, n) }
+		of = dims.Name(r.Resource)
 	}
-	if r.Resource < 0 {
-		return fmt.Sprintf("%s runs %d of at most %d gangs%s", queue, r.Used, r.Limit, r.kept(fmt.Sprint(r.Held)))
+	if r.Never {
+		return r.never(queue, number(r.Limit)+" "+of, number(r.Need))
 	}
-	what := map[string]string{"quota": "a quota", "borrow": "a quota with what it may borrow", "limit": "a limit", "user": "a limit"}[r.Kind]
-	return fmt.Sprintf("%s uses %s of %s of %s %s%s, and %s more are asked for", queue, amount(dims, r.Resource, r.Used), what,
-		amount(dims, r.Resource, r.Limit), dims.Name(r.Resource), r.kept(amount(dims, r.Resource, r.Held)), amount(dims, r.Resource, r.Need))
+	taken := fmt.Sprintf("%s of the %s %s", number(r.Used), number(r.Limit), of)
+	if r.Held > 0 {
+		taken += fmt.Sprintf(", with %s kept for older jobs,", number(r.Held))
+	}
+	var s string
+	switch r.Kind {
+	case "quota":
+		s = "all queues together use " + taken + " of their quotas"
+	case "borrow":
+		s = queue + " uses " + taken + " it has and may borrow"
+	case "user":
+		s = fmt.Sprintf("user %q uses %s one may in %s", r.User, taken, queue)
+	case "user-running":
+		return fmt.Sprintf("user %q runs %s one may in %s", r.User, taken, queue)
+	case "running":
+		return queue + " runs " + taken + " it may"
+	default:
+		s = queue + " uses " + taken + " it may"
+	}
+	return s + "; this needs " + number(r.Need) + " more"
 }
 
-func (r Reason) kept(held string) string {
-	if r.Held == 0 {
-		return ""
+// never is Text for what would be in the way even if nothing ran.
+func (r Reason) never(queue, limit, need string) string {
+	var s string
+	switch r.Kind {
+	case "quota":
+		s = "all queues together have quotas of " + limit
+	case "borrow":
+		s = queue + " has and may borrow " + limit
+	case "user":
+		s = "one user may use " + limit + " in " + queue
+	default:
+		s = queue + " may use " + limit
 	}
-	return ", " + held + " are kept for older jobs"
+	return s + ", and this needs " + need
 }
 
 func amount(dims *core.Dimensions, d int, n int64) string {
@@ -89,6 +119,23 @@ func (t *Tree) Admits(c Claim) []Reason {
 		return true
 	})
 	return reasons
+}
+
+// Allows reports whether nothing stands in the way of one gang of c: whether
+// Admits would be empty, without the cost of telling why.
+func (t *Tree) Allows(c Claim) bool {
+	queue, err := t.find(c.Queue)
+	if err != nil {
+		return false
+	}
+	if c.Repair || !t.nodes[queue].rules.bound {
+		return true
+	}
+	user, ok := t.known[c.User]
+	if !ok {
+		user = none
+	}
+	return probe{t: t, queue: queue, user: user, need: &c.Need}.run(stop)
 }
 
 // place is r without amounts.

@@ -90,16 +90,6 @@ func (a Amounts) caps(dims *core.Dimensions) (caps, error) {
 	return c, nil
 }
 
-// fits reports whether v stays within c.
-func (c *caps) fits(v core.Vector) bool {
-	for i := range v {
-		if c.has>>i&1 == 1 && v[i] > c.v[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // negative names an amount below zero, the first by name.
 func (a Amounts) negative() (string, bool) {
 	for _, name := range slices.Sorted(maps.Keys(a)) {

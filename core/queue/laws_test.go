@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"reflect"
-	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -185,48 +184,67 @@ func TestHistoryMakesUp(t *testing.T) {
 	}
 }
 
-// TestNobodyStarves: laws Q9 and Q10. Whatever comes after it, a claim past the
-// guard that could run at all is offered once what ran before has ended.
+// crowded is a tree in which something is too small for all that come: a limit,
+// a quota, a user's limit, or the number that may run.
+func crowded(t *rapid.T) *Tree {
+	ten := Amounts{"cpu": 10}
+	q := Queue{Name: "q"}
+	switch rapid.SampledFrom([]string{"limit", "quota", "user", "running", "per user", "pool", "borrow"}).Draw(t, "kind") {
+	case "limit":
+		q.Limit = ten
+	case "quota":
+		q.Quota = ten
+	case "user":
+		q.MaxUser = ten
+	case "running":
+		q.MaxRunning = 2
+	case "per user":
+		q.MaxPerUser = 2
+	case "pool":
+		return newTree(t, Config{Guard: 10, Queues: []Queue{{Name: "q"}, {Name: "r"}, {Name: "", Quota: ten}}}, core.Vector{100})
+	case "borrow":
+		q.Quota, q.Borrow = Amounts{"cpu": 4}, Amounts{"cpu": 6}
+		return newTree(t, Config{Guard: 10, Queues: []Queue{q, {Name: "r", Quota: ten}}}, core.Vector{100})
+	}
+	return newTree(t, Config{Guard: 10, Queues: []Queue{q, {Name: "r"}}}, core.Vector{100})
+}
+
+// TestNobodyStarves: laws Q9 and Q10. A claim past the guard that could run at
+// all is offered once what ran before has ended, though smaller ones of a higher
+// priority always wait and would take all that ends.
 func TestNobodyStarves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{now: 1000, pending: map[uint64]Claim{}}
-		cfg := anyConfig(t)
-		cfg.Guard = 10
-		w.t = newTree(t, cfg, core.Vector{100, 100, 40})
-		w.setTakers()
-		for range rapid.IntRange(0, 10).Draw(t, "before") {
-			w.add(t, w.anyClaim(t))
+		tree := crowded(t)
+		add := func(c Claim) {
+			if err := tree.Add(c); err != nil {
+				t.Fatal(err)
+			}
 		}
-		victim := w.anyClaim(t)
-		victim.Priority, victim.Count = -1, 1
-		if slices.ContainsFunc(w.t.Admits(victim), func(r Reason) bool { return r.Never }) {
-			return
-		}
-		w.add(t, victim)
+		add(Claim{ID: 1, Queue: "q", Arrival: 1, Class: 1, Need: core.Vector{rapid.Int64Range(6, 10).Draw(t, "size")}})
 		ends := map[int64][]Claim{}
-		for range 200 {
-			for range rapid.IntRange(0, 3).Draw(t, "after") {
-				c := w.anyClaim(t)
-				c.Priority, c.Repair = 9, false
-				w.add(t, c)
+		for now := int64(0); now < 20; now++ {
+			tree.Advance(now)
+			for i, q := range []string{"q", "r"} {
+				id := uint64(2 + 2*int(now) + i)
+				add(Claim{ID: id, Queue: q, Arrival: id, Since: now, Priority: 9, Count: 20, Class: 2, Need: core.Vector{1}})
 			}
-			for _, c := range ends[w.now] {
-				w.t.Refund(c)
+			for _, c := range ends[now] {
+				tree.Refund(c)
 			}
-			walk := w.t.Walk(w.now)
-			for c, ok := walk.Next(); ok; c, ok = walk.Next() {
-				if c.ID == victim.ID {
+			walk := tree.Walk(now)
+			for granted := 0; granted < 50; granted++ {
+				c, ok := walk.Next()
+				if ok && c.ID == 1 {
 					return
 				}
 				walk.Granted()
-				if c.Count = 1; !c.Repair {
-					end := w.now + rapid.Int64Range(1, 4).Draw(t, "run time")
-					ends[end] = append(ends[end], c)
-				}
+				end := now + rapid.Int64Range(1, 4).Draw(t, "run time")
+				c.Count = 1
+				ends[end] = append(ends[end], c)
 			}
-			w.now++
+			walk.End()
 		}
-		t.Fatalf("%+v waits since %d, and it is %d: %+v", victim, victim.Since, w.now, w.t.Admits(victim))
+		t.Fatalf("it is not offered: %+v", tree.Admits(Claim{Queue: "q", Need: core.Vector{6}}))
 	})
 }
 
@@ -265,6 +283,43 @@ func TestWhatIsLentCanBeReclaimed(t *testing.T) {
 			if (r.Kind == "quota" || r.Kind == "borrow") && owed[r.Resource] < short {
 				t.Fatalf("%+v lacks %d: %+v; owed are %v; %+v", c, short, r, owed, w.t.Shares())
 			}
+		}
+	})
+}
+
+// TestOwnersReclaim: where borrowers hold all, the owner of a part is told who,
+// and of how much.
+func TestOwnersReclaim(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var cfg Config
+		var sum int64
+		for _, name := range []string{"own", "a", "b/x", "b/y"} {
+			n := rapid.Int64Range(1, 20).Draw(t, "quota")
+			sum += n
+			cfg.Queues = append(cfg.Queues, Queue{Name: name, Quota: Amounts{"cpu": n}})
+		}
+		tree := newTree(t, cfg, core.Vector{100})
+		for i, name := range []string{"a", "b/x", "b/y"} {
+			err := tree.Add(Claim{ID: uint64(i), Queue: name, Arrival: uint64(i), Need: core.Vector{1}, Count: rapid.IntRange(1, 100).Draw(t, "wait")})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		used := int64(len(fill(tree, 1, &core.Vector{100})))
+		c := Claim{Queue: "own", Need: core.Vector{rapid.Int64Range(1, cfg.Queues[0].Quota["cpu"]).Draw(t, "need")}}
+		short, owed := used+c.Need[0]-sum, int64(0)
+		for _, d := range tree.Reclaimable(c) {
+			owed += d.Over[0]
+			if d.Over != tree.Borrows(d.Queue) || d.Lower {
+				t.Fatalf("%+v, borrows %v", d, tree.Borrows(d.Queue))
+			}
+		}
+		if short <= 0 && owed != 0 || short > 0 && owed < short {
+			t.Fatalf("%d of %d in use, %v are asked for, %d are owed", used, sum, c.Need[0], owed)
+		}
+		c.Need[0] = cfg.Queues[0].Quota["cpu"] + 1
+		if d := tree.Reclaimable(c); d != nil {
+			t.Fatalf("%v may be taken back beyond the quota", d)
 		}
 	})
 }

@@ -1,19 +1,32 @@
 package queue
 
+import (
+	"fmt"
+
+	"github.com/capstan-run/capstan/core"
+)
+
 // Add puts c in line. A claim with the ID of one that waits takes its place,
 // so that Count can be changed. The error is that of Resolve for a queue that
-// does not exist; Check finds the other reasons to refuse a new claim, which do
-// not hold for one that comes back.
+// does not exist, or of kind Internal if others of its Class have another Need
+// or Hint; then nothing changed. Check finds the other reasons to refuse a new
+// claim, which do not hold for one that comes back.
 func (t *Tree) Add(c Claim) error {
 	queue, err := t.find(c.Queue)
 	if err != nil {
 		return err
 	}
-	t.Remove(c.ID)
-	t.widen(&c.Need)
 	k := classKey{class: c.Class, queue: queue, user: t.userNumber(c.User), priority: c.Priority, repair: c.Repair}
 	x := item{arrival: c.Arrival, id: c.ID, since: c.Since, count: max(c.Count, 1)}
 	i, ok := t.class[k]
+	if ok && (t.classes[i].need != c.Need || t.classes[i].hint != c.Hint) {
+		return &core.Error{Kind: core.Internal, What: fmt.Sprintf("claim %d is not like others of class %d", c.ID, c.Class), Where: "queue " + c.Queue,
+			Remedy: "report it with the spec of the job"}
+	}
+	t.widen(&c.Need)
+	if t.Remove(c.ID) {
+		i, ok = t.class[k]
+	}
 	if !ok {
 		i = t.newClass(k, c)
 		t.classes[i].one, t.classes[i].offered = x, x

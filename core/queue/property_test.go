@@ -267,3 +267,13 @@ func within6(t *Tree) error {
 	}
 	return nil
 }
+
+// fits reports whether v stays within c.
+func (c *caps) fits(v core.Vector) bool {
+	for i := range v {
+		if c.has>>i&1 == 1 && v[i] > c.v[i] {
+			return false
+		}
+	}
+	return true
+}

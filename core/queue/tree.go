@@ -30,6 +30,7 @@ type Tree struct {
 	accounts map[account]*balance
 	sweep    int               // of accounts, when there are so many
 	members  map[account]int32 // the node of a user in a fair queue
+	crowd    int               // idle members are forgotten when there are so many
 
 	total core.Vector
 	width int   // resources in use: the first so many of a vector
@@ -64,10 +65,11 @@ type balance struct {
 }
 
 // New returns an empty tree. dims learns the names of the resources that cfg
-// speaks of; the tree does not keep it. The error is a *core.Error of kind
+// speaks of, unless there is an error; the tree does not keep it. The error is a *core.Error of kind
 // Invalid that lists every fault.
 func New(cfg Config, dims *core.Dimensions) (*Tree, error) {
-	nodes, err := build(cfg, dims)
+	names := dims.Clone()
+	nodes, err := build(cfg, &names)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +79,7 @@ func New(cfg Config, dims *core.Dimensions) (*Tree, error) {
 	t := &Tree{
 		cfg: cfg, nodes: nodes, queues: len(nodes), number: map[string]int32{}, known: map[string]int32{},
 		class: map[classKey]int32{}, where: map[uint64]where{}, accounts: map[account]*balance{}, members: map[account]int32{},
-		width: dims.Len(), stale: true, walks: 1,
+		width: names.Len(), stale: true, walks: 1,
 	}
 	for i := range nodes {
 		t.number[nodes[i].name] = int32(i)
@@ -86,6 +88,7 @@ func New(cfg Config, dims *core.Dimensions) (*Tree, error) {
 		return nil, &core.Error{Kind: core.Invalid, What: fmt.Sprintf("the default queue %q takes no claims", cfg.Default), Where: "default",
 			Remedy: "use one of " + t.takers()}
 	}
+	*dims = names
 	return t, nil
 }
 
@@ -193,6 +196,10 @@ func (t *Tree) holder(queue, user int32) int32 {
 	i, ok := t.members[k]
 	if ok {
 		return i
+	}
+	if len(t.members) >= t.crowd {
+		t.forget()
+		t.crowd = max(256, 2*len(t.members))
 	}
 	n := newNode(t.nodes[queue].name, queue, nil)
 	n.user, n.line, n.at = user, &line{head: none}, t.now
