@@ -18,7 +18,7 @@ type Claim struct {
 	Need core.Vector
 	// Class is the caller's number for whatever else tells claims apart, such
 	// as shape, size and walltime. Claims of one class, queue, user and
-	// priority have the same Need and Hint, and where one finds no room, none
+	// priority have the same Need, Hint and Work, and where one finds no room, none
 	// does.
 	Class uint64
 	// Count is how many elements of an array wait. 0 is 1.
@@ -29,7 +29,6 @@ type Claim struct {
 	// Hint is how long the gang may be expected to run, milliseconds.
 	Hint int64
 	// Work is what it may use of the CPU at most: milli-CPUs times milliseconds.
-	// Claims of one class have the same.
 	Work int64
 }
 

@@ -157,10 +157,10 @@ func settleOrders(nodes []node) {
 		if !given && len(n.children) > 0 {
 			o = byShare
 		}
-		n.order = o
 		if len(n.children) > 0 && o == byTurn {
 			o = byShare // it takes no claims
 		}
+		n.order = o
 		if len(n.children) == 0 && o != byShare && o != byTurn {
 			n.line = &line{head: none}
 		}

@@ -98,6 +98,10 @@ func compareBy(o order) func(a, b Claim) int {
 		return func(a, b Claim) int {
 			return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Hint, b.Hint), compareArrival(a, b))
 		}
+	case byTurn:
+		return func(a, b Claim) int {
+			return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Work, b.Work), compareArrival(a, b))
+		}
 	}
 	return comparePriority
 }
@@ -138,6 +142,7 @@ func (m *model) offer(i int32, d int, claims []Claim) (Claim, uint64, bool) {
 	var best Claim
 	var least uint64
 	found := false
+	turn := map[uint64]int64{} // of a claim, under a node that goes by it
 	for _, k := range m.children(i) {
 		c, ok := Claim{}, false
 		var key uint64
@@ -147,9 +152,15 @@ func (m *model) offer(i int32, d int, claims []Claim) (Claim, uint64, bool) {
 		} else {
 			c, ok = m.best(k, claims)
 		}
+		if n.order == byTurn {
+			turn[c.ID] = t.turn(k, &class{work: c.Work})
+		}
 		before := func() bool {
 			if n.order == byShare {
 				return key < least || key == least && compareArrival(c, best) < 0
+			}
+			if n.order == byTurn {
+				return cmp.Or(cmp.Compare(best.Priority, c.Priority), cmp.Compare(turn[c.ID], turn[best.ID]), compareArrival(c, best)) < 0
 			}
 			return compareBy(n.order)(c, best) < 0
 		}

@@ -8,8 +8,8 @@ import (
 
 // Add puts c in line. A claim with the ID of one that waits takes its place,
 // so that Count can be changed. The error is that of Resolve for a queue that
-// does not exist, or of kind Internal if others of its Class have another Need
-// or Hint; then nothing changed. Check finds the other reasons to refuse a new
+// does not exist, or of kind Internal if others of its Class have another
+// Need, Hint or Work; then nothing changed. Check finds the other reasons to refuse a new
 // claim, which do not hold for one that comes back.
 func (t *Tree) Add(c Claim) error {
 	queue, err := t.find(c.Queue)
@@ -19,7 +19,7 @@ func (t *Tree) Add(c Claim) error {
 	k := classKey{class: c.Class, queue: queue, user: t.userNumber(c.User), priority: c.Priority, repair: c.Repair}
 	x := item{arrival: c.Arrival, id: c.ID, since: c.Since, count: max(c.Count, 1)}
 	i, ok := t.class[k]
-	if ok && (t.classes[i].need != c.Need || t.classes[i].hint != c.Hint) {
+	if ok && (t.classes[i].need != c.Need || t.classes[i].hint != c.Hint || t.classes[i].work != c.Work) {
 		return &core.Error{Kind: core.Internal, What: fmt.Sprintf("claim %d is not like others of class %d", c.ID, c.Class), Where: "queue " + c.Queue,
 			Remedy: "report it with the spec of the job"}
 	}

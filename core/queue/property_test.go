@@ -36,7 +36,7 @@ func anyConfig(t *rapid.T) Config {
 			Name: p, Weight: rapid.Int64Range(0, 5).Draw(t, "weight"),
 			Quota: anyAmounts(t, "quota", 30), Limit: anyAmounts(t, "limit", 60), MaxUser: anyAmounts(t, "user", 40),
 			MaxRunning: rapid.SampledFrom([]int{0, 0, 5}).Draw(t, "running"), MaxPerUser: rapid.SampledFrom([]int{0, 0, 3}).Draw(t, "per user"),
-			Order: rapid.SampledFrom([]string{"", "priority", "fifo", "short", "fair"}).Draw(t, "order"),
+			Order: rapid.SampledFrom([]string{"", "priority", "fifo", "short", "fair", "turn"}).Draw(t, "order"),
 		}
 		if p != "" {
 			q.Borrow, q.Lend = anyAmounts(t, "borrow", 30), anyAmounts(t, "lend", 30)
@@ -90,7 +90,7 @@ func (w *world) anyClaim(t *rapid.T) Claim {
 		ID: w.next, Queue: rapid.SampledFrom(w.takers).Draw(t, "queue"), User: rapid.SampledFrom([]string{"", "ann", "bob"}).Draw(t, "user"),
 		Priority: rapid.IntRange(0, 2).Draw(t, "priority"), Arrival: w.next, Since: w.now,
 		Need: need, Class: uint64(n)*10 + uint64(shape), Count: rapid.SampledFrom([]int{0, 1, 3}).Draw(t, "count"),
-		Repair: rapid.IntRange(0, 9).Draw(t, "repair") == 0, Hint: n,
+		Repair: rapid.IntRange(0, 9).Draw(t, "repair") == 0, Hint: n, Work: n * 1000 * int64(1+shape),
 	}
 }
 
