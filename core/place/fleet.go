@@ -119,7 +119,10 @@ func (f *Fleet) Close(r Ref, why string) {
 	if i == 0 {
 		f.freed++
 	}
-	f.own(r).closed[r&63] = uint8(i)
+	p := f.own(r)
+	p.closed[r&63] = uint8(i)
+	p.shut &^= 1 << (r & 63)
+	p.shut |= uint64(bit(i > 0)) << (r & 63)
 	f.log(r, Empty)
 }
 
@@ -187,11 +190,15 @@ func (f *Fleet) Give(r Ref, id ShapeID, n int) {
 }
 
 func (f *Fleet) add(r Ref, v core.Vector) {
-	f.own(r)
+	p := f.own(r)
 	free := f.frees(r)
+	all := int64(0)
 	for i := range free {
 		free[i] += v[i]
+		all |= free[i]
 	}
+	p.over &^= 1 << (r & 63)
+	p.over |= uint64(bit(all < 0)) << (r & 63)
 }
 
 // log notes that r changed for the views up to the widest.

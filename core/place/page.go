@@ -8,6 +8,8 @@ type page struct {
 	owner   *mark
 	free    []int64   // dims for each node
 	closed  [64]uint8 // why a node takes nothing, as an index into reasons
+	shut    uint64    // bit set: closed
+	over    uint64    // bit set: more is taken of something than there is
 	tenants tenants
 }
 

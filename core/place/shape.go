@@ -35,6 +35,8 @@ type shape struct {
 	id         ShapeID // -1 for one that is only tried
 	like       ShapeID // an interned shape of the same filters, -1 for none
 	each       core.Vector
+	needs      []int                // elements of each that are not zero
+	most       uint64               // ranks on one node, whatever is free
 	reciprocal [core.MaxDims]uint64 // of each, for quotient
 	ports      []int                // ascending
 	filters    []filter
@@ -141,9 +143,13 @@ func (s *shape) without(i int) *shape {
 
 // size sets what one rank needs.
 func (s *shape) size(each core.Vector) {
-	s.each = each
+	s.each, s.needs, s.most = each, nil, unlimited
+	if s.solo {
+		s.most = 1
+	}
 	for i, n := range each {
 		if n > 0 {
+			s.needs = append(s.needs, i)
 			s.reciprocal[i] = math.MaxUint64 / uint64(n)
 		}
 	}
@@ -202,17 +208,19 @@ const unlimited = 1 << 20
 // room is how many ranks fit into free, as far as amounts go. Where more is
 // taken than there is, none does, not even one that needs nothing.
 func (s *shape) room(free []int64) int32 {
-	room := uint64(unlimited)
-	for i, v := range free {
+	for _, v := range free {
 		if v < 0 {
 			return 0
 		}
-		if s.each[i] > 0 {
-			room = min(room, s.quotient(i, uint64(v)))
-		}
 	}
-	if s.solo {
-		room = min(room, 1)
+	return s.fits(free)
+}
+
+// fits is room where nothing is negative.
+func (s *shape) fits(free []int64) int32 {
+	room := s.most
+	for _, i := range s.needs {
+		room = min(room, s.quotient(i, uint64(free[i])))
 	}
 	return int32(room)
 }

@@ -1,5 +1,7 @@
 package place
 
+import "math/bits"
+
 // tally is how many ranks of a shape each node has room for in one view, and
 // the sums over domains. It follows the fleet's changes when it is asked for.
 type tally struct {
@@ -181,8 +183,16 @@ func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
 // countRooms sets the room of every node.
 func (f *Fleet) countRooms(rooms []int32, s *shape, v View) {
 	sieve, asked := f.sieve(s), newAcquaintance(f, s)
-	for i := range rooms {
-		if sieve == nil || sieve.admits[i>>6]&(1<<(i&63)) != 0 {
+	for from := 0; from < len(rooms); from += 64 {
+		admits := ^uint64(0)
+		if sieve != nil {
+			admits = sieve.admits[from>>6]
+		}
+		if left := len(rooms) - from; left < 64 {
+			admits &= 1<<left - 1
+		}
+		for ; admits != 0; admits &= admits - 1 {
+			i := from + bits.TrailingZeros64(admits)
 			rooms[i] = f.roomAt(s, v, f.order[i], asked)
 		}
 	}
@@ -191,49 +201,20 @@ func (f *Fleet) countRooms(rooms []int32, s *shape, v View) {
 // roomAt is the room of a node, filters aside.
 func (f *Fleet) roomAt(s *shape, v View, r Ref, asked *acquaintance) int32 {
 	p := f.pages[r>>6]
-	if v != Ever && p.closed[r&63] != 0 {
+	if v != Ever && p.shut>>(r&63)&1 != 0 {
 		return 0
 	}
 	if v != Present {
-		return s.room(f.capacity[r][:f.dims])
+		return s.fits(f.capacity[r][:f.dims])
+	}
+	if p.over>>(r&63)&1 != 0 {
+		return 0
 	}
 	if asked != nil && p.tenants.head[r&63] >= 0 && asked.meets(p, r) {
 		return 0
 	}
 	i := int(r&63) * f.dims
-	return s.room(p.free[i : i+f.dims])
-}
-
-// acquaintance is which other shapes one has been found to clash with, or not.
-type acquaintance struct {
-	f       *Fleet
-	s       *shape
-	verdict []int8 // by ShapeID: 0 for not asked yet, 1 for no, 2 for yes
-}
-
-// newAcquaintance knows nobody; nil if the shape clashes with none.
-func newAcquaintance(f *Fleet, s *shape) *acquaintance {
-	if len(s.ports) == 0 && len(s.apart) == 0 && (len(s.tags) == 0 || !f.particular) {
-		return nil
-	}
-	return &acquaintance{f: f, s: s}
-}
-
-// meets reports whether ranks on node r of a page keep those of the shape away.
-func (a *acquaintance) meets(p *page, r Ref) bool {
-	if a.verdict == nil {
-		a.verdict = make([]int8, len(a.f.shapes))
-	}
-	for i := p.tenants.head[r&63]; i >= 0; i = p.tenants.arena[i].next {
-		id := p.tenants.arena[i].shape
-		if a.verdict[id] == 0 {
-			a.verdict[id] = 1 + int8(bit(a.s.clash(a.f.shapes[id])))
-		}
-		if a.verdict[id] == 2 {
-			return true
-		}
-	}
-	return false
+	return s.fits(p.free[i : i+f.dims])
 }
 
 // Room is the sum over all nodes of the ranks of a shape that fit: no claim
