@@ -96,7 +96,9 @@ type Executor struct {
 	Userland bool   // mount the machine's own /usr, /bin, /lib read-only
 	Network  string // "" none; else the name of a network, made on demand
 	// Names are what the executor is called in Network, beside its ID. Several
-	// executors may share one. A launcher without networks ignores them.
+	// executors may share one. An executor with Names finds the file HostsFile in
+	// its scratch directory and may write it: it is the container's /etc/hosts.
+	// A launcher without networks ignores all of this.
 	Names []string
 	// Volumes are directories of this machine that outlive the executor,
 	// read-write.
@@ -126,6 +128,9 @@ type Executor struct {
 // Volume is a directory of this machine and where the executor sees it: at Path
 // in a container; a process sees Dir itself. The variable Env, if not "", says which.
 type Volume struct{ Dir, Path, Env string }
+
+// HostsFile is what a container's /etc/hosts is called in its scratch directory.
+const HostsFile = "hosts"
 
 // Where things lie inside a container. The process launcher uses directories
 // of the machine instead and passes them as CAPSTAN_SHARED, CAPSTAN_SHM,

@@ -131,6 +131,9 @@ func (l *Launcher) mounts(e *launch.Executor, binary string) []mount.Mount {
 			ms = append(ms, bind(path, path, true))
 		}
 	}
+	if len(e.Names) > 0 {
+		ms = append(ms, bind(filepath.Join(l.scratch(e.ID), launch.HostsFile), "/etc/hosts", false))
+	}
 	for _, v := range e.Volumes {
 		ms = append(ms, bind(v.Dir, v.Path, false))
 	}

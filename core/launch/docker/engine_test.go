@@ -3,6 +3,7 @@ package docker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -235,6 +236,38 @@ func TestNetwork(t *testing.T) {
 	}
 	if left := leftovers(t, engine, b.instance); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// Executors with names reach each other by them, write their own hosts file, and
+// cannot have a volume where the container lives.
+func TestNames(t *testing.T) {
+	b := newBench(t)
+	g := launchtest.NewGang(t, b.l)
+	set := g.Executors("r", 2)
+	for i := range set {
+		set[i].Network, set[i].Names = "main", []string{fmt.Sprintf("web-%d", i), "web"}
+	}
+	b.start(set...)
+	one := g.Agent("r1")
+	if address, err := one.Do("listen", ":7000"); err != nil {
+		t.Fatal(err, address)
+	}
+	zero := g.Agent("r0")
+	if _, err := zero.Do("dial", "web-1:7000"); err != nil {
+		t.Error(err)
+	}
+	hosts := filepath.Join(zero.Hello.Env[launch.EnvScratch], launch.HostsFile)
+	if _, err := zero.Do("write", hosts, "127.0.0.1 localhost elsewhere\n"); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := zero.Do("read", "/etc/hosts"); err != nil || !strings.Contains(text, "elsewhere") {
+		t.Errorf("/etc/hosts is %q, %v", text, err)
+	}
+	bad := g.Executor("r2")
+	bad.Volumes = []launch.Volume{{Dir: t.TempDir(), Path: "/capstan"}}
+	if err := b.l.Start(t.Context(), []launch.Executor{bad}); core.KindOf(err) != core.Invalid {
+		t.Errorf("a volume over the container's own: %v", err)
 	}
 }
 

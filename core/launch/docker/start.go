@@ -61,7 +61,7 @@ func (l *Launcher) startOne(ctx context.Context, e *launch.Executor) error {
 	if err != nil {
 		return err
 	}
-	if err := l.makeScratch(e.ID); err != nil {
+	if err := l.makeScratch(e); err != nil {
 		return stateError(err).At(l.where(e))
 	}
 	if err := l.create(ctx, e, program); err != nil {
@@ -243,10 +243,19 @@ func within(path, dir string) bool {
 	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
 
-func (l *Launcher) makeScratch(id string) error {
-	dir := l.scratch(id)
+func (l *Launcher) makeScratch(e *launch.Executor) error {
+	dir := l.scratch(e.ID)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
+	}
+	if len(e.Names) > 0 {
+		hosts := filepath.Join(dir, launch.HostsFile)
+		if err := os.WriteFile(hosts, []byte("127.0.0.1 localhost\n"), 0o644); err != nil {
+			return err
+		}
+		if err := os.Chown(hosts, l.uid, l.gid); err != nil {
+			return err
+		}
 	}
 	return os.Chown(dir, l.uid, l.gid)
 }

@@ -35,6 +35,7 @@ func Test(t *testing.T, c Config) {
 	}{
 		{"gang", testGang},
 		{"surroundings", testSurroundings},
+		{"volumes", testVolumes},
 		{"all or none", testAllOrNone},
 		{"refused", testRefused},
 		{"no program", testNoProgram},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/launch"
 )
 
@@ -157,5 +158,42 @@ func testHostile(t *testing.T, f *fixture) {
 	net, err := a.Do("read", "/proc/net/dev")
 	if err != nil || strings.Contains(net, "eth") {
 		t.Errorf("devices: %s, %v", net, err)
+	}
+}
+
+// What an executor writes into a volume is there for the next one, and outlives
+// both.
+func testVolumes(t *testing.T, f *fixture) {
+	dir := t.TempDir()
+	uid, gid := f.l.(launch.Owner).Owner()
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	g := NewGang(t, f.l)
+	for _, turn := range []struct{ id, has string }{{"r0", ""}, {"r1", "r0"}} {
+		e := g.Executor(turn.id)
+		e.Volumes = []launch.Volume{{Dir: dir, Path: "/data", Env: "VOLUME_DATA"}}
+		start(t, f.l, e)
+		a := g.Agent(turn.id)
+		where := a.Hello.Env["VOLUME_DATA"]
+		if f.Contained && where != "/data" || !f.Contained && where != dir {
+			t.Errorf("the volume is at %q", where)
+		}
+		file := filepath.Join(where, "who")
+		if got, _ := a.Do("read", file); got != turn.has {
+			t.Errorf("%s finds %q, want %q", turn.id, got, turn.has)
+		}
+		if _, err := a.Do("write", file, turn.id); err != nil {
+			t.Error(err)
+		}
+		stop(t, f.l, e)
+	}
+	if b, err := os.ReadFile(filepath.Join(dir, "who")); string(b) != "r1" {
+		t.Errorf("the volume holds %q, %v", b, err)
+	}
+	bad := g.Executor("r2")
+	bad.Volumes = []launch.Volume{{Dir: dir, Path: "data"}}
+	if err := f.l.Start(t.Context(), []launch.Executor{bad}); core.KindOf(err) != core.Invalid {
+		t.Errorf("a volume at a relative path: %v", err)
 	}
 }

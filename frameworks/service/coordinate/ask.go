@@ -19,7 +19,7 @@ func Ask(job core.JobID, s core.Spec, b *spec.Body, ordinal int, gang string, no
 	}
 	name := s.Metadata.Name
 	if a.Network {
-		a.Names = []string{fmt.Sprintf("%s-%d", name, ordinal), name}
+		a.Names = []string{fmt.Sprintf("%s-%d", name, ordinal)} // the workers know name itself
 	}
 	for _, v := range b.Volumes {
 		a.Volumes = append(a.Volumes, core.Volume{

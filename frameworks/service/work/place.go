@@ -23,18 +23,27 @@ type place struct {
 	dir     string // the command's working directory
 	files   string // of what was shipped
 	names   string // the file of the copies that are ready
+	hosts   string // the container's /etc/hosts, where it is ours to write
 	address string // where the other copies reach this one
 }
 
 func placeOf(env *core.Env) place {
-	return place{job: env.Rank, dir: env.Scratch, files: env.Files,
+	p := place{job: env.Rank, dir: env.Scratch, files: env.Files,
 		names: filepath.Join(env.Scratch, "names.json"), address: ownAddress()}
+	if hosts := filepath.Join(env.Scratch, "hosts"); p.address != loopback {
+		if _, err := os.Stat(hosts); err == nil {
+			p.hosts = hosts
+		}
+	}
+	return p
 }
+
+const loopback = "127.0.0.1"
+
 
 // ownAddress is the first address of a container that has a network of its own,
 // and loopback elsewhere: plain processes share the machine's.
 func ownAddress() string {
-	const loopback = "127.0.0.1"
 	if os.Getpid() != 1 { // who is not the first process has no network of its own
 		return loopback
 	}
@@ -135,4 +144,34 @@ func (p place) writeNames(names []wire.Name) error {
 		return err
 	}
 	return os.Rename(tmp, p.names)
+}
+
+// writeHosts makes the service's name that of its ready copies. The file is
+// mounted by itself, so it cannot be replaced: whoever reads it meanwhile may
+// see lines of both.
+func (p place) writeHosts(service, self string, names []wire.Name) error {
+	if p.hosts == "" {
+		return nil
+	}
+	text := "127.0.0.1 localhost\n::1 localhost\n"
+	if self != "" {
+		text += p.address + " " + self + "\n"
+	}
+	for _, n := range names {
+		if service != "" {
+			text += n.Address + " " + service + "\n"
+		}
+		if n.Copy != self {
+			text += n.Address + " " + n.Copy + "\n"
+		}
+	}
+	f, err := os.OpenFile(p.hosts, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte(text), 0); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(text)))
 }

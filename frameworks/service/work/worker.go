@@ -2,6 +2,7 @@ package work
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -67,6 +68,7 @@ type worker struct {
 	stop     context.CancelFunc // of the probes
 	checks   checks
 	ports    []int
+	names    []wire.Name // of the ready copies
 }
 
 // status is a wire.Status that can be compared.
@@ -84,9 +86,8 @@ func (w *worker) tell(ctx context.Context) error {
 // obey does what an order asks, as far as it has not been done.
 func (w *worker) obey(ctx context.Context, o wire.Order) {
 	if o.Known {
-		if err := w.place.writeNames(o.Names); err != nil {
-			w.env.Log.Warn("the names of the copies cannot be written", "err", err)
-		}
+		w.names = o.Names
+		w.writeNames()
 	}
 	if o.Run != nil && o.Run.Number > w.status.Number && (w.next == nil || o.Run.Number > w.next.Number) {
 		if w.command != nil {
@@ -102,9 +103,21 @@ func (w *worker) obey(ctx context.Context, o wire.Order) {
 	}
 }
 
+// writeNames makes the ready copies known to the command.
+func (w *worker) writeNames() {
+	service, self := "", ""
+	if w.run != nil {
+		service, self = w.run.Service, w.run.Copy
+	}
+	if err := errors.Join(w.place.writeNames(w.names), w.place.writeHosts(service, self, w.names)); err != nil {
+		w.env.Log.Warn("the names of the copies cannot be written", "err", err)
+	}
+}
+
 // begin starts a run.
 func (w *worker) begin(ctx context.Context, r *wire.Run) {
 	w.run, w.next, w.stage, w.alarm = r, nil, 0, nil
+	w.writeNames()
 	w.status = status{wire.Status{Number: r.Number, Phase: wire.Running, Why: "just started", Address: w.place.address}}
 	fail := func(err error) {
 		w.status.Phase, w.status.Why = wire.Ended, err.Error()
