@@ -95,7 +95,7 @@ at all, and moves Arrow data between them.
 	}
 	add("start", a.upCommand(), a.doctorCommand(), a.versionCommand())
 	add("write", a.initCommand(), a.validateCommand(), a.planCommand(), a.schemaCommand())
-	add("run", a.runCommand(), a.submitCommand(), a.deployCommand(), a.scaleCommand(), a.serviceCommand(), a.waitCommand(), a.cancelCommand(), a.retryCommand(), a.scheduleCommand())
+	add("run", a.runCommand(), a.submitCommand(), a.deployCommand(), a.scaleCommand(), a.serviceCommand(), a.waitCommand(), a.cancelCommand(), a.holdCommand(), a.releaseCommand(), a.retryCommand(), a.scheduleCommand())
 	add("look", a.listCommand(), a.statusCommand(), a.whyCommand(), a.logsCommand(), a.eventsCommand())
 	add("admin", a.nodeCommand(), a.pluginCommand(), a.storeCommand(), a.simulateCommand())
 	add("admin", a.Extra...)

@@ -42,6 +42,9 @@ func (h *Host) dryRun(ctx context.Context, doc []byte, source string) (*apipb.Pl
 	var text []string
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := h.checkAfter(sp); err != nil {
+		return nil, located(err, doc, source)
+	}
 	sched := h.sched.Clone()
 	a := &attempt{h: h, job: &job{rec: record{Job: draft, Plan: *plan}}}
 	for _, ask := range plan.Gangs {

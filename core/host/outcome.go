@@ -75,6 +75,9 @@ func (a *attempt) conclude(report core.Report, err error) {
 	}
 	// A full disk must not make the outcome disappear.
 	if h.insist(j, end, j.event("ended", text)) {
+		h.mu.Lock()
+		h.tellEnd(j)
+		h.mu.Unlock()
 		h.goRun(func(ctx context.Context) { h.clerk.ended(ctx, j.rec.Job.ID, state, outcome.What) })
 		a.sweep()
 	}

@@ -24,6 +24,8 @@ type record struct {
 	// must not come again.
 	Lease  uint64     `json:"lease,omitempty"`
 	Cancel *cancelled `json:"cancel,omitempty"`
+	// Heir is the job that tries this one again.
+	Heir core.JobID `json:"heir,omitempty"`
 	// Commands are those the job has not answered, in order, and LastCommand the
 	// number of the last that was given.
 	Commands    []core.Command `json:"commands,omitempty"`

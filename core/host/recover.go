@@ -36,6 +36,9 @@ func (h *Host) recover(ctx context.Context) error {
 	known := map[string]bool{}
 	var waiting []*attempt // they queue when all that is taken is known to be
 	for _, j := range jobs {
+		if j.rec.Job.State.Final() {
+			h.tellEnd(j)
+		}
 		switch {
 		case !j.rec.Job.State.Final():
 			if a := h.adopt(j, running, known); a != nil {
@@ -46,6 +49,10 @@ func (h *Host) recover(ctx context.Context) error {
 		}
 	}
 	for _, a := range waiting {
+		if err := h.orphaned(a.job); err != nil {
+			a.end(err)
+			continue
+		}
 		a.submitGangs()
 	}
 	var strangers []string

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/gang"
 	"github.com/capstan-run/capstan/core/journal"
 )
 
@@ -58,7 +59,8 @@ func (h *Host) crowded() {
 func (h *Host) forgetOld(ctx context.Context, at time.Time) {
 	cal := h.clerk.calendar()
 	h.mu.Lock()
-	old := slices.DeleteFunc(h.outdated(at), func(j *job) bool { return cal.Awaited(j.rec.Job.ID) })
+	awaited := h.awaited()
+	old := slices.DeleteFunc(h.outdated(at), func(j *job) bool { return awaited[j.rec.Job.ID] || cal.Awaited(j.rec.Job.ID) })
 	h.mu.Unlock()
 	for batch := range slices.Chunk(old, forgetAtOnce) {
 		if ctx.Err() != nil {
@@ -114,6 +116,7 @@ func (h *Host) forget(ctx context.Context, jobs []*job) error {
 	h.mu.Lock()
 	for _, j := range jobs {
 		delete(h.jobs, j.rec.Job.ID)
+		h.step(gang.JobForgotten{Now: now().UnixMilli(), Job: j.rec.Job.ID})
 		trash = append(trash, h.discard(j.rec.Job.ID))
 	}
 	h.order = slices.DeleteFunc(h.order, func(id core.JobID) bool { return h.jobs[id] == nil })

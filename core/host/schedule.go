@@ -50,6 +50,9 @@ func (h *Host) wouldTake(ctx context.Context, s *core.Spec) ([]core.Diagnostic, 
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := h.checkAfter(s); err != nil {
+		return nil, err
+	}
 	return plan.Diagnostics, h.placeable(&job{rec: record{Job: draft, Plan: *plan}})
 }
 

@@ -111,6 +111,22 @@ func commanded(id core.JobID, a core.Answer, err error) (*connect.Response[apipb
 	return connect.NewResponse(&apipb.CommandResponse{Id: string(id), Number: a.Number, Result: a.Result}), nil
 }
 
+func (s *service) Hold(_ context.Context, r *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error) {
+	return s.hold(r.Msg.Id, true)
+}
+
+func (s *service) Release(_ context.Context, r *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error) {
+	return s.hold(r.Msg.Id, false)
+}
+
+func (s *service) hold(ref string, hold bool) (*connect.Response[apipb.JobResponse], error) {
+	job, err := s.h.Hold(ref, hold)
+	if err != nil {
+		return nil, api.ToConnect(err)
+	}
+	return s.answer(s.one(string(job.ID)))
+}
+
 func (s *service) Retry(ctx context.Context, r *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error) {
 	id, err := s.h.Retry(ctx, r.Msg.Id)
 	if err != nil {

@@ -43,7 +43,8 @@ func (h *Host) Submit(ctx context.Context, doc []byte, id, source string) (jobID
 	if err := h.checkPlan(plan); err != nil {
 		return "", false, nil, err
 	}
-	return h.accept(ctx, draft, plan, hash)
+	jobID, attached, warnings, err = h.accept(ctx, draft, plan, hash)
+	return jobID, attached, warnings, located(err, doc, source)
 }
 
 // existing is the job called id if it has the same spec. h.mu is held.
@@ -90,7 +91,11 @@ func (h *Host) accept(ctx context.Context, draft core.Job, plan *core.Plan, hash
 	}
 	j := newJob()
 	j.rec = record{Job: draft, Plan: *plan, SpecHash: hash}
-	if err := h.placeable(j); err != nil {
+	err := h.checkAfter(&draft.Spec)
+	if err == nil {
+		err = h.placeable(j)
+	}
+	if err != nil {
 		h.mu.Unlock()
 		return "", false, nil, err
 	}
@@ -185,7 +190,8 @@ func (h *Host) logPath(id core.JobID) string {
 	return filepath.Join(h.cfg.StateDir, "jobs", string(id), "log")
 }
 
-// Retry submits a finished job's spec again under a new id.
+// Retry submits a finished job's spec again under a new id. Where it was to come
+// after jobs that were tried again too, it comes after their last tries.
 func (h *Host) Retry(ctx context.Context, ref string) (core.JobID, error) {
 	h.mu.Lock()
 	j, err := h.find(ref)
@@ -194,7 +200,7 @@ func (h *Host) Retry(ctx context.Context, ref string) (core.JobID, error) {
 	}
 	var s core.Spec
 	if err == nil {
-		s = j.rec.Job.Spec
+		s = h.heirs(j.rec.Job.Spec)
 	}
 	h.mu.Unlock()
 	if err != nil {
@@ -209,5 +215,8 @@ func (h *Host) Retry(ctx context.Context, ref string) (core.JobID, error) {
 		return "", err
 	}
 	id, _, _, err := h.accept(ctx, draft, plan, spec.Hash(&s))
-	return id, err
+	if err != nil {
+		return "", err
+	}
+	return id, h.change(j, func(r *record) { r.Heir = id })
 }

@@ -2352,7 +2352,7 @@ const file_core_api_apipb_api_proto_rawDesc = "" +
 	"\x05where\x18\x03 \x01(\tR\x05where\x12\x16\n" +
 	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x129\n" +
-	"\vdiagnostics\x18\x06 \x03(\v2\x17.google.protobuf.StructR\vdiagnostics2\xbf\r\n" +
+	"\vdiagnostics\x18\x06 \x03(\v2\x17.google.protobuf.StructR\vdiagnostics2\xb4\x0e\n" +
 	"\vHostService\x129\n" +
 	"\x04Info\x12\x17.capstan.v1.InfoRequest\x1a\x18.capstan.v1.InfoResponse\x12?\n" +
 	"\x06Submit\x12\x19.capstan.v1.SubmitRequest\x1a\x1a.capstan.v1.SubmitResponse\x12;\n" +
@@ -2362,7 +2362,9 @@ const file_core_api_apipb_api_proto_rawDesc = "" +
 	"\x06Cancel\x12\x19.capstan.v1.CancelRequest\x1a\x17.capstan.v1.JobResponse\x12B\n" +
 	"\aCommand\x12\x1a.capstan.v1.CommandRequest\x1a\x1b.capstan.v1.CommandResponse\x12@\n" +
 	"\x06Update\x12\x19.capstan.v1.SubmitRequest\x1a\x1b.capstan.v1.CommandResponse\x12;\n" +
-	"\x05Retry\x12\x16.capstan.v1.JobRequest\x1a\x1a.capstan.v1.SubmitResponse\x126\n" +
+	"\x05Retry\x12\x16.capstan.v1.JobRequest\x1a\x1a.capstan.v1.SubmitResponse\x127\n" +
+	"\x04Hold\x12\x16.capstan.v1.JobRequest\x1a\x17.capstan.v1.JobResponse\x12:\n" +
+	"\aRelease\x12\x16.capstan.v1.JobRequest\x1a\x17.capstan.v1.JobResponse\x126\n" +
 	"\x03Why\x12\x16.capstan.v1.JobRequest\x1a\x17.capstan.v1.WhyResponse\x12>\n" +
 	"\x05Watch\x12\x18.capstan.v1.WatchRequest\x1a\x19.capstan.v1.WatchResponse0\x01\x126\n" +
 	"\x04Logs\x12\x17.capstan.v1.LogsRequest\x1a\x13.capstan.v1.LogLine0\x01\x12<\n" +
@@ -2463,49 +2465,53 @@ var file_core_api_apipb_api_proto_depIdxs = []int32{
 	10, // 23: capstan.v1.HostService.Command:input_type -> capstan.v1.CommandRequest
 	2,  // 24: capstan.v1.HostService.Update:input_type -> capstan.v1.SubmitRequest
 	5,  // 25: capstan.v1.HostService.Retry:input_type -> capstan.v1.JobRequest
-	5,  // 26: capstan.v1.HostService.Why:input_type -> capstan.v1.JobRequest
-	13, // 27: capstan.v1.HostService.Watch:input_type -> capstan.v1.WatchRequest
-	16, // 28: capstan.v1.HostService.Logs:input_type -> capstan.v1.LogsRequest
-	18, // 29: capstan.v1.HostService.Kinds:input_type -> capstan.v1.KindsRequest
-	20, // 30: capstan.v1.HostService.Plugins:input_type -> capstan.v1.PluginsRequest
-	23, // 31: capstan.v1.HostService.Nodes:input_type -> capstan.v1.NodesRequest
-	25, // 32: capstan.v1.HostService.PutArtifact:input_type -> capstan.v1.PutArtifactRequest
-	27, // 33: capstan.v1.HostService.HasArtifacts:input_type -> capstan.v1.HasArtifactsRequest
-	29, // 34: capstan.v1.HostService.PutSchedule:input_type -> capstan.v1.PutScheduleRequest
-	32, // 35: capstan.v1.HostService.ListSchedules:input_type -> capstan.v1.ListSchedulesRequest
-	30, // 36: capstan.v1.HostService.GetSchedule:input_type -> capstan.v1.ScheduleRequest
-	30, // 37: capstan.v1.HostService.PauseSchedule:input_type -> capstan.v1.ScheduleRequest
-	30, // 38: capstan.v1.HostService.ResumeSchedule:input_type -> capstan.v1.ScheduleRequest
-	30, // 39: capstan.v1.HostService.RunSchedule:input_type -> capstan.v1.ScheduleRequest
-	34, // 40: capstan.v1.HostService.DeleteSchedule:input_type -> capstan.v1.DeleteScheduleRequest
-	36, // 41: capstan.v1.HostService.Shutdown:input_type -> capstan.v1.ShutdownRequest
-	1,  // 42: capstan.v1.HostService.Info:output_type -> capstan.v1.InfoResponse
-	3,  // 43: capstan.v1.HostService.Submit:output_type -> capstan.v1.SubmitResponse
-	4,  // 44: capstan.v1.HostService.Plan:output_type -> capstan.v1.PlanResponse
-	6,  // 45: capstan.v1.HostService.Get:output_type -> capstan.v1.JobResponse
-	8,  // 46: capstan.v1.HostService.List:output_type -> capstan.v1.ListResponse
-	6,  // 47: capstan.v1.HostService.Cancel:output_type -> capstan.v1.JobResponse
-	11, // 48: capstan.v1.HostService.Command:output_type -> capstan.v1.CommandResponse
-	11, // 49: capstan.v1.HostService.Update:output_type -> capstan.v1.CommandResponse
-	3,  // 50: capstan.v1.HostService.Retry:output_type -> capstan.v1.SubmitResponse
-	12, // 51: capstan.v1.HostService.Why:output_type -> capstan.v1.WhyResponse
-	14, // 52: capstan.v1.HostService.Watch:output_type -> capstan.v1.WatchResponse
-	17, // 53: capstan.v1.HostService.Logs:output_type -> capstan.v1.LogLine
-	19, // 54: capstan.v1.HostService.Kinds:output_type -> capstan.v1.KindsResponse
-	21, // 55: capstan.v1.HostService.Plugins:output_type -> capstan.v1.PluginsResponse
-	24, // 56: capstan.v1.HostService.Nodes:output_type -> capstan.v1.NodesResponse
-	26, // 57: capstan.v1.HostService.PutArtifact:output_type -> capstan.v1.PutArtifactResponse
-	28, // 58: capstan.v1.HostService.HasArtifacts:output_type -> capstan.v1.HasArtifactsResponse
-	31, // 59: capstan.v1.HostService.PutSchedule:output_type -> capstan.v1.ScheduleResponse
-	33, // 60: capstan.v1.HostService.ListSchedules:output_type -> capstan.v1.ListSchedulesResponse
-	31, // 61: capstan.v1.HostService.GetSchedule:output_type -> capstan.v1.ScheduleResponse
-	31, // 62: capstan.v1.HostService.PauseSchedule:output_type -> capstan.v1.ScheduleResponse
-	31, // 63: capstan.v1.HostService.ResumeSchedule:output_type -> capstan.v1.ScheduleResponse
-	31, // 64: capstan.v1.HostService.RunSchedule:output_type -> capstan.v1.ScheduleResponse
-	35, // 65: capstan.v1.HostService.DeleteSchedule:output_type -> capstan.v1.DeleteScheduleResponse
-	37, // 66: capstan.v1.HostService.Shutdown:output_type -> capstan.v1.ShutdownResponse
-	42, // [42:67] is the sub-list for method output_type
-	17, // [17:42] is the sub-list for method input_type
+	5,  // 26: capstan.v1.HostService.Hold:input_type -> capstan.v1.JobRequest
+	5,  // 27: capstan.v1.HostService.Release:input_type -> capstan.v1.JobRequest
+	5,  // 28: capstan.v1.HostService.Why:input_type -> capstan.v1.JobRequest
+	13, // 29: capstan.v1.HostService.Watch:input_type -> capstan.v1.WatchRequest
+	16, // 30: capstan.v1.HostService.Logs:input_type -> capstan.v1.LogsRequest
+	18, // 31: capstan.v1.HostService.Kinds:input_type -> capstan.v1.KindsRequest
+	20, // 32: capstan.v1.HostService.Plugins:input_type -> capstan.v1.PluginsRequest
+	23, // 33: capstan.v1.HostService.Nodes:input_type -> capstan.v1.NodesRequest
+	25, // 34: capstan.v1.HostService.PutArtifact:input_type -> capstan.v1.PutArtifactRequest
+	27, // 35: capstan.v1.HostService.HasArtifacts:input_type -> capstan.v1.HasArtifactsRequest
+	29, // 36: capstan.v1.HostService.PutSchedule:input_type -> capstan.v1.PutScheduleRequest
+	32, // 37: capstan.v1.HostService.ListSchedules:input_type -> capstan.v1.ListSchedulesRequest
+	30, // 38: capstan.v1.HostService.GetSchedule:input_type -> capstan.v1.ScheduleRequest
+	30, // 39: capstan.v1.HostService.PauseSchedule:input_type -> capstan.v1.ScheduleRequest
+	30, // 40: capstan.v1.HostService.ResumeSchedule:input_type -> capstan.v1.ScheduleRequest
+	30, // 41: capstan.v1.HostService.RunSchedule:input_type -> capstan.v1.ScheduleRequest
+	34, // 42: capstan.v1.HostService.DeleteSchedule:input_type -> capstan.v1.DeleteScheduleRequest
+	36, // 43: capstan.v1.HostService.Shutdown:input_type -> capstan.v1.ShutdownRequest
+	1,  // 44: capstan.v1.HostService.Info:output_type -> capstan.v1.InfoResponse
+	3,  // 45: capstan.v1.HostService.Submit:output_type -> capstan.v1.SubmitResponse
+	4,  // 46: capstan.v1.HostService.Plan:output_type -> capstan.v1.PlanResponse
+	6,  // 47: capstan.v1.HostService.Get:output_type -> capstan.v1.JobResponse
+	8,  // 48: capstan.v1.HostService.List:output_type -> capstan.v1.ListResponse
+	6,  // 49: capstan.v1.HostService.Cancel:output_type -> capstan.v1.JobResponse
+	11, // 50: capstan.v1.HostService.Command:output_type -> capstan.v1.CommandResponse
+	11, // 51: capstan.v1.HostService.Update:output_type -> capstan.v1.CommandResponse
+	3,  // 52: capstan.v1.HostService.Retry:output_type -> capstan.v1.SubmitResponse
+	6,  // 53: capstan.v1.HostService.Hold:output_type -> capstan.v1.JobResponse
+	6,  // 54: capstan.v1.HostService.Release:output_type -> capstan.v1.JobResponse
+	12, // 55: capstan.v1.HostService.Why:output_type -> capstan.v1.WhyResponse
+	14, // 56: capstan.v1.HostService.Watch:output_type -> capstan.v1.WatchResponse
+	17, // 57: capstan.v1.HostService.Logs:output_type -> capstan.v1.LogLine
+	19, // 58: capstan.v1.HostService.Kinds:output_type -> capstan.v1.KindsResponse
+	21, // 59: capstan.v1.HostService.Plugins:output_type -> capstan.v1.PluginsResponse
+	24, // 60: capstan.v1.HostService.Nodes:output_type -> capstan.v1.NodesResponse
+	26, // 61: capstan.v1.HostService.PutArtifact:output_type -> capstan.v1.PutArtifactResponse
+	28, // 62: capstan.v1.HostService.HasArtifacts:output_type -> capstan.v1.HasArtifactsResponse
+	31, // 63: capstan.v1.HostService.PutSchedule:output_type -> capstan.v1.ScheduleResponse
+	33, // 64: capstan.v1.HostService.ListSchedules:output_type -> capstan.v1.ListSchedulesResponse
+	31, // 65: capstan.v1.HostService.GetSchedule:output_type -> capstan.v1.ScheduleResponse
+	31, // 66: capstan.v1.HostService.PauseSchedule:output_type -> capstan.v1.ScheduleResponse
+	31, // 67: capstan.v1.HostService.ResumeSchedule:output_type -> capstan.v1.ScheduleResponse
+	31, // 68: capstan.v1.HostService.RunSchedule:output_type -> capstan.v1.ScheduleResponse
+	35, // 69: capstan.v1.HostService.DeleteSchedule:output_type -> capstan.v1.DeleteScheduleResponse
+	37, // 70: capstan.v1.HostService.Shutdown:output_type -> capstan.v1.ShutdownResponse
+	44, // [44:71] is the sub-list for method output_type
+	17, // [17:44] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
 	17, // [17:17] is the sub-list for extension extendee
 	0,  // [0:17] is the sub-list for field type_name

@@ -58,6 +58,10 @@ const (
 	HostServiceUpdateProcedure = "/capstan.v1.HostService/Update"
 	// HostServiceRetryProcedure is the fully-qualified name of the HostService's Retry RPC.
 	HostServiceRetryProcedure = "/capstan.v1.HostService/Retry"
+	// HostServiceHoldProcedure is the fully-qualified name of the HostService's Hold RPC.
+	HostServiceHoldProcedure = "/capstan.v1.HostService/Hold"
+	// HostServiceReleaseProcedure is the fully-qualified name of the HostService's Release RPC.
+	HostServiceReleaseProcedure = "/capstan.v1.HostService/Release"
 	// HostServiceWhyProcedure is the fully-qualified name of the HostService's Why RPC.
 	HostServiceWhyProcedure = "/capstan.v1.HostService/Why"
 	// HostServiceWatchProcedure is the fully-qualified name of the HostService's Watch RPC.
@@ -114,6 +118,9 @@ type HostServiceClient interface {
 	// Update gives a running job another spec of its kind: the command "deploy".
 	Update(context.Context, *connect.Request[apipb.SubmitRequest]) (*connect.Response[apipb.CommandResponse], error)
 	Retry(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error)
+	// Hold keeps a job that waits from starting until Release.
+	Hold(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error)
+	Release(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error)
 	Why(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.WhyResponse], error)
 	// Watch streams the job's events after a sequence number, and its document
 	// whenever it changed, at most five times a second, until it is final.
@@ -202,6 +209,18 @@ func NewHostServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			httpClient,
 			baseURL+HostServiceRetryProcedure,
 			connect.WithSchema(hostServiceMethods.ByName("Retry")),
+			connect.WithClientOptions(opts...),
+		),
+		hold: connect.NewClient[apipb.JobRequest, apipb.JobResponse](
+			httpClient,
+			baseURL+HostServiceHoldProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("Hold")),
+			connect.WithClientOptions(opts...),
+		),
+		release: connect.NewClient[apipb.JobRequest, apipb.JobResponse](
+			httpClient,
+			baseURL+HostServiceReleaseProcedure,
+			connect.WithSchema(hostServiceMethods.ByName("Release")),
 			connect.WithClientOptions(opts...),
 		),
 		why: connect.NewClient[apipb.JobRequest, apipb.WhyResponse](
@@ -314,6 +333,8 @@ type hostServiceClient struct {
 	command        *connect.Client[apipb.CommandRequest, apipb.CommandResponse]
 	update         *connect.Client[apipb.SubmitRequest, apipb.CommandResponse]
 	retry          *connect.Client[apipb.JobRequest, apipb.SubmitResponse]
+	hold           *connect.Client[apipb.JobRequest, apipb.JobResponse]
+	release        *connect.Client[apipb.JobRequest, apipb.JobResponse]
 	why            *connect.Client[apipb.JobRequest, apipb.WhyResponse]
 	watch          *connect.Client[apipb.WatchRequest, apipb.WatchResponse]
 	logs           *connect.Client[apipb.LogsRequest, apipb.LogLine]
@@ -375,6 +396,16 @@ func (c *hostServiceClient) Update(ctx context.Context, req *connect.Request[api
 // Retry calls capstan.v1.HostService.Retry.
 func (c *hostServiceClient) Retry(ctx context.Context, req *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error) {
 	return c.retry.CallUnary(ctx, req)
+}
+
+// Hold calls capstan.v1.HostService.Hold.
+func (c *hostServiceClient) Hold(ctx context.Context, req *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error) {
+	return c.hold.CallUnary(ctx, req)
+}
+
+// Release calls capstan.v1.HostService.Release.
+func (c *hostServiceClient) Release(ctx context.Context, req *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error) {
+	return c.release.CallUnary(ctx, req)
 }
 
 // Why calls capstan.v1.HostService.Why.
@@ -474,6 +505,9 @@ type HostServiceHandler interface {
 	// Update gives a running job another spec of its kind: the command "deploy".
 	Update(context.Context, *connect.Request[apipb.SubmitRequest]) (*connect.Response[apipb.CommandResponse], error)
 	Retry(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error)
+	// Hold keeps a job that waits from starting until Release.
+	Hold(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error)
+	Release(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error)
 	Why(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.WhyResponse], error)
 	// Watch streams the job's events after a sequence number, and its document
 	// whenever it changed, at most five times a second, until it is final.
@@ -558,6 +592,18 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 		HostServiceRetryProcedure,
 		svc.Retry,
 		connect.WithSchema(hostServiceMethods.ByName("Retry")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceHoldHandler := connect.NewUnaryHandler(
+		HostServiceHoldProcedure,
+		svc.Hold,
+		connect.WithSchema(hostServiceMethods.ByName("Hold")),
+		connect.WithHandlerOptions(opts...),
+	)
+	hostServiceReleaseHandler := connect.NewUnaryHandler(
+		HostServiceReleaseProcedure,
+		svc.Release,
+		connect.WithSchema(hostServiceMethods.ByName("Release")),
 		connect.WithHandlerOptions(opts...),
 	)
 	hostServiceWhyHandler := connect.NewUnaryHandler(
@@ -676,6 +722,10 @@ func NewHostServiceHandler(svc HostServiceHandler, opts ...connect.HandlerOption
 			hostServiceUpdateHandler.ServeHTTP(w, r)
 		case HostServiceRetryProcedure:
 			hostServiceRetryHandler.ServeHTTP(w, r)
+		case HostServiceHoldProcedure:
+			hostServiceHoldHandler.ServeHTTP(w, r)
+		case HostServiceReleaseProcedure:
+			hostServiceReleaseHandler.ServeHTTP(w, r)
 		case HostServiceWhyProcedure:
 			hostServiceWhyHandler.ServeHTTP(w, r)
 		case HostServiceWatchProcedure:
@@ -751,6 +801,14 @@ func (UnimplementedHostServiceHandler) Update(context.Context, *connect.Request[
 
 func (UnimplementedHostServiceHandler) Retry(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.SubmitResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.Retry is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) Hold(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.Hold is not implemented"))
+}
+
+func (UnimplementedHostServiceHandler) Release(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.v1.HostService.Release is not implemented"))
 }
 
 func (UnimplementedHostServiceHandler) Why(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.WhyResponse], error) {
