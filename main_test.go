@@ -62,11 +62,11 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// here puts the script's own folder where files say $WORK.
+// here puts folders of the script's own where files say $WORK or $CAPSTAN_STATE.
 func here(ts *testscript.TestScript, neg bool, args []string) {
+	folders := strings.NewReplacer("$WORK", ts.MkAbs("."), "$CAPSTAN_STATE", ts.Getenv("CAPSTAN_STATE"))
 	for _, f := range args {
-		text := strings.ReplaceAll(ts.ReadFile(f), "$WORK", ts.MkAbs("."))
-		ts.Check(os.WriteFile(ts.MkAbs(f), []byte(text), 0o600))
+		ts.Check(os.WriteFile(ts.MkAbs(f), []byte(folders.Replace(ts.ReadFile(f))), 0o600))
 	}
 }
 

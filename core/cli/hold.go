@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
@@ -50,4 +51,33 @@ func (a *app) eachJob(ctx context.Context, call func(context.Context, *connect.R
 		}
 	}
 	return worst
+}
+
+// heldBy is what a queued job waits for beside room, as its spec says; some of
+// it may have come true.
+func heldBy(j *core.Job) (list []string) {
+	if j.State != core.Queued {
+		return nil
+	}
+	w := j.Spec.Metadata.When
+	if w.Hold {
+		list = append(list, "somebody to release it: capstan release "+string(j.ID))
+	}
+	if w.Begin.After(time.Now()) {
+		list = append(list, w.Begin.Local().Format("2006-01-02 15:04:05 MST"))
+	}
+	for _, d := range w.After {
+		switch d.Ended {
+		case "any":
+			list = append(list, "the end of "+string(d.Job))
+		case "failed":
+			list = append(list, "a failure of "+string(d.Job))
+		default:
+			list = append(list, "the success of "+string(d.Job))
+		}
+	}
+	if w.Singleton {
+		list = append(list, "those called "+j.Spec.Metadata.Name+" before it")
+	}
+	return list
 }

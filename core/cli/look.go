@@ -88,6 +88,9 @@ func standing(j *core.Job) string {
 	if j.Outcome != nil && j.Outcome.Kind != "" {
 		text = clean(strings.SplitN(j.Outcome.What, "\n", 2)[0])
 	}
+	if held := heldBy(j); text == "" && len(held) > 0 {
+		text = "waits for " + strings.Join(held, ", ")
+	}
 	if text == "" {
 		return "-" // a line has no blanks at its end
 	}
@@ -139,6 +142,9 @@ func statusTable(w io.Writer, j *core.Job) {
 	row("state", string(j.State))
 	row("gang", fmt.Sprintf("%s of %s cpu, %s memory", several(int64(j.Spec.Gang.Size), "executor"), j.Spec.Gang.CPU, j.Spec.Gang.Memory))
 	row("queue", fmt.Sprintf("%s, priority %d", j.Spec.Metadata.Queue, j.Spec.Metadata.Priority))
+	for _, text := range heldBy(j) {
+		row("waits for", text)
+	}
 	row("submitted", ago(j.Submitted))
 	row("took", took(*j))
 	if j.Epoch > 1 {

@@ -37,7 +37,7 @@ func (h *Host) checkAfter(s *core.Spec) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return &core.Error{Kind: core.Invalid, What: "the job would wait for ever", Diagnostics: faults}
+	return &core.Error{Kind: core.Invalid, What: "the job cannot come after those", Diagnostics: faults}
 }
 
 // endedAs is a final state in a sentence.
