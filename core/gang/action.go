@@ -140,7 +140,11 @@ func (a Revoke) String() string {
 }
 
 func (a Refuse) String() string {
-	s := fmt.Sprintf("refuse %s (%s): %s", a.Gang, a.Kind, a.Why)
+	which := ""
+	if a.Elements != nil {
+		which = fmt.Sprintf("[%s]", &core.Array{Ranges: a.Elements})
+	}
+	s := fmt.Sprintf("refuse %s%s (%s): %s", a.Gang, which, a.Kind, a.Why)
 	if a.Remedy != "" {
 		s += "; " + a.Remedy
 	}

@@ -2,6 +2,7 @@ package gang
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,11 +13,12 @@ import (
 // 0, whatever their indexes. An element that runs is a member of its own; one
 // that waits or has ended is only a number in a set.
 type array struct {
-	job     core.JobID
+	of      *core.Array
 	waits   spans // not granted yet, or sent back
 	ok      spans
 	failed  spans
-	granted int // elements that hold nodes
+	granted int  // elements that hold nodes
+	begun   bool // an element was granted once
 }
 
 // Element names the gang of an array's element: "job/main[17]".
@@ -35,7 +37,7 @@ func ElementOf(id ID) (whole ID, index int64, ok bool) {
 }
 
 func newArray(q *Request) *array {
-	a := &array{job: q.Job}
+	a := &array{of: q.Array}
 	if n := q.Array.Len(); n > 0 {
 		a.waits = spans{{0, n - 1}}
 	}
@@ -75,7 +77,7 @@ func (s *Scheduler) elementsFree(g *member) (within spans, all bool) {
 		if !d.Each {
 			continue
 		}
-		free := s.elementsEnded(d)
+		free := s.elementsEnded(d, g.Array)
 		if all {
 			within, all = free, false
 			continue
@@ -85,8 +87,9 @@ func (s *Scheduler) elementsFree(g *member) (within spans, all bool) {
 	return within, all
 }
 
-// elementsEnded is the elements of the arrays of d.Job that ended as d wants.
-func (s *Scheduler) elementsEnded(d core.Dependency) spans {
+// elementsEnded is the elements of the arrays of d.Job that ended as d wants, as
+// places in an array with the same indexes.
+func (s *Scheduler) elementsEnded(d core.Dependency, in *core.Array) spans {
 	var out spans
 	j := s.jobs[d.Job]
 	if j == nil {
@@ -94,43 +97,10 @@ func (s *Scheduler) elementsEnded(d core.Dependency) spans {
 	}
 	for _, a := range j.arrays {
 		if d.Ended != "failed" {
-			out = union(out, a.ok)
+			out = union(out, translate(a.ok, a.of, in))
 		}
 		if d.Ended != "" && d.Ended != "ok" {
-			out = union(out, a.failed)
-		}
-	}
-	return out
-}
-
-func union(a, b spans) spans {
-	out := make(spans, 0, len(a)+len(b))
-	for i, j := 0, 0; i < len(a) || j < len(b); {
-		var v span
-		if j == len(b) || i < len(a) && a[i].First <= b[j].First {
-			v, i = a[i], i+1
-		} else {
-			v, j = b[j], j+1
-		}
-		if n := len(out); n > 0 && v.First <= out[n-1].Last+1 {
-			out[n-1].Last = max(out[n-1].Last, v.Last)
-		} else {
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-func intersect(a, b spans) spans {
-	var out spans
-	for i, j := 0, 0; i < len(a) && j < len(b); {
-		if lo, hi := max(a[i].First, b[j].First), min(a[i].Last, b[j].Last); lo <= hi {
-			out = append(out, span{lo, hi})
-		}
-		if a[i].Last < b[j].Last {
-			i++
-		} else {
-			j++
+			out = union(out, translate(a.failed, a.of, in))
 		}
 	}
 	return out
@@ -140,9 +110,10 @@ func intersect(a, b spans) spans {
 func (s *Scheduler) take(g *member, n int) *member {
 	g.array.waits.remove(n)
 	g.array.granted++
+	g.array.begun = true
 	s.number++
-	e := &member{Request: g.Request, number: s.number, phase: waiting, ask: g.ask, queue: g.queue,
-		arrived: g.arrived, whole: g, element: n}
+	e := &member{Request: g.Request, number: s.number, phase: waiting, ask: g.ask, queue: g.queue, target: g.Size,
+		arrived: g.arrived, revokes: g.revokes, avoid: slices.Clone(g.avoid), whole: g, element: n}
 	e.Gang, e.Array, e.When = Element(g.Gang, g.Array.Index(n)), nil, When{}
 	s.gangs[e.Gang], s.byNumber[e.number] = e, e
 	return e
@@ -156,7 +127,7 @@ func (s *Scheduler) elementBack(e *member) {
 	g.revokes, g.avoid = max(g.revokes, e.revokes), e.avoid
 	delete(s.gangs, e.Gang)
 	delete(s.byNumber, e.number)
-	s.lineUp(g)
+	s.recheck(g)
 }
 
 // elementEnded records how an element ended, and lets go who waited for it.
@@ -169,31 +140,50 @@ func (s *Scheduler) elementEnded(e *member, how Ending) {
 	default:
 		g.array.failed.add(e.element)
 	}
-	s.lineUp(g)
+	s.recheck(g)
 	s.reconsider(s.jobs[g.Job])
+}
+
+// cancelElement ends an element of an array that waits.
+func (s *Scheduler) cancelElement(id ID) {
+	whole, index, ok := ElementOf(id)
+	g := s.gangs[whole]
+	if !ok || g == nil || g.array == nil {
+		return
+	}
+	if n, ok := g.Array.Place(index); ok && g.array.waits.has(n) {
+		g.array.waits.remove(n)
+		g.array.failed.add(n)
+		s.recheck(g)
+		s.reconsider(s.jobs[g.Job])
+	}
 }
 
 // elementsKnown puts what ended in an earlier life into an array.
 func (s *Scheduler) elementsKnown(e ElementsEnded) {
 	g := s.gangs[e.Gang]
-	if g == nil || g.array == nil {
+	if g == nil {
+		s.early[e.Gang] = e
 		return
 	}
+	if g.array == nil {
+		return
+	}
+	s.endElements(g, e)
+	s.recheck(g)
+	s.reconsider(s.jobs[g.Job])
+}
+
+func (s *Scheduler) endElements(g *member, e ElementsEnded) {
 	for _, list := range []struct {
 		ranges []core.ArrayRange
 		into   *spans
 	}{{e.OK, &g.array.ok}, {e.Failed, &g.array.failed}} {
-		for _, r := range list.ranges {
-			for i := r.First; i <= r.Last; i += max(1, r.Step) {
-				if n, ok := g.Array.Place(i); ok && g.array.waits.has(n) {
-					g.array.waits.remove(n)
-					list.into.add(n)
-				}
-			}
-		}
+		ended := intersect(g.array.waits, placesOf(list.ranges, g.Array))
+		g.array.waits = subtract(g.array.waits, ended)
+		*list.into = union(*list.into, ended)
 	}
-	s.recheck(g)
-	s.reconsider(s.jobs[g.Job])
+	g.array.begun = g.array.begun || g.array.ok != nil || g.array.failed != nil
 }
 
 // claimElements makes the adopted elements of an array its own.
@@ -207,6 +197,7 @@ func (s *Scheduler) claimElements(g *member) {
 			e.whole, e.element = g, n
 			g.array.waits.remove(n)
 			g.array.granted++
+			g.array.begun = true
 		}
 	}
 }

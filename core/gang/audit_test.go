@@ -22,7 +22,7 @@ func audit(s *Scheduler) error {
 		}
 		for rank, id := range g.Nodes {
 			if !lost[rank] {
-				used[id] = used[id].Add(g.Each)
+				used[id] = used[id].Add(each(g, rank))
 				executors[id]++
 			}
 		}
@@ -35,10 +35,26 @@ func audit(s *Scheduler) error {
 	return auditLine(s, v)
 }
 
+// each is what a rank of g takes.
+func each(g GangView, rank int) core.Resources {
+	role := 0
+	if g.Ranks != nil {
+		role = g.Ranks[rank]
+	}
+	v := g.Request.roles()[role]
+	return core.Resources{CPU: v.CPU, Memory: v.Memory}
+}
+
 // auditGang checks that a gang holds all or nothing.
 func auditGang(g GangView) error {
 	holds := g.State != "waiting" && g.State != "held"
 	least, most := orElse(g.Min, g.Size), orElse(g.Max, g.Size)
+	if len(g.Roles) > 0 {
+		least = 0
+		for _, role := range g.Roles {
+			least += orElse(role.Min, role.Size)
+		}
+	}
 	if holds && (len(g.Nodes) < least || len(g.Nodes) > most) || !holds && len(g.Nodes) != 0 {
 		return fmt.Errorf("gang %s of %d is %s on %d nodes", g.Gang, g.Size, g.State, len(g.Nodes))
 	}

@@ -21,12 +21,7 @@ func (g *member) charged() queue.Claim {
 
 // settle charges g's queue for what g holds now.
 func (s *Scheduler) settle(g *member) {
-	var v core.Vector
-	for rank := range g.nodes {
-		if !g.lost[rank] {
-			v = v.Add(s.fleet.Amount(g.shape(rank)))
-		}
-	}
+	v := s.amount(g, 0, len(g.nodes))
 	s.busy = s.busy.Add(v).Sub(g.holding)
 	g.holding = v
 	switch {
@@ -37,6 +32,17 @@ func (s *Scheduler) settle(g *member) {
 		s.tree.Resize(g.charged(), v.Sub(g.counted))
 		g.counted = v
 	}
+}
+
+// amount is what the living ranks of g from one to before another hold.
+func (s *Scheduler) amount(g *member, from, to int) core.Vector {
+	var v core.Vector
+	for rank := from; rank < to; rank++ {
+		if !g.lost[rank] {
+			v = v.Add(s.fleet.Amount(g.shape(rank)))
+		}
+	}
+	return v
 }
 
 // discharge ends what g's queue is charged for it.

@@ -36,6 +36,7 @@ func (s *Scheduler) Clone() *Scheduler {
 	for key, list := range s.singles {
 		c.singles[key] = slices.Clone(list)
 	}
+	c.early = maps.Clone(s.early)
 	c.dues = slices.Clone(s.dues)
 	for i := range c.dues {
 		c.dues[i].gang = k.member(c.dues[i].gang)
@@ -92,7 +93,7 @@ func (k *copier) member(g *member) *member {
 	v.nodes, v.roles, v.avoid = slices.Clone(g.nodes), slices.Clone(g.roles), slices.Clone(g.avoid)
 	v.lost, v.joined = slices.Clone(g.lost), slices.Clone(g.joined)
 	if g.shrink != nil {
-		v.shrink = &shrinking{slices.Clone(g.shrink.ranks), g.shrink.until}
+		v.shrink = &shrinking{slices.Clone(g.shrink.ranks), g.shrink.size, g.shrink.until}
 	}
 	return v
 }

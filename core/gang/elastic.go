@@ -3,13 +3,16 @@ package gang
 import (
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/capstan-run/capstan/core/place"
+	"github.com/capstan-run/capstan/core/queue"
 )
 
 // shrinking is ranks that an elastic gang was asked to do without.
 type shrinking struct {
 	ranks []int
+	size  int // that is left
 	until int64
 }
 
@@ -38,9 +41,13 @@ func (s *Scheduler) grow(r *Result) {
 		if g.phase != running || g.shrink != nil || len(g.nodes) >= g.target {
 			continue
 		}
+		more := s.mayGrow(g)
+		if more == 0 {
+			continue
+		}
 		q := g.ask.Claim
 		role := q.Roles[0]
-		role.Min, role.Size = 1, g.target-len(g.nodes)
+		role.Min, role.Size = 1, more
 		q.Roles = []place.RoleAsk{role}
 		q.Beside, q.Avoid, q.Job = g.living(), g.avoid, s.beside(g)
 		q.Limit = s.plan.limits(s, s.now, orForever(g.wallEnd()), nil)
@@ -59,6 +66,17 @@ func (s *Scheduler) grow(r *Result) {
 	}
 }
 
+// mayGrow is how many more ranks g may have, up to its target, without getting
+// beyond what its queue may use. One gang more it is not.
+func (s *Scheduler) mayGrow(g *member) int {
+	c := g.charged()
+	each := s.fleet.Amount(g.ask.Roles[0].Shape)
+	return sort.Search(g.target-len(g.nodes), func(n int) bool {
+		c.Need = each.Times(int64(n) + 1)
+		return slices.ContainsFunc(s.tree.Admits(c), func(r queue.Reason) bool { return r.Resource >= 0 })
+	})
+}
+
 func orForever(at int64) int64 {
 	if at == 0 {
 		return forever
@@ -73,6 +91,12 @@ func (s *Scheduler) resize(e Resize, r *Result) {
 	}
 	g.target = min(max(e.Size, g.leastSize()), g.mostSize())
 	s.moved = true
+	s.shrinkToTarget(g, r)
+}
+
+// shrinkToTarget gives notice to the ranks that a running gang has beyond the
+// size it was asked to have.
+func (s *Scheduler) shrinkToTarget(g *member, r *Result) {
 	if g.phase == running && g.target < len(g.nodes) {
 		s.shrinkTo(g, g.target, fmt.Sprintf("it was asked to go on with %d", g.target), r)
 	}
@@ -83,7 +107,7 @@ func (s *Scheduler) shrinkTo(g *member, size int, reason string, r *Result) {
 	if g.shrink != nil {
 		return
 	}
-	v := &shrinking{until: s.now + g.Grace}
+	v := &shrinking{size: size, until: s.now + max(0, g.Grace)}
 	for rank := size; rank < len(g.nodes); rank++ {
 		v.ranks = append(v.ranks, rank)
 	}
@@ -100,7 +124,7 @@ func earlier(a, b int64) int64 {
 	return b
 }
 
-func (s *Scheduler) shrunk(e Shrunk) {
+func (s *Scheduler) shrunk(e Shrunk, r *Result) {
 	g := s.gangs[e.Gang]
 	if g == nil || g.shrink == nil {
 		return
@@ -113,19 +137,21 @@ func (s *Scheduler) shrunk(e Shrunk) {
 		}
 	}
 	if len(g.shrink.ranks) == 0 {
-		s.endShrink(g)
+		s.endShrink(g, r)
 	}
 }
 
-// endShrink forgets ranks at the end that are gone.
-func (s *Scheduler) endShrink(g *member) {
-	n := len(g.nodes)
-	for n > 0 && g.lost[n-1] {
-		n--
-		s.dropRepair(g, n)
+// endShrink forgets the ranks that are gone. Holes among the others stay.
+func (s *Scheduler) endShrink(g *member, r *Result) {
+	n := g.shrink.size
+	for rank := n; rank < len(g.nodes); rank++ {
+		s.dropRepair(g, rank)
 	}
 	g.nodes, g.lost, g.shrink = g.nodes[:n], g.lost[:n], nil
+	s.granted.version++
+	s.moved = true
 	s.setDue(g, g.wallEnd())
+	s.shrinkToTarget(g, r)
 }
 
 // shrinkOver takes the ranks whose notice is over.
@@ -148,5 +174,5 @@ func (s *Scheduler) shrinkOver(g *member, r *Result) {
 	for _, n := range nodes {
 		r.Actions = append(r.Actions, Lost{g.Gang, g.lease, byNode[n], s.fleet.ID(n)})
 	}
-	s.endShrink(g)
+	s.endShrink(g, r)
 }

@@ -48,8 +48,9 @@ type Submit struct {
 	Request Request
 }
 
-// Cancel ends a gang in any state: Revoke answers if it held anything. For a
-// gentle end the host lets the gang finish and sends Release.
+// Cancel ends a gang in any state, an array with all its elements, or one
+// element that waits or runs: Revoke answers for what held anything. For a gentle
+// end the host lets the gang finish and sends Release.
 type Cancel struct {
 	Now    int64
 	Gang   ID
@@ -83,8 +84,9 @@ type StartFailed struct {
 	Reason string
 }
 
-// Release says that a gang has ended and its executors are gone. For an element
-// of an array, Ended says how, for those that wait for that element.
+// Release says that a gang has ended and its executors are gone, of an array
+// those of all its elements. For an element of an array, Ended says how, for
+// those that wait for that element: what is not OK has failed.
 type Release struct {
 	Now   int64
 	Gang  ID
@@ -110,8 +112,9 @@ type JobEnded struct {
 }
 
 // ElementsEnded says which elements of an array ended in an earlier life of the
-// host, by their indexes. It comes after the array's Submit, and the elements
-// that run are adopted before it.
+// host, by their indexes. It comes before the array's Submit, as does the
+// adoption of the elements that run; those that are granted by then are not
+// taken back.
 type ElementsEnded struct {
 	Now        int64
 	Gang       ID

@@ -131,7 +131,10 @@ func (s *Scheduler) explain(x *Explanation, g *member) {
 	for _, b := range s.fleet.Explain(&q) {
 		x.Blockers = append(x.Blockers, b.String())
 	}
-	if len(x.Blockers) == room {
+	if s.displaces(g) {
+		x.Blockers = append(x.Blockers, "others have been told to make room for it")
+	}
+	if len(x.Blockers) == room && g.Reservation == "" {
 		if kept := s.keptFrom(g, q); kept != "" {
 			x.Blockers = append(x.Blockers, kept)
 		}
@@ -156,6 +159,9 @@ func (s *Scheduler) keptFrom(g *member, q place.Claim) string {
 		return ""
 	}
 	for _, b := range s.plan.booked {
+		if b.name != "" && !b.over(s.now, g.endIf(s.now)) {
+			return fmt.Sprintf("nodes are kept for reservation %s, which begins in %s", b.name, millis(max(0, b.from-s.now)))
+		}
 		if b.gang != nil && b.gang != g {
 			until := "for as long as it may run"
 			if g.Walltime == 0 {
@@ -298,16 +304,20 @@ func (s *Scheduler) Check(q Request) (Refuse, bool) {
 	if why := q.malformed(); why != "" {
 		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: why}, true
 	}
-	if err := s.tree.Check(queue.Claim{Queue: q.Queue}, s.fleet.Kinds()); err != nil {
-		e := core.AsError(err)
-		return Refuse{Gang: q.Gang, Kind: e.Kind, Why: e.What, Remedy: e.Remedy}, true
-	}
 	if q.When.Deadline != 0 && s.now > q.When.Deadline-q.Walltime {
 		return tooLate(&member{Request: q}), true
 	}
 	a, err := s.asks.of(&q, s.fleet)
 	if err != nil {
 		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: err.Error(), Remedy: "see gang.constraints and gang.generic"}, true
+	}
+	c := queue.Claim{Queue: q.Queue, User: q.User, Need: a.need, Count: 1}
+	if q.Array != nil {
+		c.Count = q.Array.Len()
+	}
+	if err := s.tree.Check(c, s.fleet.Kinds()); err != nil {
+		e := core.AsError(err)
+		return Refuse{Gang: q.Gang, Kind: e.Kind, Why: e.What, Remedy: e.Remedy}, true
 	}
 	if s.described == 0 || s.asked(a, &a.ever, place.Ever) {
 		return Refuse{}, false

@@ -7,7 +7,10 @@ import (
 )
 
 // licence is something the cluster has so many of, whatever the node.
-type licence struct{ total, used int64 }
+type licence struct {
+	total, used int64
+	kept        int64 // for gangs that wait for more than there is, until the next pass
+}
 
 func (s *Scheduler) supply(e Supply) {
 	for name, l := range s.licences {
@@ -44,11 +47,32 @@ func (s *Scheduler) returnLicences(g *member) {
 // licensed reports whether the licences g needs are there.
 func (s *Scheduler) licensed(g *member) bool {
 	for name, n := range g.Licences {
-		if l := s.licence(name); n > l.total-l.used {
+		if l := s.licence(name); n > l.total-l.used-l.kept {
 			return false
 		}
 	}
 	return true
+}
+
+// keepLicences keeps what is free of the licences that g waits for from those
+// behind it, who could otherwise take them one by one for ever. What there will
+// never be enough of is not kept.
+func (s *Scheduler) keepLicences(g *member) {
+	for name, n := range g.Licences {
+		if n > s.licence(name).total {
+			return
+		}
+	}
+	for name, n := range g.Licences {
+		s.licence(name).kept += n
+	}
+}
+
+// keepNoLicences begins a pass.
+func (s *Scheduler) keepNoLicences() {
+	for _, l := range s.licences {
+		l.kept = 0
+	}
 }
 
 // unlicensed lists the licences g lacks.

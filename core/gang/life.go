@@ -44,11 +44,16 @@ func (s *Scheduler) admit(q Request) *member {
 	g.queue = s.queueOf(&q)
 	s.gangs[q.Gang], s.byNumber[g.number] = g, g
 	j := s.job(q.Job)
-	j.ended = Unsaid
+	j.ended, j.known, j.forgotten = Unsaid, true, false
 	if q.Array != nil {
 		g.array = newArray(&q)
 		j.arrays = append(j.arrays, g.array)
 		s.claimElements(g)
+		if e, ok := s.early[q.Gang]; ok {
+			delete(s.early, q.Gang)
+			s.endElements(g, e)
+			s.reconsider(j)
+		}
 	}
 	return g
 }
@@ -56,6 +61,7 @@ func (s *Scheduler) admit(q Request) *member {
 func (s *Scheduler) cancel(e Cancel, r *Result) {
 	g := s.gangs[e.Gang]
 	if g == nil {
+		s.cancelElement(e.Gang)
 		return
 	}
 	reason := e.Reason
@@ -69,7 +75,16 @@ func (s *Scheduler) cancel(e Cancel, r *Result) {
 	if g.lease != 0 {
 		r.Actions = append(r.Actions, Revoke{g.Gang, g.lease, reason})
 	}
+	s.end(g, Failed)
+}
+
+// end forgets a gang, and tells its array how it ended.
+func (s *Scheduler) end(g *member, how Ending) {
+	whole := g.whole
 	s.forget(g)
+	if whole != nil {
+		s.elementEnded(g, how)
+	}
 }
 
 // elements is the members of an array that hold nodes, by number.
@@ -92,11 +107,10 @@ func (s *Scheduler) release(e Release) {
 	if g == nil {
 		return
 	}
-	whole := g.whole
-	s.forget(g)
-	if whole != nil && s.gangs[whole.Gang] == whole {
-		s.elementEnded(g, e.Ended)
+	for _, v := range s.elements(g) {
+		s.forget(v)
 	}
+	s.end(g, e.Ended)
 }
 
 // forget drops a gang in any phase.
@@ -126,6 +140,7 @@ func (s *Scheduler) vacate(g *member) {
 	s.granted.remove(g)
 	j := s.jobs[g.Job]
 	j.gangs = slices.DeleteFunc(j.gangs, func(v *member) bool { return v == g })
+	s.dropJob(j)
 	s.elastic = slices.DeleteFunc(s.elastic, func(v *member) bool { return v == g })
 	s.moved = true
 	g.nodes, g.roles, g.lost, g.joined, g.lease, g.since, g.shrink = nil, nil, nil, nil, 0, 0, nil
@@ -175,7 +190,7 @@ func (s *Scheduler) setDue(g *member, at int64) {
 	s.dues.set(g, at)
 }
 
-func (s *Scheduler) started(e Started) {
+func (s *Scheduler) started(e Started, r *Result) {
 	g := s.gangs[e.Gang]
 	if g == nil || g.phase != starting || g.lease != e.Lease {
 		return
@@ -185,8 +200,14 @@ func (s *Scheduler) started(e Started) {
 	}
 	g.phase, g.since, g.revokes, g.avoid, g.joined = running, s.now, 0, nil, nil
 	s.granted.version++ // it can be displaced, and grow
-	s.moved = s.moved || g.elastic() && len(g.nodes) < g.target
 	s.setDue(g, g.wallEnd())
+	if g.whole != nil {
+		g.whole.revokes = 0
+	}
+	if g.elastic() {
+		s.moved = s.moved || len(g.nodes) < g.target
+		s.shrinkToTarget(g, r)
+	}
 }
 
 // wallEnd is when the walltime of a gang that has started is over; 0 for never.
@@ -224,7 +245,12 @@ func (g *member) shun(nodes ...place.Ref) {
 func (s *Scheduler) revoke(g *member, reason string, r *Result) ID {
 	r.Actions = append(r.Actions, Revoke{g.Gang, g.lease, reason})
 	s.vacate(g)
-	g.phase = waiting
+	g.phase, g.promise = waiting, 0
+	if last := g.lastStart(); last != 0 && s.now > last {
+		r.Actions = append(r.Actions, tooLate(g))
+		s.forget(g)
+		return ""
+	}
 	if g.revokes < s.config.Revokes {
 		if g.whole != nil {
 			s.elementBack(g)
@@ -239,12 +265,10 @@ func (s *Scheduler) revoke(g *member, reason string, r *Result) ID {
 		Why:    fmt.Sprintf("%d starts in a row came to nothing; the last: %s", g.revokes, reason),
 		Remedy: "look at the executors' last output, or allow a longer gang.startTimeout",
 	})
-	whole := g.whole
-	s.forget(g)
-	if whole != nil {
-		whole.revokes = 0
-		s.elementEnded(g, Failed)
+	if g.whole != nil {
+		g.whole.revokes = 0
 	}
+	s.end(g, Failed)
 	return ""
 }
 
@@ -255,7 +279,7 @@ func (s *Scheduler) expire(r *Result) {
 		s.setDue(g, 0)
 		switch g.phase {
 		case held, waiting:
-			s.waitOver(g, r)
+			s.recheck(g)
 		case starting:
 			s.startOver(g, r)
 		case leaving:
@@ -287,16 +311,6 @@ func (s *Scheduler) startOver(g *member, r *Result) {
 	s.revoke(g, reason, r)
 }
 
-// waitOver lets a gang begin, or gives it up at its deadline.
-func (s *Scheduler) waitOver(g *member, r *Result) {
-	if last := g.lastStart(); last != 0 && s.now > last {
-		r.Actions = append(r.Actions, tooLate(g))
-		s.forget(g)
-		return
-	}
-	s.recheck(g)
-}
-
 // lastStart is the latest start with which g can end by its deadline; 0 for none.
 func (g *member) lastStart() int64 {
 	if g.When.Deadline == 0 {
@@ -319,7 +333,12 @@ func (s *Scheduler) adopt(e Adopt) {
 	if len(q.Roles) == 0 && len(e.Placement) != q.Size && q.Min == 0 && q.Max == 0 {
 		return
 	}
+	if _, err := s.asks.of(&q, s.fleet); err != nil {
+		return
+	}
 	g := s.admit(q)
+	s.awaitTurn(g)
+	g.target = max(g.target, len(e.Placement))
 	g.lease, g.phase = e.Lease, starting
 	s.lease = max(s.lease, e.Lease)
 	counts := make([]int, len(g.ask.Roles))
@@ -331,6 +350,10 @@ func (s *Scheduler) adopt(e Adopt) {
 	s.occupy(g, c)
 	if len(e.Roles) == len(c.Nodes) && g.roles != nil {
 		s.rename(g, e.Roles)
+	}
+	if whole, _, ok := ElementOf(g.Gang); ok && s.gangs[whole] != nil && s.gangs[whole].array != nil {
+		s.claimElements(s.gangs[whole])
+		s.recheck(s.gangs[whole])
 	}
 	for _, rank := range e.Lost {
 		if rank >= 0 && rank < len(g.nodes) {
@@ -350,7 +373,11 @@ func (s *Scheduler) rename(g *member, roles []int) {
 	for rank, n := range g.nodes {
 		s.fleet.Give(n, g.shape(rank), 1)
 	}
-	copy(g.roles, roles)
+	for rank, role := range roles {
+		if role >= 0 && role < len(g.ask.Roles) {
+			g.roles[rank] = role
+		}
+	}
 	for rank, n := range g.nodes {
 		s.fleet.Take(n, g.shape(rank), 1)
 	}

@@ -150,7 +150,7 @@ func (s *Scheduler) nodeDrain(e NodeDrain, r *Result) {
 	k.until = e.Until
 	s.wakes.add(e.Until)
 	for _, g := range s.on(n) {
-		if g.phase == running {
+		if g.phase == running && len(g.ranksOn(n)) > 0 {
 			r.Actions = append(r.Actions, GiveWay{g.Gang, g.lease, e.Until, fmt.Sprintf("node %s is being drained", e.ID)})
 		}
 	}
@@ -176,8 +176,11 @@ func (s *Scheduler) drained(r *Result) {
 func (s *Scheduler) moveAway(n place.Ref, r *Result) {
 	why := fmt.Sprintf("node %s was drained", s.fleet.ID(n))
 	for _, g := range s.on(n) {
-		if g.Restart == "member" || g.Restart == "role" {
-			ranks := g.ranksOn(n)
+		ranks := g.ranksOn(n)
+		if len(ranks) == 0 {
+			continue
+		}
+		if g.phase == expired || g.phase == running && (g.Restart == "member" || g.Restart == "role") {
 			for _, rank := range ranks {
 				s.lose(g, rank)
 			}

@@ -2,6 +2,7 @@ package gang
 
 import (
 	"math"
+	"slices"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/place"
@@ -19,6 +20,7 @@ func (s *Scheduler) pass(r *Result) {
 		s.moved = false
 		s.endReservations()
 		s.drained(r)
+		s.keepNoLicences()
 		s.plan.renew(s)
 		s.promises.begin(s)
 		s.mend(r)
@@ -152,7 +154,11 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 			return false
 		}
 	}
-	if !s.licensed(g) || s.reservationPends(g) != "" {
+	if s.reservationPends(g) != "" {
+		return false
+	}
+	if !s.licensed(g) {
+		s.keepLicences(g)
 		return false
 	}
 	c, ok := s.choose(g)
@@ -160,7 +166,11 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 		s.keepFor(g)
 		return false
 	}
-	if s.promises.on && !s.promises.allows(g) {
+	switch {
+	case !s.promises.on:
+	case s.displaces(g):
+		s.promises.force(g) // others had to go for it
+	case !s.promises.allows(g):
 		return false
 	}
 	s.start(g, w, c, r)
@@ -183,6 +193,8 @@ func (s *Scheduler) keepFor(g *member) {
 // start grants g, or an element of it, the nodes that were chosen.
 func (s *Scheduler) start(g *member, w *queue.Walk, c place.Choice, r *Result) {
 	s.leaveLine(g, w)
+	s.displacing = slices.DeleteFunc(s.displacing, func(d displacement) bool { return d.by == g })
+	s.plan.unkeep(g)
 	if g.array != nil {
 		n, _ := s.nextElement(g)
 		g = s.take(g, n)
@@ -254,12 +266,17 @@ func (g *member) endIf(at int64) int64 {
 // nothing has changed since.
 func (s *Scheduler) known(g *member, until int64, relax int) bool {
 	f := &g.ask.failed
-	return f.valid && len(g.avoid) == 0 && !g.ask.counts() && f.grown == s.grown(g.ask) && f.relax >= relax &&
+	return f.valid && !s.special(g) && f.grown == s.grown(g.ask) && f.relax >= relax &&
 		(f.plan == 0 || f.plan == s.plan.version && until-s.now >= f.wall)
 }
 
+// special reports whether g may have other nodes than what else asks the same.
+func (s *Scheduler) special(g *member) bool {
+	return len(g.avoid) > 0 || g.ask.counts() || g.Reservation != "" || s.displaces(g)
+}
+
 func (s *Scheduler) remember(g *member, until int64, relax int, free bool) {
-	if len(g.avoid) > 0 || g.ask.counts() {
+	if s.special(g) {
 		return
 	}
 	g.ask.failed = failure{grown: s.grown(g.ask), plan: s.plan.version, wall: until - s.now, relax: relax, valid: true}
@@ -268,13 +285,13 @@ func (s *Scheduler) remember(g *member, until int64, relax int, free bool) {
 	}
 }
 
-// grown changes whenever room for a may have grown. Several roles compete: they
-// may fit together where no more ranks of any one of them do.
+// grown changes whenever room for a may have grown.
 func (s *Scheduler) grown(a *ask) uint64 {
-	if len(a.Roles) > 1 {
-		return s.fleet.Freed()
+	var sum uint64
+	for i := range a.Roles {
+		sum += s.fleet.Grown(a.Roles[i].Shape)
 	}
-	return s.fleet.Grown(a.Roles[0].Shape)
+	return sum
 }
 
 // relaxation is how many levels of a preferred placement g has given up, and
@@ -353,13 +370,18 @@ func (s *Scheduler) lineUp(g *member) {
 	}
 }
 
-// expectChange sees to it that g is looked at again when its deadline passes
-// and when it may give up levels of its placement.
+// expectChange sees to it that g is looked at again when it may begin, when its
+// deadline passes, and when it may give up levels of its placement.
 func (s *Scheduler) expectChange(g *member) {
+	var at int64
 	if last := g.lastStart(); last != 0 {
-		s.setDue(g, last+1)
+		at = last + 1
 	}
-	if p := g.Placement; p.Preferred && p.Wait > 0 {
+	if begin := g.When.Begin; begin > s.now {
+		at = earlier(begin, at)
+	}
+	s.setDue(g, at)
+	if p := g.Placement; g.inLine && p.Preferred && p.Wait > 0 {
 		for k := int64(1); k <= levels; k++ {
 			s.wakes.add(g.arrived + k*wait(p))
 		}

@@ -134,6 +134,20 @@ func (p *plan) keep(b *booking, nodes []place.Ref) {
 	p.add(b)
 }
 
+// unkeep ends the booking of whole nodes for a gang that starts.
+func (p *plan) unkeep(g *member) {
+	for i, b := range p.booked {
+		if b.gang == g && b.kept {
+			p.booked = slices.Delete(p.booked, i, i+1)
+			if i < p.standing {
+				p.standing--
+			}
+			p.version++
+			return
+		}
+	}
+}
+
 func distinct(nodes []place.Ref) []place.Ref {
 	out := slices.Clone(nodes)
 	slices.Sort(out)
@@ -148,11 +162,11 @@ func (p *plan) add(b *booking) {
 // earliest finds the first moment from which g has room for as long as it may
 // run; nil if that cannot be known.
 func (p *plan) earliest(s *Scheduler, g *member) *booking {
-	if len(p.ends) == 0 {
+	line := p.moments(s.now)
+	if len(line) == 0 {
 		return nil
 	}
 	f := s.fleet.Clone()
-	line := p.moments()
 	q := g.ask.Claim
 	q.Avoid, q.Job = g.avoid, s.beside(g)
 	_, q.Relax = g.relaxation(s.now)
@@ -161,7 +175,7 @@ func (p *plan) earliest(s *Scheduler, g *member) *booking {
 		for ; i < len(line) && line[i].at == at; i++ {
 			line[i].apply(f)
 		}
-		if at < s.now {
+		if at < s.now || s.pendsAt(g, at) != "" {
 			continue
 		}
 		if !roomy(f, g.ask) {
@@ -203,13 +217,14 @@ func roomy(f *place.Fleet, a *ask) bool {
 
 // moments is all that is known to end or to start, in order; what ends comes
 // before what starts at the same time.
-func (p *plan) moments() []moment {
+func (p *plan) moments(now int64) []moment {
 	line := slices.Clone(p.ends)
 	for _, b := range p.booked {
-		if b.kept {
-			continue
+		if !b.kept {
+			line = append(line, moment{at: b.from, book: b, take: true})
+		} else if b.from > now {
+			line = append(line, moment{at: b.from, book: b}) // its holders may start
 		}
-		line = append(line, moment{at: b.from, book: b, take: true})
 		if b.until != forever {
 			line = append(line, moment{at: b.until, book: b})
 		}
@@ -314,6 +329,20 @@ func (p *plan) limits(s *Scheduler, from, until int64, g *member) []place.Limit 
 func (p *plan) standingLimits(s *Scheduler, g *member) []place.Limit {
 	all := p.booked
 	p.booked = all[:p.standing]
+	defer func() { p.booked = all }()
+	return p.limits(s, s.now, g.endIf(s.now), g)
+}
+
+// foreignLimits is the limits for g that stay even if gangs give way to it:
+// reservations in advance, repairs, and what others have displaced for.
+func (p *plan) foreignLimits(s *Scheduler, g *member) []place.Limit {
+	all := p.booked
+	p.booked = nil
+	for _, b := range all {
+		if b.gang == nil || b.kept && s.displaces(b.gang) {
+			p.booked = append(p.booked, b)
+		}
+	}
 	defer func() { p.booked = all }()
 	return p.limits(s, s.now, g.endIf(s.now), g)
 }

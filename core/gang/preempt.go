@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/place"
 	"github.com/capstan-run/capstan/core/queue"
 )
@@ -38,13 +39,14 @@ func (s *Scheduler) preempt(r *Result) {
 	if !s.tree.Preempts() {
 		return
 	}
+	s.forgetEvictions()
 	heads := s.tree.Heads()
 	slices.SortStableFunc(heads, func(a, b queue.Claim) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Arrival, b.Arrival))
 	})
 	for _, c := range heads {
 		g := s.byNumber[c.ID]
-		if g.array != nil || !s.licensed(g) || s.reservationPends(g) != "" || s.displaces(g) || g.tried == s.attempt() {
+		if !s.licensed(g) || s.reservationPends(g) != "" || s.displaces(g) || g.tried == s.attempt() {
 			continue
 		}
 		g.tried = s.attempt()
@@ -53,7 +55,7 @@ func (s *Scheduler) preempt(r *Result) {
 }
 
 // attempt changes whenever trying to displace may have another outcome.
-func (s *Scheduler) attempt() uint64 { return s.granted.version }
+func (s *Scheduler) attempt() uint64 { return s.granted.version + s.topology }
 
 func (s *Scheduler) displaces(g *member) bool {
 	return slices.ContainsFunc(s.displacing, func(d displacement) bool { return d.by == g })
@@ -74,8 +76,8 @@ func (s *Scheduler) displace(g *member, c queue.Claim, r *Result) {
 		return
 	}
 	chosen := t.contract(n)
-	if s.evictedLately()+len(chosen) > s.config.Evictions {
-		s.wakes.add(s.now + minute)
+	if n := len(s.evictions); n > 0 && n+len(chosen) > s.config.Evictions {
+		s.wakes.add(s.evictions[0] + minute)
 		return
 	}
 	choice, _ := t.fleet.Choose(&t.claim)
@@ -125,8 +127,8 @@ func (s *Scheduler) victims(g *member, c queue.Claim) []victim {
 // evict gives notice to victims, and keeps nodes for g meanwhile.
 func (s *Scheduler) evict(g *member, chosen []victim, nodes []place.Ref, r *Result) {
 	reason := fmt.Sprintf("%s of priority %d needs the room", g.Gang, g.Priority)
-	if g.Queue != chosen[0].gang.Queue {
-		reason = fmt.Sprintf("queue %s takes back its quota for %s", g.Queue, g.Gang)
+	if g.queue != chosen[0].gang.queue {
+		reason = fmt.Sprintf("queue %s takes back its quota for %s", g.queue, g.Gang)
 	}
 	d := displacement{by: g, nodes: nodes, until: s.now + 1}
 	whole := map[*member]bool{}
@@ -156,10 +158,14 @@ func (s *Scheduler) evict(g *member, chosen []victim, nodes []place.Ref, r *Resu
 	s.moved = true // those that went at once have made room
 }
 
-// evictedLately is how many gangs had to give way within the last minute.
-func (s *Scheduler) evictedLately() int {
+// forgetEvictions drops those of more than a minute ago, after which others may
+// have to give way.
+func (s *Scheduler) forgetEvictions() {
+	n := len(s.evictions)
 	s.evictions = slices.DeleteFunc(s.evictions, func(at int64) bool { return at <= s.now-minute })
-	return len(s.evictions)
+	if len(s.evictions) < n {
+		s.granted.version++
+	}
 }
 
 // trial is a world in which victims are gone.
@@ -178,11 +184,7 @@ func (s *Scheduler) newTrial(g *member, c queue.Claim, list []victim) *trial {
 	t.claim = g.ask.Claim
 	t.claim.Avoid, t.claim.Job = g.avoid, s.beside(g)
 	_, t.claim.Relax = g.relaxation(s.now)
-	for _, d := range s.displacing {
-		for _, n := range d.nodes {
-			t.claim.Limit = append(t.claim.Limit, place.Limit{Node: n})
-		}
-	}
+	t.claim.Limit = s.plan.foreignLimits(s, g)
 	return t
 }
 
@@ -203,13 +205,22 @@ func (t *trial) set(i int, gone bool) {
 			t.fleet.Take(n, v.gang.shape(rank), 1)
 		}
 	}
-	if v.first > 0 {
-		return // its queue is charged less only when it has shrunk
-	}
-	if gone {
-		t.s.tree.Refund(v.gang.charged())
-	} else if err := t.s.tree.Charge(v.gang.charged()); err != nil {
-		panic("gang: charge what was refunded: " + err.Error())
+	t.charge(v, gone)
+}
+
+// charge takes what a victim holds off its queue, or puts it back.
+func (t *trial) charge(v victim, gone bool) {
+	c := v.gang.charged()
+	c.Need = t.s.amount(v.gang, v.first, v.end)
+	switch {
+	case v.first > 0 && gone:
+		t.s.tree.Resize(c, core.Vector{}.Sub(c.Need))
+	case v.first > 0:
+		t.s.tree.Resize(c, c.Need)
+	case gone:
+		t.s.tree.Refund(c)
+	default:
+		_ = t.s.tree.Charge(c) // of a queue that is gone nobody keeps count
 	}
 }
 

@@ -234,9 +234,21 @@ func (p *promises) allows(g *member) bool {
 		p.dead = append(p.dead, tried{need, length, g.Priority})
 		return false
 	}
-	p.settle()
-	p.base.take(p.base.at[0], need, length)
+	p.begins(g)
 	return true
+}
+
+// force lets g start now whatever was promised.
+func (p *promises) force(g *member) {
+	p.arrange()
+	p.lay(g, false)
+	p.begins(g)
+}
+
+// begins makes what was laid last, without g, the plan.
+func (p *promises) begins(g *member) {
+	p.settle()
+	p.base.take(p.base.at[0], &g.ask.need, g.length())
 }
 
 // head makes g, which has to wait, one of those that nodes are kept for, if

@@ -157,6 +157,8 @@ func (r Request) malformed() string {
 		return fmt.Sprintf("the sizes min %d, size %d, max %d of a gang have to rise", r.Min, r.Size, r.Max)
 	case r.Array != nil && len(r.Array.Ranges) == 0:
 		return "an array needs at least one index"
+	case r.Array != nil && !rising(r.Array.Ranges):
+		return fmt.Sprintf("the ranges of array %s do not rise", r.Array)
 	}
 	if why := r.rolesMalformed(); why != "" {
 		return why
@@ -182,6 +184,17 @@ func (r Request) rolesMalformed() string {
 		return fmt.Sprintf("the roles have %d executors together, and the gang %d", sum, r.Size)
 	}
 	return ""
+}
+
+func rising(ranges []core.ArrayRange) bool {
+	last := int64(-1)
+	for _, r := range ranges {
+		if r.First <= last || r.Last < r.First || r.Step < 1 {
+			return false
+		}
+		last = r.Last
+	}
+	return true
 }
 
 // maxSize bounds what one step has to allocate.

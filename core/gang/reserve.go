@@ -53,14 +53,19 @@ func (s *Scheduler) endReservations() {
 
 // reservationPends says why the holder of a reservation cannot use it now; ""
 // if it can.
-func (s *Scheduler) reservationPends(g *member) string {
+func (s *Scheduler) reservationPends(g *member) string { return s.pendsAt(g, s.now) }
+
+// pendsAt is the same for another time.
+func (s *Scheduler) pendsAt(g *member, at int64) string {
 	if g.Reservation == "" {
 		return ""
 	}
 	switch v := s.reserved[g.Reservation]; {
 	case v == nil:
 		return fmt.Sprintf("there is no reservation %s", g.Reservation)
-	case v.from > s.now:
+	case v.until <= at:
+		return fmt.Sprintf("its reservation %s is over", g.Reservation)
+	case v.from > at:
 		return fmt.Sprintf("its reservation %s begins in %s", g.Reservation, millis(v.from-s.now))
 	}
 	return ""

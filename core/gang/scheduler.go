@@ -30,6 +30,7 @@ type Scheduler struct {
 	byNumber map[uint64]*member
 	jobs     map[core.JobID]*job
 	singles  map[single][]core.JobID // by arrival; the first may run
+	early    map[ID]ElementsEnded    // of arrays that are not submitted yet
 	dues     dues
 	granted  holders
 	repairs  []repair  // in the order in which they are to be served
@@ -137,6 +138,9 @@ type job struct {
 	waiters []*member // gangs held by a dependency on it
 	single  *single   // the name of which it is one
 	arrays  []*array
+	// known says that it was more than the name in a dependency, forgotten that
+	// nobody will ask about it any more.
+	known, forgotten bool
 }
 
 // New returns a scheduler that knows no node and no gang.
@@ -144,7 +148,7 @@ func New(c Config) *Scheduler {
 	c = c.withDefaults()
 	s := &Scheduler{
 		config: c, lease: c.Lease, fleet: place.NewFleet(), gangs: map[ID]*member{}, byNumber: map[uint64]*member{},
-		jobs: map[core.JobID]*job{}, singles: map[single][]core.JobID{}, licences: map[string]*licence{},
+		jobs: map[core.JobID]*job{}, singles: map[single][]core.JobID{}, early: map[ID]ElementsEnded{}, licences: map[string]*licence{},
 		asks: newAsks(), reserved: map[string]*reservation{},
 	}
 	tree, err := queue.New(c.Queues, s.fleet.Kinds())
@@ -165,6 +169,9 @@ func CheckQueues(c queue.Config) error {
 // Next is when the next Tick would change something, in Unix milliseconds; 0
 // if only another event can.
 func (s *Scheduler) Next() int64 {
+	if s.moved {
+		return s.now
+	}
 	if len(s.dues) == 0 {
 		return s.wakes.next()
 	}
@@ -205,7 +212,7 @@ func (s *Scheduler) apply(e Event, r *Result) ID {
 	case MemberJoined:
 		s.memberJoined(e)
 	case Started:
-		s.started(e)
+		s.started(e, r)
 	case StartFailed:
 		return s.startFailed(e, r)
 	case Release:
@@ -219,7 +226,7 @@ func (s *Scheduler) apply(e Event, r *Result) ID {
 	case Resize:
 		s.resize(e, r)
 	case Shrunk:
-		s.shrunk(e)
+		s.shrunk(e, r)
 	case Tick:
 	default:
 		s.applyRest(e, r)

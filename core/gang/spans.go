@@ -99,6 +99,63 @@ func (s spans) first(within spans, all bool) (int, bool) {
 	return 0, false
 }
 
+// union is what is in a or in b.
+func union(a, b spans) spans {
+	out := make(spans, 0, len(a)+len(b))
+	for i, j := 0, 0; i < len(a) || j < len(b); {
+		var v span
+		if j == len(b) || i < len(a) && a[i].First <= b[j].First {
+			v, i = a[i], i+1
+		} else {
+			v, j = b[j], j+1
+		}
+		if n := len(out); n > 0 && v.First <= out[n-1].Last+1 {
+			out[n-1].Last = max(out[n-1].Last, v.Last)
+		} else {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// intersect is what is in a and in b.
+func intersect(a, b spans) spans {
+	var out spans
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		if lo, hi := max(a[i].First, b[j].First), min(a[i].Last, b[j].Last); lo <= hi {
+			out = append(out, span{lo, hi})
+		}
+		if a[i].Last < b[j].Last {
+			i++
+		} else {
+			j++
+		}
+	}
+	return out
+}
+
+// subtract is what is in a and not in b.
+func subtract(a, b spans) spans {
+	var out spans
+	j := 0
+	for _, v := range a {
+		for j < len(b) && b[j].Last < v.First {
+			j++
+		}
+		first := v.First
+		for k := j; k < len(b) && b[k].First <= v.Last; k++ {
+			if first < b[k].First {
+				out = append(out, span{first, b[k].First - 1})
+			}
+			first = b[k].Last + 1
+		}
+		if first <= v.Last {
+			out = append(out, span{first, v.Last})
+		}
+	}
+	return out
+}
+
 func (s spans) String() string {
 	var parts []string
 	for _, v := range s {

@@ -117,16 +117,7 @@ func (c command) resources(cpu, memory string) core.Resources {
 func (c command) node() core.Node {
 	return core.Node{
 		ID: core.NodeID(c.subject), Zone: c.str("zone", ""), Rack: c.str("rack", ""),
-		Capacity: c.resources("4", "8Gi"),
-	}
-}
-
-func (c command) request() Request {
-	job, _, _ := strings.Cut(c.subject, "/")
-	return Request{
-		Gang: ID(c.subject), Job: core.JobID(job), Size: c.num("size", 1), Each: c.resources("1", "512Mi"),
-		Placement: core.PlacementAsk{Pack: c.str("pack", ""), Spread: c.str("spread", "")},
-		Priority:  c.num("priority", 50), StartTimeout: c.millis("timeout"), Walltime: c.millis("walltime"),
+		Capacity: c.resources("4", "8Gi"), Generic: c.amounts("generic"), NUMA: c.num("numa", 0), Labels: c.labels("labels"),
 	}
 }
 
@@ -143,6 +134,11 @@ func (w *world) do(c command, out *strings.Builder) error {
 	switch c.verb {
 	case "state":
 		out.WriteString(w.s.String())
+		return nil
+	case "shares":
+		for _, v := range w.s.tree.Shares() {
+			fmt.Fprintf(out, "%q uses %v, %d run, %d wait\n", v.Queue, v.Used.Resources(), v.Running, v.Pending)
+		}
 		return nil
 	case "why":
 		fmt.Fprintln(out, w.s.Why(ID(c.subject)))
@@ -178,6 +174,9 @@ func (w *world) step(e Event, out *strings.Builder) {
 }
 
 func (w *world) event(c command) (Event, error) {
+	if e := w.rest(c); e != nil {
+		return e, nil
+	}
 	id := ID(c.subject)
 	g, _ := w.s.Gang(id)
 	lease := uint64(c.num("lease", int(g.Lease)))
@@ -190,7 +189,7 @@ func (w *world) event(c command) (Event, error) {
 	case "drain", "undrain":
 		return NodeDrain{Now: w.now, ID: core.NodeID(id), Drain: c.verb == "drain", Until: w.until(c)}, nil
 	case "submit":
-		return Submit{w.now, c.request()}, nil
+		return Submit{w.now, w.request(c)}, nil
 	case "cancel":
 		return Cancel{w.now, id, reason}, nil
 	case "joined":
@@ -206,7 +205,7 @@ func (w *world) event(c command) (Event, error) {
 	case "replace":
 		return MemberReplace{w.now, id, c.num("rank", 0)}, nil
 	case "adopt":
-		e := Adopt{Now: w.now, Request: c.request(), Lease: lease, Placement: c.nodeIDs("on"), Since: int64(c.num("since", 0))}
+		e := Adopt{Now: w.now, Request: w.request(c), Lease: lease, Placement: c.nodeIDs("on"), Since: int64(c.num("since", 0))}
 		if _, ok := c.args["lost"]; ok {
 			e.Lost = []int{c.num("lost", 0)}
 		}

@@ -28,13 +28,19 @@ func (s *Scheduler) await(g *member) {
 			j.waiters = append(j.waiters, g)
 		}
 	}
-	if g.When.Singleton {
-		key := single{g.User, g.Name}
-		if list := s.singles[key]; !slices.Contains(list, g.Job) {
-			s.singles[key] = append(list, g.Job)
-		}
-		s.job(g.Job).single = &key
+	s.awaitTurn(g)
+}
+
+// awaitTurn puts the job of g into the row of its name, if it is a single one.
+func (s *Scheduler) awaitTurn(g *member) {
+	if !g.When.Singleton {
+		return
 	}
+	key := single{g.User, g.Name}
+	if list := s.singles[key]; !slices.Contains(list, g.Job) {
+		s.singles[key] = append(list, g.Job)
+	}
+	s.job(g.Job).single = &key
 }
 
 // unawait is the reverse of await, but for the turn of a single job, which
@@ -43,7 +49,15 @@ func (s *Scheduler) unawait(g *member) {
 	for _, d := range g.When.After {
 		if j := s.jobs[d.Job]; j != nil {
 			j.waiters = slices.DeleteFunc(j.waiters, func(w *member) bool { return w == g })
+			s.dropJob(j)
 		}
+	}
+}
+
+// dropJob forgets a job of which nothing is known and nothing asked any more.
+func (s *Scheduler) dropJob(j *job) {
+	if (j.forgotten || !j.known) && len(j.gangs) == 0 && len(j.waiters) == 0 {
+		delete(s.jobs, j.id)
 	}
 }
 
@@ -74,7 +88,7 @@ func (s *Scheduler) holds(g *member) []string {
 func (s *Scheduler) pends(g *member, d core.Dependency) string {
 	j := s.jobs[d.Job]
 	if d.Each && g.array != nil && j != nil && len(j.arrays) > 0 && j.ended == Unsaid {
-		if within := s.elementsEnded(d); len(intersect(g.array.waits, within)) > 0 || len(g.array.waits) == 0 {
+		if within := s.elementsEnded(d, g.Array); len(intersect(g.array.waits, within)) > 0 || len(g.array.waits) == 0 {
 			return ""
 		}
 		return fmt.Sprintf("no element of %s that it waits for has ended yet", d.Job)
@@ -119,9 +133,11 @@ func (s *Scheduler) recheck(g *member) {
 		return
 	}
 	if why := s.never(g); why != "" {
-		s.refused = append(s.refused, Refuse{Gang: g.Gang, Kind: core.Cancelled, Why: why,
-			Remedy: "run the other job again, then submit this one again"})
-		s.forget(g)
+		s.giveUp(g, Refuse{Gang: g.Gang, Kind: core.Cancelled, Why: why, Remedy: "run the other job again, then submit this one again"})
+		return
+	}
+	if last := g.lastStart(); last != 0 && s.now > last {
+		s.giveUp(g, tooLate(g))
 		return
 	}
 	if g.array != nil {
@@ -133,9 +149,29 @@ func (s *Scheduler) recheck(g *member) {
 	if len(s.holds(g)) > 0 {
 		s.outOfLine(g)
 		g.phase = held
+		s.expectChange(g)
 		return
 	}
 	s.lineUp(g)
+}
+
+// giveUp refuses a gang that waits, or of an array of which some elements had
+// their turn those that wait.
+func (s *Scheduler) giveUp(g *member, why Refuse) {
+	a := g.array
+	switch {
+	case a == nil || !a.begun:
+		s.forget(g)
+	case len(a.waits) == 0:
+		return
+	default:
+		why.Elements, why.Remedy = indexes(a.waits, g.Array), ""
+		a.failed = union(a.failed, a.waits)
+		a.waits = nil
+		s.lineUp(g)
+		s.reconsider(s.jobs[g.Job])
+	}
+	s.refused = append(s.refused, why)
 }
 
 // skipElements gives up the elements of g whose counterparts ended otherwise
@@ -150,45 +186,37 @@ func (s *Scheduler) skipElements(g *member) {
 		var not spans
 		for _, a := range j.arrays {
 			if d.Ended == "" || d.Ended == "ok" {
-				not = union(not, a.failed)
+				not = union(not, translate(a.failed, a.of, g.Array))
 			}
 			if d.Ended == "failed" {
-				not = union(not, a.ok)
+				not = union(not, translate(a.ok, a.of, g.Array))
 			}
 		}
 		gone := intersect(g.array.waits, not)
 		if j.ended != Unsaid {
-			gone = subtract(g.array.waits, s.elementsEnded(d))
+			gone = subtract(g.array.waits, s.elementsEnded(d, g.Array))
 		}
-		for _, v := range gone {
-			for n := v.First; n <= v.Last; n++ {
-				g.array.waits.remove(n)
-				g.array.failed.add(n)
-			}
-			s.refused = append(s.refused, Refuse{Gang: g.Gang, Elements: []core.ArrayRange{{
-				First: g.Array.Index(v.First), Last: g.Array.Index(v.Last), Step: 1}}, Kind: core.Cancelled,
-				Why: fmt.Sprintf("the elements of %s with these indexes did not end as they were to", d.Job)})
+		if len(gone) == 0 {
+			continue
 		}
+		why := Refuse{Gang: g.Gang, Kind: core.Cancelled, Why: fmt.Sprintf("the elements of %s with these indexes did not end as they were to", d.Job)}
+		if len(subtract(g.array.waits, gone)) == 0 {
+			s.giveUp(g, why)
+			return
+		}
+		g.array.waits, g.array.failed = subtract(g.array.waits, gone), union(g.array.failed, gone)
+		why.Elements = indexes(gone, g.Array)
+		s.refused = append(s.refused, why)
+		s.reconsider(s.jobs[g.Job])
 	}
-}
-
-func subtract(a, b spans) spans {
-	out := slices.Clone(a)
-	for _, v := range intersect(a, b) {
-		for n := v.First; n <= v.Last; n++ {
-			out.remove(n)
-		}
-	}
-	return out
 }
 
 func (s *Scheduler) jobEnded(e JobEnded) {
 	j := s.job(e.Job)
-	if j.ended == e.Ended {
-		return
+	if j.ended != e.Ended {
+		j.ended, j.known = e.Ended, true
+		s.reconsider(j)
 	}
-	j.ended = e.Ended
-	s.reconsider(j)
 	if j.single != nil {
 		s.passTurn(*j.single, e.Job)
 		j.single = nil
@@ -219,9 +247,9 @@ func (s *Scheduler) turn(key single) {
 }
 
 func (s *Scheduler) jobForgotten(id core.JobID) {
-	j := s.jobs[id]
-	if j != nil && len(j.gangs) == 0 && len(j.waiters) == 0 {
-		delete(s.jobs, id)
+	if j := s.jobs[id]; j != nil {
+		j.forgotten = true
+		s.dropJob(j)
 	}
 }
 

@@ -79,8 +79,6 @@ func (p *plant) add(n core.Node, capacity core.Vector) Ref {
 	return r
 }
 
-// replace takes over what is new about node r. Only a place or labels of its
-// own change the version: what is free is logged, and images are looked up.
 func (p *plant) replace(r Ref, n core.Node, capacity core.Vector) {
 	old := p.nodes[r]
 	for _, image := range old.Images {
@@ -88,14 +86,7 @@ func (p *plant) replace(r Ref, n core.Node, capacity core.Vector) {
 	}
 	p.capacity[r] = capacity
 	p.set(r, n)
-	switch class := p.nodes[r].class; {
-	case old.Zone != n.Zone || old.Rack != n.Rack:
-		p.moved = true
-	case old.class != class && int(r) < len(p.pos):
-		p.classOf = slices.Clone(p.classOf) // a clone may look at it
-		p.classOf[p.pos[r]] = class
-		p.version++
-	}
+	p.moved = true // or its class did
 }
 
 func (p *plant) set(r Ref, n core.Node) {

@@ -226,9 +226,7 @@ func (s *sight) enrol(shapes []*shape) {
 
 func (s *sight) survey(r *role) {
 	if r.shape.id < 0 {
-		tried := slot{tally: s.f.count(r.shape, s.c.View)}
-		s.f.fetch(&tried, r.shape)
-		r.tally = tried.tally
+		r.tally = s.f.count(r.shape, s.c.View)
 	} else {
 		r.tally = s.f.tally(r.shape, s.c.View)
 	}

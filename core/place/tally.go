@@ -34,24 +34,24 @@ func (f *Fleet) tally(s *shape, v View) *tally {
 	f.uses++
 	at.used = f.uses
 	log := &f.logs[v]
-	if t := at.tally; t == nil || t.version != f.version || t.read != log.next() {
-		f.refresh(at, s, v)
-		log.read = log.next()
-		at.tally.read = log.next()
+	if t := at.tally; t != nil && t.version == f.version && t.read == log.next() {
+		return t
 	}
-	if s.image != "" {
-		f.fetch(at, s)
-	}
+	f.refresh(at, s, v)
+	log.read = log.next()
+	at.tally.read = log.next()
 	return at.tally
 }
 
-// refresh brings the rooms at a slot up to date: one by one, or by counting
+// refresh brings the tally at a slot up to date: one by one, or by counting
 // anew if that is cheaper.
 func (f *Fleet) refresh(at *slot, s *shape, v View) {
 	if t := at.tally; t != nil && t.version == f.version {
 		changed, ok := f.logs[v].since(t.read)
 		if ok && len(changed) <= f.reach() {
-			at.own()
+			if t.shared {
+				at.tally = t.clone()
+			}
 			f.follow(at.tally, s, v, changed)
 			return
 		}
@@ -60,33 +60,6 @@ func (f *Fleet) refresh(at *slot, s *shape, v View) {
 		f.evict()
 	}
 	at.tally = f.count(s, v)
-}
-
-// own makes the tally at a slot one that may be written.
-func (at *slot) own() {
-	if at.tally.shared {
-		at.tally = at.tally.clone()
-	}
-}
-
-// fetch brings the index of who holds the shape's image up to date.
-func (f *Fleet) fetch(at *slot, s *shape) {
-	only := f.holders(s.image)
-	if same(only, at.tally.holders.only) {
-		return
-	}
-	at.own()
-	t := at.tally
-	t.images = only != nil
-	t.holders = index{}
-	if t.images {
-		t.holders = newIndex(t.room, only)
-	}
-}
-
-// same reports whether a and b are one set, not only equal ones.
-func same(a, b bitset) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // reach is how many changes are followed one by one before counting anew is
@@ -178,6 +151,9 @@ func (f *Fleet) count(s *shape, v View) *tally {
 		t.total += sum
 	}
 	t.hosts = newIndex(t.room, nil)
+	if s.image != "" && f.images[s.image] != nil {
+		t.holders, t.images = newIndex(t.room, f.holders(s.image)), true
+	}
 	return t
 }
 
