@@ -152,19 +152,21 @@ func (r *round) order(without *entry) []*entry {
 	return out
 }
 
-// reserve gives the first in line reservations, if no promise forbids it.
+// reserve gives the first in line reservations, as many as the promises allow.
 func (r *round) reserve() {
 	for _, e := range r.line {
 		if len(r.heads) < r.p.heads && e.standing.promised {
 			r.heads = append(r.heads, e)
 		}
 	}
-	order := r.order(nil)
-	starts, kept := lay(r.free, order)
-	if !kept {
-		r.heads = nil
-	} else {
-		settle(order, starts)
+	for {
+		order := r.order(nil)
+		starts, kept := lay(r.free, order)
+		if kept {
+			settle(order, starts)
+			break
+		}
+		r.heads = r.heads[:len(r.heads)-1] // without any it is the standing plan, which keeps all
 	}
 	r.hold()
 }
