@@ -19,7 +19,7 @@ func (t *Tree) Configure(cfg Config, dims *core.Dimensions) error {
 	if err := t.fits(fresh); err != nil {
 		return err
 	}
-	fresh.total, fresh.now, fresh.users, fresh.known = t.total, t.now, t.users, t.known
+	fresh.total, fresh.scales, fresh.now, fresh.users, fresh.known = t.total, t.scales, t.now, t.users, t.known
 	fresh.width, fresh.walks = max(t.width, fresh.width), t.walks
 	if fresh.cfg.HalfLife > 0 {
 		fresh.step = fresh.now / fresh.stepLength()

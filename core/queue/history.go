@@ -54,7 +54,8 @@ func (t *Tree) accrue(i int32) {
 }
 
 func (t *Tree) pastShare(n *node, d int) uint64 {
-	return min(t.share(n.used[d], d), unit) >> (40 - pastBits)
+	const half = 1 << (unitBits - pastBits - 1)
+	return (min(t.share(n.used[d], d), unit) + half) >> (unitBits - pastBits)
 }
 
 // remember brings the history of node i to the beginning of step to.

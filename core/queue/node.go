@@ -20,6 +20,7 @@ type node struct {
 	parent   int32
 	user     int32 // of a user's node, else none
 	order    order
+	headed   bool  // an ancestor compares the heads of its children
 	entitled uint8 // a bit for each resource of which the node or one below has a quota
 	weight   uint64
 	line     *line  // of a node that holds claims itself
@@ -66,6 +67,7 @@ type line struct {
 	set  sorted[spot]
 	scan scan
 	head int32 // the class to offer next, or none
+	most int   // the resource that the head needs most
 	// touched says that the walk underway has passed something.
 	touched bool
 }
@@ -161,6 +163,10 @@ func settleOrders(nodes []node) {
 			o = byShare // it takes no claims
 		}
 		n.order = o
+		if i != root {
+			up := &nodes[n.parent]
+			n.headed = up.headed || up.order != byShare
+		}
 		if len(n.children) == 0 && o != byShare && o != byTurn {
 			n.line = &line{head: none}
 		}

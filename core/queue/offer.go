@@ -17,6 +17,21 @@ func (t *Tree) refresh(h int32) {
 	t.climb(h)
 }
 
+// advance looks at holder h after the walk was done with its head. If it offers
+// something as before, its siblings need not be compared: what a walk skipped
+// changes no standing.
+func (t *Tree) advance(h int32) {
+	if t.stale {
+		return
+	}
+	n := &t.nodes[h]
+	before := n.line.most
+	t.look(h)
+	if n.headed || n.line.head == none || n.line.most != before {
+		t.climb(h)
+	}
+}
+
 // look sets the offer of holder h: the first class behind those that the walk
 // underway is done with.
 func (t *Tree) look(h int32) {
@@ -34,8 +49,8 @@ func (t *Tree) look(h int32) {
 	}
 	l.head = none
 	if ok {
-		l.head = s.number
-		n.offer[t.dominant(&t.classes[s.number].need)] = h
+		l.head, l.most = s.number, t.dominant(&t.classes[s.number].need)
+		n.offer[l.most] = h
 	}
 }
 
@@ -126,11 +141,11 @@ func (t *Tree) turn(i int32, c *class) int64 {
 // nowhere is the place of a child that offers nothing.
 var nowhere = spot{number: none}
 
-// rank is where child i, which has an offer, stands by share in resource d. Equal shares are told
-// apart by arrival (law Q4), without which the same queue would always win
-// when a single gang fits.
+// rank is where child i, which has an offer, stands by share in resource d.
+// Equal shares are told apart by the arrival of what is first in line, skipped
+// or not (law Q4); else the same queue would always win where one gang fits.
 func (t *Tree) rank(n *node, i int32, d int) spot {
-	x := &t.head(n.offer[d]).offered
+	x := t.nodes[n.offer[d]].line.set.first()
 	return spot{a: int64(n.key[d] ^ 1<<63), arrival: x.arrival, id: x.id, number: i}
 }
 

@@ -157,7 +157,7 @@ func (m *model) offer(i int32, d int, claims []Claim) (Claim, uint64, bool) {
 		}
 		before := func() bool {
 			if n.order == byShare {
-				return key < least || key == least && compareArrival(c, best) < 0
+				return key < least || key == least && compareArrival(m.first(c), m.first(best)) < 0
 			}
 			if n.order == byTurn {
 				return cmp.Or(cmp.Compare(best.Priority, c.Priority), cmp.Compare(turn[c.ID], turn[best.ID]), compareArrival(c, best)) < 0
@@ -172,6 +172,13 @@ func (m *model) offer(i int32, d int, claims []Claim) (Claim, uint64, bool) {
 		return Claim{}, 0, false
 	}
 	return best, least, found
+}
+
+// first is what stands first in the line of c, done with or not.
+func (m *model) first(c Claim) Claim {
+	queue, _ := m.t.find(c.Queue)
+	s := m.t.nodes[m.t.holder(queue, m.t.userNumber(c.User))].line.set.first()
+	return Claim{ID: s.id, Arrival: s.arrival}
 }
 
 func (m *model) children(i int32) []int32 {
@@ -199,11 +206,11 @@ func (m *model) within(i int32, claims []Claim) (mine []Claim) {
 func (m *model) share(i int32, d int) uint64 {
 	t := m.t
 	n := &t.nodes[i]
-	key := t.share(n.used[d], d) + n.past[d]<<(40-pastBits)
+	key := t.share(n.used[d], d) + n.past[d]<<(unitBits-pastBits)
 	if n.rules == nil {
-		return key<<20 | beyond
+		return (key+1<<19)>>20 | beyond
 	}
-	key = (key << 20) / uint64(n.rules.Weight)
+	key = (key/uint64(n.rules.Weight) + 1<<19) >> 20
 	if n.used[d] >= n.rules.deserves[d] {
 		key |= beyond
 	}

@@ -38,7 +38,7 @@ func (t *Tree) Shares() []Share {
 			}
 		}
 		s.Now = millionths(t.share(n.used[s.Resource], s.Resource))
-		s.Past = millionths(n.past[s.Resource] << (40 - pastBits))
+		s.Past = millionths(n.past[s.Resource] << (unitBits - pastBits))
 		out[i] = s
 	}
 	for i := range out {
@@ -49,7 +49,8 @@ func (t *Tree) Shares() []Share {
 
 func millionths(share uint64) int64 {
 	hi, lo := bits.Mul64(share, 1_000_000)
-	return int64(hi<<24 | lo>>40)
+	lo, carry := bits.Add64(lo, unit/2, 0)
+	return int64((hi+carry)<<(64-unitBits) | lo>>unitBits)
 }
 
 // lent fills in what the children of node up lend each other.

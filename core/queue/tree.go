@@ -32,13 +32,14 @@ type Tree struct {
 	members  map[account]int32 // the node of a user in a fair queue
 	crowd    int               // idle members are forgotten when there are so many
 
-	total core.Vector
-	width int   // resources in use: the first so many of a vector
-	now   int64 // Unix milliseconds
-	step  int64 // of the history, see history
-	stale bool  // keys have to be worked out anew
-	walks uint64
-	walk  Walk
+	total  core.Vector
+	scales [core.MaxDims]scale
+	width  int   // resources in use: the first so many of a vector
+	now    int64 // Unix milliseconds
+	step   int64 // of the history, see history
+	stale  bool  // keys have to be worked out anew
+	walks  uint64
+	walk   Walk
 }
 
 // where a claim is.
@@ -203,8 +204,9 @@ func (t *Tree) holder(queue, user int32) int32 {
 	}
 	n := newNode(t.nodes[queue].name, queue, nil)
 	n.user, n.line, n.at = user, &line{head: none}, t.now
+	n.headed = t.nodes[queue].headed
 	if t.nodes[queue].order == byTurn {
-		n.order = byTurn
+		n.order, n.headed = byTurn, true
 	}
 	if k := len(t.free); k > 0 {
 		i, t.free = t.free[k-1], t.free[:k-1]
@@ -223,6 +225,9 @@ func (t *Tree) Total(v core.Vector) {
 	if v != t.total {
 		t.settleHistory()
 		t.total, t.stale = v, true
+		for d := range v {
+			t.scales[d] = scaleOf(v[d])
+		}
 		t.widen(&v)
 	}
 }

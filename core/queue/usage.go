@@ -112,20 +112,43 @@ func (t *Tree) draw(queue int32, v *core.Vector) {
 }
 
 // unit is the share of a whole cluster.
-const unit = 1 << 40
+const unit = 1 << unitBits
 
-// share is used as a part of the cluster, in units of 2^-40, at most 2.
+const unitBits = 60
+
+// scale turns amounts of a resource into shares without a division:
+// share = amount · factor / 2^shift.
+type scale struct {
+	factor uint64 // 0 if the cluster has nothing of it
+	shift  uint8
+}
+
+func scaleOf(total int64) scale {
+	if total <= 0 {
+		return scale{}
+	}
+	// With 2^(n-1) <= total < 2^n, the factor is between 2^62 and 2^63.
+	n := bits.Len64(uint64(total))
+	hi, lo := uint64(0), uint64(1)<<63
+	if n > 1 {
+		hi, lo = 1<<(n-2), 0
+	}
+	f, _ := bits.Div64(hi, lo, uint64(total))
+	return scale{f, uint8(n + 62 - unitBits)}
+}
+
+// share is used as a part of the cluster, in units of 2^-60, at most 2. It is
+// at most one unit too small.
 func (t *Tree) share(used int64, d int) uint64 {
 	if used <= 0 {
 		return 0
 	}
-	total := uint64(max(t.total[d], 0))
-	hi, lo := bits.Mul64(uint64(used), unit)
-	if hi >= total || total == 0 {
+	s := t.scales[d]
+	if s.factor == 0 || used >= 2*t.total[d] {
 		return 2 * unit
 	}
-	q, _ := bits.Div64(hi, lo, total)
-	return min(q, 2*unit)
+	hi, lo := bits.Mul64(uint64(used), s.factor)
+	return hi<<(64-s.shift) | lo>>s.shift
 }
 
 // beyond is the bit of a key that says that nothing of the quota is left.
@@ -133,15 +156,16 @@ const beyond = 1 << 63
 
 // rekey works out the standing of node i among its siblings: its share, now
 // and in the past, by weight; but whoever has something left of a quota goes
-// before whoever has not.
+// before whoever has not. Shares are rounded to 2^-40, so that those that are
+// equal but for the rounding before are equal.
 func (t *Tree) rekey(i int32) {
 	n := &t.nodes[i]
 	for d := range t.width {
-		both := t.share(n.used[d], d) + n.past[d]<<(40-pastBits)
-		key := both << 20
+		key := t.share(n.used[d], d) + n.past[d]<<(unitBits-pastBits)
 		if n.weight != 1 {
 			key /= n.weight
 		}
+		key = (key + 1<<19) >> 20
 		if n.entitled>>d&1 == 0 || n.used[d] >= n.rules.deserves[d] {
 			key |= beyond
 		}

@@ -200,7 +200,7 @@ func (w *Walk) settle(i int32) {
 	c := &w.t.classes[i]
 	c.settled = w.t.walks
 	if c.holder != none && w.t.nodes[c.holder].line.head == i {
-		w.t.refresh(c.holder)
+		w.t.advance(c.holder)
 	}
 }
 
