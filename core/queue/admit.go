@@ -213,10 +213,10 @@ func (p probe) limits(i int32, tell func(Reason) bool) bool {
 }
 
 func (p probe) userLimits(i int32, tell func(Reason) bool) bool {
-	r := p.t.nodes[i].rules
-	if !r.limitsUsers() {
+	if !p.t.nodes[i].users {
 		return true
 	}
+	r := p.t.nodes[i].rules
 	var b balance
 	if a := p.t.accounts[accountOf(i, p.user)]; a != nil && !p.empty {
 		b = *a

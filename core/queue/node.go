@@ -20,6 +20,7 @@ type node struct {
 	parent   int32
 	user     int32 // of a user's node, else none
 	order    order
+	users    bool  // has a limit for each user
 	headed   bool  // an ancestor compares the heads of its children
 	entitled uint8 // a bit for each resource of which the node or one below has a quota
 	weight   uint64
@@ -124,7 +125,7 @@ func parentOf(name string) string {
 func newNode(name string, parent int32, r *rules) node {
 	n := node{name: name, parent: parent, user: none, rules: r, weight: 1}
 	if r != nil {
-		n.weight = uint64(r.Weight)
+		n.weight, n.users = uint64(r.Weight), r.limitsUsers()
 	}
 	for d := range n.offer {
 		n.offer[d] = none

@@ -12,6 +12,7 @@ type ranked[T any] interface {
 // cost O(log n + blockSize), a step of after O(1). The zero value is empty.
 type sorted[T ranked[T]] struct {
 	blocks  [][]T // none empty; the last element of one is before the first of the next
+	spare   []T   // an empty block for when there is none
 	n       int
 	version uint64 // counts changes, so that a finger knows when it is stale
 }
@@ -62,7 +63,7 @@ func (s *sorted[T]) add(x T) {
 	s.n++
 	s.version++
 	if len(s.blocks) == 0 {
-		s.blocks = append(s.blocks, []T{x})
+		s.blocks, s.spare = append(s.blocks, append(s.spare, x)), nil
 		return
 	}
 	k := s.block(x)
@@ -101,6 +102,8 @@ func (s *sorted[T]) remove(x T) bool {
 	s.n--
 	s.version++
 	switch {
+	case len(s.blocks) == 1 && len(b) == 1:
+		s.blocks, s.spare = s.blocks[:0], b[:0]
 	case len(b) == 1:
 		s.blocks = slices.Delete(s.blocks, k, k+1)
 	case i == 0: // the usual case of a line served from its head
@@ -166,6 +169,7 @@ func (s *sorted[T]) each(f func(T) bool) {
 // clone returns a set that shares nothing with s.
 func (s *sorted[T]) clone() sorted[T] {
 	c := *s
+	c.spare = nil
 	c.blocks = make([][]T, len(s.blocks))
 	all := make([]T, 0, s.n)
 	for k, b := range s.blocks {

@@ -59,7 +59,7 @@ func (t *Tree) charge(queue, user int32, v core.Vector, n int) {
 // limit users.
 func (t *Tree) book(queue, user int32, v *core.Vector, n int) {
 	for i := queue; i != none; i = t.nodes[i].parent {
-		if i != queue && !t.nodes[i].rules.limitsUsers() {
+		if i != queue && !t.nodes[i].users {
 			continue
 		}
 		b := t.balance(accountOf(i, user))

@@ -95,18 +95,20 @@ func (t *Tree) claim(i int32) Claim {
 // pick is the first class that the walk is not done with.
 func (w *Walk) pick() (int32, bool) {
 	if w.phase == repairing {
-		if s, ok := w.scan.look(w.t, &w.t.repairs); ok {
-			return s.number, true
+		if w.t.repairs.n > 0 {
+			if s, ok := w.scan.look(w.t, &w.t.repairs); ok {
+				return s.number, true
+			}
 		}
 		w.phase = aged
 		w.scan.reset(&w.t.ages)
 	}
-	if w.phase == aged {
+	if w.phase == aged && w.t.ages.n > 0 {
 		if s, ok := w.scan.look(w.t, &w.t.ages); ok && s.a <= w.t.now-w.t.cfg.Guard {
 			return s.number, true
 		}
-		w.phase = sharing
 	}
+	w.phase = sharing
 	if h, ok := w.t.best(root); ok {
 		return w.t.nodes[h].line.head, true
 	}
@@ -222,7 +224,7 @@ func (t *Tree) keep(h hold, sign int) {
 	for i := h.queue; i != none; i = t.nodes[i].parent {
 		n := &t.nodes[i]
 		n.held, n.heldRun = n.held.Add(v), n.heldRun+sign
-		if !n.rules.limitsUsers() {
+		if !n.users {
 			continue
 		}
 		b := t.balance(accountOf(i, h.user))
