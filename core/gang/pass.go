@@ -285,13 +285,13 @@ func (s *Scheduler) remember(g *member, until int64, relax int, free bool) {
 	}
 }
 
-// grown changes whenever room for a may have grown.
+// grown changes whenever room for a may have grown. Several roles compete: they
+// may fit together where no more ranks of any one of them do.
 func (s *Scheduler) grown(a *ask) uint64 {
-	var sum uint64
-	for i := range a.Roles {
-		sum += s.fleet.Grown(a.Roles[i].Shape)
+	if len(a.Roles) > 1 {
+		return s.fleet.Freed()
 	}
-	return sum
+	return s.fleet.Grown(a.Roles[0].Shape)
 }
 
 // relaxation is how many levels of a preferred placement g has given up, and

@@ -239,6 +239,27 @@ func BenchmarkRefuse(b *testing.B) {
 	})
 }
 
+// BenchmarkUp is a node more, and one rank chosen with it.
+func BenchmarkUp(b *testing.B) {
+	for _, nodes := range []int{1000, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
+			f := plantOf(b, nodes, 60)
+			c := &Claim{Roles: []RoleAsk{{Shape: shapeOf(b, f, Rank{Each: core.Resources{CPU: 1000}}), Size: 1}}}
+			i := 0
+			for b.Loop() {
+				i++
+				f.Up(core.Node{
+					ID: core.NodeID(fmt.Sprintf("m%07d", i)), Rack: fmt.Sprintf("r%04d", i*7919%(nodes/50)), Zone: fmt.Sprintf("z%03d", i*7919%(nodes/50)/20),
+					Capacity: core.Resources{CPU: 64000, Memory: 256 << 30},
+				})
+				if _, ok := f.Choose(c); !ok {
+					b.Fatal("no room")
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkClone is a fleet with a few shapes in use, copied.
 func BenchmarkClone(b *testing.B) {
 	for _, nodes := range []int{1000, 10_000, 100_000} {

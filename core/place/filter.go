@@ -201,12 +201,16 @@ func (f *Fleet) siftDomains(c *filter, admits bitset) {
 	}
 }
 
-// holders is the nodes that hold an image, by position. The set never changes.
+// holders is the nodes that hold an image, by position; nil for none. The set
+// never changes.
 func (f *Fleet) holders(image string) bitset {
+	held := f.images[image]
+	if image == "" || held == nil {
+		return nil
+	}
 	v := f.stock[image]
 	if v == nil || v.version != f.version {
 		v = &sieve{f.version, make(bitset, (len(f.order)+63)/64)}
-		held := f.images[image]
 		for i, r := range f.order {
 			if held.has(int(r)) {
 				v.admits[i>>6] |= 1 << (i & 63)

@@ -18,7 +18,8 @@ type Fleet struct {
 	*catalogue
 	mark    *mark   // of the pages that are this fleet's own
 	pages   []*page // by Ref / 64
-	dims    int     // elements of a vector that mean something
+	kinds   core.Dimensions
+	dims    int // elements of a vector that mean something
 	reasons []string
 	logs    [views]changeLog // what tallies of a view have to follow
 	tallies [views][]slot    // by ShapeID
@@ -57,6 +58,7 @@ func (f *Fleet) Clone() *Fleet {
 	f.mark, c.mark = new(mark), new(mark) // from here on neither owns a page
 	c.pages = slices.Clone(f.pages)
 	c.reasons = slices.Clip(f.reasons)
+	c.kinds = f.kinds.Clone()
 	c.sieves = slices.Clone(f.sieves)
 	c.columns, c.stock = maps.Clone(f.columns), maps.Clone(f.stock)
 	c.sights = nil
@@ -87,16 +89,24 @@ func (f *Fleet) Up(n core.Node) Ref {
 		f.extend(r, capacity[:f.dims])
 	} else {
 		f.add(r, capacity.Sub(f.capacity[r]))
+		f.restock(f.nodes[r].Images)
 		f.plant.replace(r, n, capacity)
 	}
+	f.restock(n.Images)
 	f.freed++
 	f.log(r, Ever)
 	return r
 }
 
+// restock forgets who holds the images, to look again.
+func (f *Fleet) restock(images []string) {
+	for _, image := range images {
+		delete(f.stock, image)
+	}
+}
+
 // dimension is a capacity as a vector; new kinds of resource widen all others.
 func (f *Fleet) dimension(r core.Resources, generic map[string]int64) core.Vector {
-	f.ownCatalogue()
 	v, _ := f.kinds.Vector(r, generic)
 	f.widen()
 	return v

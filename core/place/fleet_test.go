@@ -242,9 +242,28 @@ func (m *model) check(t *rapid.T, f *Fleet) {
 				racks[f.rackOf[i]] += int64(want)
 				zones[f.zoneOf[i]] += int64(want)
 			}
+			m.tightest(t, f, ShapeID(shape), v)
 			if f.Room(ShapeID(shape), v) != total || !slices.Equal(racks, tally.racks) || !slices.Equal(zones, tally.zones) {
 				t.Fatalf("view %d: total %d of %d, racks %v of %v, zones %v of %v", v, tally.total, total, tally.racks, racks, tally.zones, zones)
 			}
+		}
+	}
+}
+
+// tightest checks that the index finds what looking at every node does.
+func (m *model) tightest(t *rapid.T, f *Fleet, shape ShapeID, v View) {
+	for n := int32(1); n < 5; n++ {
+		best, least, bestHeld := -1, int32(0), false
+		for i, r := range f.Order() {
+			id := f.ID(r)
+			held := m.ranks[shape].Image != "" && slices.Contains(m.nodes[id].Images, m.ranks[shape].Image)
+			room := m.room(id, shape, v)
+			if room >= n && (best < 0 || held && !bestHeld || held == bestHeld && room < least) {
+				best, least, bestHeld = i, room, held
+			}
+		}
+		if got := f.tally(f.shapes[shape], v).tightest(int64(n)); got != best {
+			t.Fatalf("node %d is the tightest for %d of %+v in view %d, not %d", best, n, m.ranks[shape], v, got)
 		}
 	}
 }
@@ -254,7 +273,7 @@ func anyRank(t *rapid.T) Rank {
 		CPU:    core.MilliCPU(rapid.IntRange(1, 3).Draw(t, "cpu")) * 1000,
 		Memory: core.Bytes(rapid.IntRange(0, 2).Draw(t, "memory")),
 	}}
-	switch rapid.IntRange(0, 6).Draw(t, "kind") {
+	switch rapid.IntRange(0, 7).Draw(t, "kind") {
 	case 0:
 		r.Ports = []int{rapid.IntRange(1, 2).Draw(t, "port"), 3}
 	case 1:
@@ -270,6 +289,8 @@ func anyRank(t *rapid.T) Rank {
 		r.Constraints = constraints("disk CLUSTER ssd")
 	case 5:
 		r.Generic = map[string]int64{"gpu": 1}
+	case 6:
+		r.Image = rapid.SampledFrom([]string{"app", "db"}).Draw(t, "image")
 	}
 	return r
 }
@@ -282,6 +303,7 @@ func anyNode(t *rapid.T) core.Node {
 		Capacity: core.Resources{CPU: core.MilliCPU(rapid.IntRange(1, 6).Draw(t, "cpus")) * 1000, Memory: 6},
 		Labels:   map[string]string{"disk": rapid.SampledFrom([]string{"ssd", "hdd"}).Draw(t, "disk")},
 	}
+	n.Images = rapid.SampledFrom([][]string{nil, {"app"}, {"app", "db"}}).Draw(t, "images")
 	if rapid.IntRange(0, 2).Draw(t, "gpus") == 0 {
 		n.Generic = map[string]int64{"gpu": 2}
 	}
@@ -359,23 +381,52 @@ func TestGrown(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f, m := NewFleet(), (&model{}).clone()
 		grown := map[ShapeID]uint64{}
-		rooms := map[ShapeID][]int32{}
+		rooms := map[ShapeID]map[core.NodeID]int32{}
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			freed := f.Freed()
 			m.step(t, f)
 			for shape := range ShapeID(len(m.ranks)) {
 				now := f.Grown(shape)
-				room := slices.Clone(f.tally(f.shapes[shape], Present).room)
+				room := map[core.NodeID]int32{}
+				for i, r := range f.Order() {
+					room[f.ID(r)] = f.tally(f.shapes[shape], Present).room[i]
+				}
 				was, known := rooms[shape]
-				for i := range room {
-					if known && (len(was) != len(room) || room[i] > was[i]) && now == grown[shape] {
-						t.Fatalf("room for %+v grew from %v to %v, and Grown stayed %d", m.ranks[shape], was, room, now)
-					}
-					if known && len(was) == len(room) && room[i] > was[i] && freed == f.Freed() {
-						t.Fatalf("room for %+v grew from %v to %v, and Freed stayed %d", m.ranks[shape], was, room, freed)
+				for id := range room {
+					if known && room[id] > was[id] && (now == grown[shape] || freed == f.Freed()) {
+						t.Fatalf("room for %+v grew from %v to %v: Grown %d to %d, Freed %d to %d",
+							m.ranks[shape], was, room, grown[shape], now, freed, f.Freed())
 					}
 				}
 				grown[shape], rooms[shape] = now, room
+			}
+		}
+	})
+}
+
+// TestTogetherOrOneByOne: nodes that come together and nodes that come one by
+// one end in the same order.
+func TestTogetherOrOneByOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		one, all := NewFleet(), NewFleet()
+		ids := rapid.Permutation([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19}).Draw(t, "ids")
+		for _, i := range ids {
+			n := core.Node{
+				ID: core.NodeID(fmt.Sprintf("n%02d", i)), Labels: map[string]string{"k": fmt.Sprint(i % 3)},
+				Rack: rapid.SampledFrom([]string{"", "r1", "r2"}).Draw(t, "rack"),
+				Zone: rapid.SampledFrom([]string{"z1", "z2", "z3"}).Draw(t, "zone"),
+			}
+			one.Up(n)
+			one.settle()
+			all.Up(n)
+		}
+		all.settle()
+		for _, c := range [][2]any{
+			{one.order, all.order}, {one.pos, all.pos}, {one.racks, all.racks}, {one.zones, all.zones},
+			{one.rackOf, all.rackOf}, {one.zoneOf, all.zoneOf}, {one.classOf, all.classOf},
+		} {
+			if diff := cmp.Diff(c[0], c[1]); diff != "" {
+				t.Fatal(diff)
 			}
 		}
 	})

@@ -83,6 +83,21 @@ func (x *index) top(t int) {
 	x.tops[t] = d
 }
 
+// shift notes that nodes from position i on have other rooms, and that there
+// are n by now.
+func (x *index) shift(i, n int) {
+	for len(x.blocks) < (n+63)/64 {
+		x.blocks = append(x.blocks, digest{})
+	}
+	for len(x.tops) < (len(x.blocks)+63)/64 {
+		x.tops = append(x.tops, digest{})
+		x.dirty = append(x.dirty, 0)
+	}
+	for b := i / 64; b < len(x.blocks); b++ {
+		x.touch(b * 64)
+	}
+}
+
 // touch notes that the room of node i changed; tidy has to follow.
 func (x *index) touch(i int) { x.dirty[i>>12] |= 1 << (i >> 6 & 63) }
 

@@ -31,6 +31,17 @@ type plant struct {
 	zones   []int32
 	fresh   []Ref // not in order yet
 	moved   bool  // some node in order is out of place
+	// grew is what changed from version base on, if that was only that nodes
+	// came.
+	grew []insertion
+	base uint64
+}
+
+// insertion is a node that came to lie at a position: in a rack and a zone of
+// these numbers, which may be new.
+type insertion struct {
+	pos, rack, zone  int32
+	newRack, newZone bool
 }
 
 // machine is what is known of a node.
@@ -59,7 +70,10 @@ func (f *Fleet) ownPlant() {
 	for image, b := range p.images {
 		p.images[image] = slices.Clone(b)
 	}
-	// order and what goes with it are made anew, never changed in place.
+	p.order, p.pos = slices.Clone(p.order), slices.Clone(p.pos)
+	p.rackOf, p.zoneOf, p.classOf = slices.Clone(p.rackOf), slices.Clone(p.zoneOf), slices.Clone(p.classOf)
+	p.racks, p.zones = slices.Clone(p.racks), slices.Clone(p.zones)
+	p.grew = slices.Clone(p.grew)
 	f.plant = &p
 }
 
@@ -79,6 +93,8 @@ func (p *plant) add(n core.Node, capacity core.Vector) Ref {
 	return r
 }
 
+// replace takes over what is new about node r. Only a place or labels of its
+// own change the version: what is free is logged, and images are looked up.
 func (p *plant) replace(r Ref, n core.Node, capacity core.Vector) {
 	old := p.nodes[r]
 	for _, image := range old.Images {
@@ -86,7 +102,13 @@ func (p *plant) replace(r Ref, n core.Node, capacity core.Vector) {
 	}
 	p.capacity[r] = capacity
 	p.set(r, n)
-	p.moved = true // or its class did
+	switch class := p.nodes[r].class; {
+	case old.Zone != n.Zone || old.Rack != n.Rack:
+		p.moved = true
+	case old.class != class && int(r) < len(p.pos):
+		p.classOf[p.pos[r]] = class
+		p.renew()
+	}
 }
 
 func (p *plant) set(r Ref, n core.Node) {
@@ -113,9 +135,22 @@ func (p *plant) class(labels map[string]string) int32 {
 	return c
 }
 
+// renew gives the plant a version that has nothing in common with the last.
+func (p *plant) renew() {
+	p.version++
+	p.base, p.grew = p.version, nil
+}
+
 // settle puts nodes that came or moved into topology order.
 func (p *plant) settle() {
 	if len(p.fresh) == 0 && !p.moved {
+		return
+	}
+	if !p.moved && len(p.fresh) <= few {
+		for _, r := range p.fresh {
+			p.insert(r)
+		}
+		p.fresh = nil
 		return
 	}
 	if p.moved {
@@ -125,7 +160,63 @@ func (p *plant) settle() {
 	p.order = p.merge(p.order, p.fresh)
 	p.fresh = nil
 	p.number()
+	p.renew()
+}
+
+// few is how many nodes are put in their places one by one rather than
+// together, and how many such changes are remembered.
+const few = 16
+
+// insert puts one node in its place.
+func (p *plant) insert(r Ref) {
+	n := len(p.order)
+	i := n
+	if n > 0 && p.compare(p.order[n-1], r) > 0 {
+		i, _ = slices.BinarySearchFunc(p.order, r, p.compare)
+	}
+	p.order, p.classOf = slices.Insert(p.order, i, r), slices.Insert(p.classOf, i, p.nodes[r].class)
+	for int(r) >= len(p.pos) {
+		p.pos = append(p.pos, 0)
+	}
+	for j := i; j <= n; j++ {
+		p.pos[p.order[j]] = int32(j)
+	}
+	e := insertion{pos: int32(i)}
+	sameZone := func(m, o *machine) bool { return m.Zone == o.Zone }
+	sameRack := func(m, o *machine) bool { return m.Zone == o.Zone && m.Rack == o.Rack }
+	e.rack, e.newRack = p.enclose(&p.rackOf, &p.racks, i, sameRack)
+	e.zone, e.newZone = p.enclose(&p.zoneOf, &p.zones, i, sameZone)
 	p.version++
+	p.grew = append(p.grew, e)
+	if len(p.grew) > 4*few {
+		p.grew = slices.Clone(p.grew[few:])
+		p.base += few
+	}
+}
+
+// enclose finds or makes the domain of the new node at position i: of gives
+// each position its domain, starts each domain its first position.
+func (p *plant) enclose(of, starts *[]int32, i int, same func(m, o *machine) bool) (d int32, made bool) {
+	m := &p.nodes[p.order[i]]
+	switch {
+	case i > 0 && same(m, &p.nodes[p.order[i-1]]):
+		d = (*of)[i-1]
+	case i+1 < len(p.order) && same(m, &p.nodes[p.order[i+1]]):
+		d = (*of)[i]
+	default:
+		if made = true; i > 0 {
+			d = (*of)[i-1] + 1
+		}
+		*starts = slices.Insert(*starts, int(d), int32(i))
+		for j := i; j < len(*of); j++ {
+			(*of)[j]++
+		}
+	}
+	*of = slices.Insert(*of, i, d)
+	for j := int(d) + 1; j < len(*starts); j++ {
+		(*starts)[j]++
+	}
+	return d, made
 }
 
 func (p *plant) compare(a, b Ref) int {

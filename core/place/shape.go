@@ -50,7 +50,6 @@ type shape struct {
 // somebody adds to it.
 type catalogue struct {
 	shared bool
-	kinds  core.Dimensions
 	shapes []*shape // by ShapeID
 	byKey  map[string]ShapeID
 	tags   map[string]int32
@@ -69,7 +68,6 @@ func (f *Fleet) ownCatalogue() {
 	}
 	c := *f.catalogue
 	c.shared = false
-	c.kinds = c.kinds.Clone()
 	c.shapes = slices.Clone(c.shapes)
 	c.byKey = maps.Clone(c.byKey)
 	c.tags = maps.Clone(c.tags)

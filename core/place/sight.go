@@ -226,7 +226,9 @@ func (s *sight) enrol(shapes []*shape) {
 
 func (s *sight) survey(r *role) {
 	if r.shape.id < 0 {
-		r.tally = s.f.count(r.shape, s.c.View)
+		tried := slot{tally: s.f.count(r.shape, s.c.View)}
+		s.f.fetch(&tried, r.shape)
+		r.tally = tried.tally
 	} else {
 		r.tally = s.f.tally(r.shape, s.c.View)
 	}

@@ -1,6 +1,9 @@
 package place
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // tally is how many ranks of a shape each node has room for in one view, and
 // the sums over domains. It follows the fleet's changes when it is asked for.
@@ -34,24 +37,25 @@ func (f *Fleet) tally(s *shape, v View) *tally {
 	f.uses++
 	at.used = f.uses
 	log := &f.logs[v]
-	if t := at.tally; t != nil && t.version == f.version && t.read == log.next() {
-		return t
+	if t := at.tally; t == nil || t.version != f.version || t.read != log.next() {
+		f.refresh(at, s, v)
+		log.read = log.next()
+		at.tally.read = log.next()
 	}
-	f.refresh(at, s, v)
-	log.read = log.next()
-	at.tally.read = log.next()
+	if s.image != "" {
+		f.fetch(at, s)
+	}
 	return at.tally
 }
 
-// refresh brings the tally at a slot up to date: one by one, or by counting
+// refresh brings the rooms at a slot up to date: one by one, or by counting
 // anew if that is cheaper.
 func (f *Fleet) refresh(at *slot, s *shape, v View) {
-	if t := at.tally; t != nil && t.version == f.version {
+	if t := at.tally; t != nil && t.version >= f.base {
 		changed, ok := f.logs[v].since(t.read)
 		if ok && len(changed) <= f.reach() {
-			if t.shared {
-				at.tally = t.clone()
-			}
+			at.own()
+			at.tally.grow(f.plant)
 			f.follow(at.tally, s, v, changed)
 			return
 		}
@@ -60,6 +64,33 @@ func (f *Fleet) refresh(at *slot, s *shape, v View) {
 		f.evict()
 	}
 	at.tally = f.count(s, v)
+}
+
+// own makes the tally at a slot one that may be written.
+func (at *slot) own() {
+	if at.tally.shared {
+		at.tally = at.tally.clone()
+	}
+}
+
+// fetch brings the index of who holds the shape's image up to date.
+func (f *Fleet) fetch(at *slot, s *shape) {
+	only := f.holders(s.image)
+	if same(only, at.tally.holders.only) {
+		return
+	}
+	at.own()
+	t := at.tally
+	t.images = only != nil
+	t.holders = index{}
+	if t.images {
+		t.holders = newIndex(t.room, only)
+	}
+}
+
+// same reports whether a and b are one set, not only equal ones.
+func same(a, b bitset) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // reach is how many changes are followed one by one before counting anew is
@@ -110,6 +141,22 @@ func (t *tally) copy(u *tally) {
 	t.images = u.images
 }
 
+// grow makes room for nodes that came, in which nothing is counted yet.
+func (t *tally) grow(p *plant) {
+	for _, e := range p.grew[t.version-p.base:] {
+		t.room = slices.Insert(t.room, int(e.pos), 0)
+		if e.newRack {
+			t.racks = slices.Insert(t.racks, int(e.rack), 0)
+		}
+		if e.newZone {
+			t.zones = slices.Insert(t.zones, int(e.zone), 0)
+		}
+		t.hosts.shift(int(e.pos), len(t.room))
+		t.holders, t.images = index{}, false // their positions are others
+	}
+	t.version = p.version
+}
+
 // set gives the node at position i another room; tidy has to follow.
 func (t *tally) set(p *plant, i int, n int32) {
 	d := int64(n - t.room[i])
@@ -151,9 +198,6 @@ func (f *Fleet) count(s *shape, v View) *tally {
 		t.total += sum
 	}
 	t.hosts = newIndex(t.room, nil)
-	if s.image != "" && f.images[s.image] != nil {
-		t.holders, t.images = newIndex(t.room, f.holders(s.image)), true
-	}
 	return t
 }
 
