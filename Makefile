@@ -38,7 +38,7 @@ bench: build ## word count against its peers; writes benchmarks/results/
 
 proto: ## regenerate the wire code (needs protoc, protoc-gen-go, protoc-gen-go-grpc, protoc-gen-connect-go)
 	protoc -I . --go_out=. --go_opt=paths=source_relative \
-	  --connect-go_out=. --connect-go_opt=paths=source_relative core/api/apipb/api.proto
+	  --connect-go_out=. --connect-go_opt=paths=source_relative core/api/apipb/api.proto core/api/clusterpb/cluster.proto
 	protoc -I . --go_out=. --go_opt=paths=source_relative \
 	  --go-grpc_out=. --go-grpc_opt=paths=source_relative \
 	  core/executor/wirepb/wire.proto plugins/pluginpb/plugin.proto

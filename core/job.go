@@ -34,6 +34,8 @@ type Metadata struct {
 	User string `json:"user,omitempty"`
 	// When says what else must be so before the job may start.
 	When When `json:"when,omitzero"`
+	// Reservation is the reservation in advance whose nodes the job runs on.
+	Reservation string `json:"reservation,omitempty"`
 	// Array makes the job so many gangs, one for each index: see ParseArray.
 	Array string `json:"array,omitempty"` // "0-999", "1,5,9-20:2", "0-999%50" (at most 50 at once)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/api/apipb"
 	"github.com/capstan-run/capstan/core/api/apipb/apipbconnect"
+	"github.com/capstan-run/capstan/core/api/clusterpb/clusterpbconnect"
 	"github.com/capstan-run/capstan/core/unixsock"
 )
 
@@ -36,6 +37,7 @@ type Options struct {
 // concurrent use.
 type Client struct {
 	rpc       apipbconnect.HostServiceClient
+	cluster   clusterpbconnect.ClusterServiceClient
 	transport *http.Transport
 	address   string
 }
@@ -58,6 +60,7 @@ func Dial(o Options) (*Client, error) {
 	auth := bearer("Bearer " + o.Token)
 	return &Client{
 		rpc:       apipbconnect.NewHostServiceClient(&http.Client{Transport: t}, base, connect.WithInterceptors(auth)),
+		cluster:   clusterpbconnect.NewClusterServiceClient(&http.Client{Transport: t}, base, connect.WithInterceptors(auth)),
 		transport: t, address: o.Address,
 	}, nil
 }
@@ -71,6 +74,10 @@ func (c *Client) Address() string { return c.address }
 // RPC is the generated client, for calls without a helper here. Its errors
 // want FromConnect.
 func (c *Client) RPC() apipbconnect.HostServiceClient { return c.rpc }
+
+// Cluster is the generated client of the scheduler's side. Its errors want
+// FromConnect.
+func (c *Client) Cluster() clusterpbconnect.ClusterServiceClient { return c.cluster }
 
 // bearer adds the token to every call.
 type bearer string

@@ -88,43 +88,6 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 }
 
-func (a *app) nodeCommand() *cobra.Command {
-	return family(&cobra.Command{Use: "node", Short: "Look at the machines"}, &cobra.Command{
-		Use: "list", Short: "List nodes, what they have and what is free", Args: takes(0, 0),
-		RunE: a.onHost(func(ctx context.Context, s *session, _ []string) error {
-			r, err := ask(ctx, s.RPC().Nodes, &apipb.NodesRequest{})
-			if err != nil {
-				return err
-			}
-			type node struct {
-				core.Node
-				Launcher  string         `json:"launcher"`
-				Free      core.Resources `json:"free"`
-				Executors int            `json:"executors"`
-				State     string         `json:"state"`
-				Warm      struct {
-					Ready  int `json:"ready"`
-					Wanted int `json:"wanted"`
-				} `json:"warm"` // executors that stand ready for the next gang of a usual shape
-			}
-			nodes, names, err := fromStructs[node](r.Nodes, func(n node) string { return string(n.ID) })
-			if err != nil {
-				return err
-			}
-			for i := range nodes {
-				nodes[i].Launcher = s.info.Launcher
-			}
-			return a.print(nodes, names, func(w io.Writer) {
-				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS\tWARM")
-				for _, n := range nodes {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\t%d of %d\n", n.ID, n.State, n.Launcher, n.Free.CPU, n.Capacity.CPU,
-						n.Free.Memory.Short(), n.Capacity.Memory.Short(), n.Executors, n.Warm.Ready, n.Warm.Wanted)
-				}
-			})
-		}),
-	})
-}
-
 func fromStructs[T any](list []*structpb.Struct, name func(T) string) ([]T, []string, error) {
 	out, names := make([]T, len(list)), make([]string, len(list))
 	for i, s := range list {

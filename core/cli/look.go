@@ -19,6 +19,7 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/api"
 	"github.com/capstan-run/capstan/core/api/apipb"
+	"github.com/capstan-run/capstan/core/api/clusterpb"
 )
 
 // completeJobs offers job ids to the shell.
@@ -183,6 +184,9 @@ func (a *app) whyCommand() *cobra.Command {
 				return err
 			}
 			v := map[string]any{"text": r.Text, "blockers": append([]string{}, r.Blockers...), "remedy": r.Remedy}
+			if x, err := ask(ctx, s.Cluster().Explain, &clusterpb.ExplainRequest{Id: args[0]}); err == nil && len(x.Explanations) > 0 {
+				v["gangs"] = x.Explanations // each with who is ahead and why, the estimate and the promise
+			}
 			return a.print(v, r.Blockers, func(w io.Writer) { fmt.Fprintln(w, cleanLines(r.Text)) })
 		}),
 	}

@@ -70,3 +70,26 @@ func (s *Scheduler) configure(e Configure) {
 		s.moved = true
 	}
 }
+
+// CheckConfigure reports whether queues could take the place of those in force:
+// nothing may wait or run in one that would be gone. The error is a *core.Error.
+func (s *Scheduler) CheckConfigure(c queue.Config) error {
+	return s.tree.Clone().Configure(guarded(c), s.fleet.Kinds())
+}
+
+// Shares is a row for each queue: see queue.Tree.Shares.
+func (s *Scheduler) Shares() []queue.Share { return s.tree.Shares() }
+
+// Amounts is v by the names of its resources, without those that are 0.
+func (s *Scheduler) Amounts(v core.Vector) queue.Amounts {
+	kinds, out := s.fleet.Kinds(), queue.Amounts{}
+	for i := range kinds.Len() {
+		if v[i] != 0 {
+			out[kinds.Name(i)] = v[i]
+		}
+	}
+	return out
+}
+
+// Resource is the name of element i of a vector.
+func (s *Scheduler) Resource(i int) string { return s.fleet.Kinds().Name(i) }

@@ -60,18 +60,26 @@ func (x Explanation) String() string {
 		b.WriteString("\n  would do: " + x.Remedy)
 	}
 	if x.Estimate != 0 {
-		fmt.Fprintf(&b, "\n  starts within %s", millis(x.Estimate-x.Now))
+		fmt.Fprintf(&b, "\n  starts within %s", roughly(x.Estimate-x.Now))
 	}
 	switch {
 	case x.Promise > x.Now:
-		fmt.Fprintf(&b, "\n  promised within %s", millis(x.Promise-x.Now))
+		fmt.Fprintf(&b, "\n  promised within %s", roughly(x.Promise-x.Now))
 	case x.Promise != 0:
-		fmt.Fprintf(&b, "\n  was promised a start %s ago", millis(x.Now-x.Promise))
+		fmt.Fprintf(&b, "\n  was promised a start %s ago", roughly(x.Now-x.Promise))
 	}
 	return b.String()
 }
 
 func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
+
+// roughly is a time span for people.
+func roughly(ms int64) time.Duration {
+	if d := millis(ms); d > time.Minute {
+		return d.Round(time.Second)
+	}
+	return millis(ms)
+}
 
 // Waits reports whether the gang, or a rank of it, waits for room.
 func (x Explanation) Waits() bool { return len(x.Blockers) > 0 }

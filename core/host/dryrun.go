@@ -26,49 +26,38 @@ func (s *service) Plan(ctx context.Context, r *connect.Request[apipb.SubmitReque
 
 // dryRun plans doc and asks a copy of the scheduler what would happen now.
 func (h *Host) dryRun(ctx context.Context, doc []byte, source string) (*apipb.PlanResponse, error) {
-	sp, err := h.parse(doc, source)
+	draft, err := h.draft(ctx, doc, source)
 	if err != nil {
 		return nil, err
-	}
-	draft := core.Job{ID: "plan", Spec: *sp, State: core.Queued, Epoch: 1, Submitted: now()}
-	plan, err := h.cfg.Frameworks.Plan(ctx, &draft)
-	if err != nil {
-		return nil, located(err, doc, source)
 	}
 	out := &apipb.PlanResponse{PlaceableNow: true, PlaceableEver: true}
-	if out.Plan, err = api.ToStruct(plan); err != nil {
+	if out.Plan, err = api.ToStruct(&draft.job.rec.Plan); err != nil {
 		return nil, err
 	}
-	var text []string
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err := h.checkAfter(sp); err != nil {
+	if err := h.checkAfter(&draft.job.rec.Job.Spec); err != nil {
 		return nil, located(err, doc, source)
 	}
-	sched := h.sched.Clone()
-	a := &attempt{h: h, job: &job{rec: record{Job: draft, Plan: *plan}}}
-	for _, ask := range plan.Gangs {
-		g := &gangRun{attempt: a, id: gang.IDOf(draft.ID, ask.Name), state: &gangState{Ask: ask}}
-		res := sched.Step(gang.Submit{Now: now().UnixMilli(), Request: g.request()})
-		granted := false
-		for _, act := range res.Actions {
-			switch act := act.(type) {
-			case gang.Refuse:
-				out.PlaceableNow, out.PlaceableEver = false, false
-				text = append(text, act.Why+"; "+act.Remedy)
-			case gang.Grant:
-				if act.Gang == g.id {
-					granted = true
-					text = append(text, fmt.Sprintf("gang %s would start now: %s", ask.Name, placement(act.Nodes)))
-				}
-			}
-		}
-		if !granted && out.PlaceableEver {
-			out.PlaceableNow = false
-			text = append(text, sched.Why(g.id).String())
+	d := dream{sched: h.sched.Clone(), at: now().UnixMilli(), subjects: draft.requests()}
+	d.resubmit(&Otherwise{})
+	granted := map[gang.ID]bool{}
+	for _, a := range d.actions {
+		switch a := a.(type) {
+		case gang.Refuse:
+			out.PlaceableNow, out.PlaceableEver = false, false
+		case gang.Grant:
+			granted[a.Gang] = true
 		}
 	}
-	out.Placement = strings.Join(text, "\n")
+	for _, q := range d.subjects {
+		out.PlaceableNow = out.PlaceableNow && granted[q.Gang]
+	}
+	answer, err := d.answer()
+	if err != nil {
+		return nil, err
+	}
+	out.Placement = answer.Text
 	return out, nil
 }
 

@@ -94,7 +94,7 @@ func (g *gangRun) request() gang.Request {
 		Each:      core.Resources{CPU: ask.CPU, Memory: ask.Memory},
 		Placement: ask.Placement, Priority: m.Priority, Queue: m.Queue, User: m.User, Name: m.Name, Labels: m.Labels,
 		Roles: ask.Roles, Generic: ask.Generic, Licences: ask.Licences, Ports: ask.Ports, Constraints: ask.Constraints,
-		Image: ask.Image, Restart: ask.Restart, When: heldBy(m.When),
+		Reservation: m.Reservation, Image: ask.Image, Restart: ask.Restart, When: heldBy(m.When),
 		StartTimeout: time.Duration(ask.StartTimeout).Milliseconds(),
 		Walltime:     time.Duration(m.Walltime).Milliseconds(),
 		Grace:        time.Duration(ask.Grace).Milliseconds(),

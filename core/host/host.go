@@ -45,7 +45,10 @@ type Host struct {
 	lease   uint64        // the last one of the jobs that were forgotten
 	trouble string        // what ails the store; "" while it is well
 	clerk   *clerk        // keeps the schedules
-	volumes volumes       // who holds which
+	policy  policy        // of the scheduler, as people set it
+	// deciding keeps changes of the policy in order. It is taken before mu.
+	deciding sync.Mutex
+	volumes  volumes // who holds which
 }
 
 // job is a submitted job in memory. Guarded by Host.mu, but for log.

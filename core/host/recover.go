@@ -25,10 +25,14 @@ func (h *Host) recover(ctx context.Context) error {
 	if h.lease, err = h.forgottenLease(ctx); err != nil {
 		return err
 	}
-	h.sched = gang.New(gang.Config{Lease: h.lastLease(jobs)})
+	if err := h.loadPolicy(ctx); err != nil {
+		return err
+	}
+	h.sched = gang.New(gang.Config{Lease: h.lastLease(jobs), Queues: h.policy.queues()})
 	for _, n := range h.nodes {
 		h.step(gang.NodeUp{Now: now().UnixMilli(), Node: n})
 	}
+	h.applyPolicy()
 	running, err := h.runningExecutors(ctx)
 	if err != nil {
 		return err

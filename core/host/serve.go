@@ -14,6 +14,7 @@ import (
 	"github.com/capstan-run/capstan/core/api"
 	"github.com/capstan-run/capstan/core/api/apipb"
 	"github.com/capstan-run/capstan/core/api/apipb/apipbconnect"
+	"github.com/capstan-run/capstan/core/api/clusterpb/clusterpbconnect"
 	"github.com/capstan-run/capstan/core/gang"
 	"github.com/capstan-run/capstan/core/launch/pool"
 )
@@ -29,6 +30,7 @@ func (h *Host) Handler(token string) http.Handler {
 	path, svc := apipbconnect.NewHostServiceHandler(&service{h: h}, connect.WithReadMaxBytes(4<<20))
 	mux := http.NewServeMux()
 	mux.Handle(path, svc)
+	mux.Handle(clusterpbconnect.NewClusterServiceHandler(&clusterService{h}, connect.WithReadMaxBytes(4<<20)))
 	want := sha256.Sum256([]byte(token))
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got := sha256.Sum256([]byte(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")))
