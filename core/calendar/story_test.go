@@ -246,7 +246,7 @@ func (w *world) show(args []string, out *strings.Builder) {
 		if v.Why != "" {
 			fmt.Fprintf(out, " (%s)", v.Why)
 		}
-		if v.Next != nil {
+		if !v.Next.IsZero() {
 			fmt.Fprintf(out, ", next %s", v.Next.Format("01-02 15:04:05"))
 		}
 		for _, p := range v.Arrived {
@@ -260,7 +260,7 @@ func (w *world) show(args []string, out *strings.Builder) {
 			fmt.Fprintf(out, "  waiting %s\n", f)
 		}
 		for _, p := range v.Past {
-			fmt.Fprintf(out, "  %s %s", p.ID, p.State)
+			fmt.Fprintf(out, "  %s %s", p.Firing, p.State)
 			if p.Why != "" {
 				fmt.Fprintf(out, ": %s", p.Why)
 			}

@@ -88,6 +88,9 @@ replaced at once: what it had still to fire is gone, what runs goes on.`,
 					a.hint("%s %s", a.colour(yellow, "warning:"), d)
 				}
 			}
+			if s.info.Occasional {
+				a.hint("%s this host ends with its last job, and fires no schedule: `%s`", a.colour(yellow, "warning:"), a.again("up"))
+			}
 			return a.printSchedule(r)
 		}),
 	}
@@ -104,8 +107,8 @@ func (a *app) printSchedule(r *apipb.ScheduleResponse) error {
 		switch {
 		case v.State == "paused":
 			a.hint("%s is paused; `%s`", v.Name, a.again("schedule resume "+v.Name))
-		case v.Next != nil:
-			a.hint("%s is due at %s", v.Name, clockOf(&v, *v.Next))
+		case !v.Next.IsZero():
+			a.hint("%s is due at %s", v.Name, clockOf(&v, v.Next))
 		case len(v.Spec.After) > 0:
 			a.hint("%s is due %s", v.Name, v.When)
 		default:
@@ -153,8 +156,8 @@ func (a *app) scheduleListCommand() *cobra.Command {
 
 func nextOf(v *calendar.View) string {
 	switch {
-	case v.Next != nil:
-		return clockOf(v, *v.Next)
+	case !v.Next.IsZero():
+		return clockOf(v, v.Next)
 	case len(v.Arrived) > 0:
 		return fmt.Sprintf("%d of %d parents", len(v.Arrived), len(v.Spec.After))
 	}
@@ -165,7 +168,7 @@ func lastOf(v *calendar.View) string {
 	if len(v.Past) == 0 {
 		return "-"
 	}
-	return string(v.Past[0].State) + " " + ago(time.UnixMilli(v.Past[0].At))
+	return string(v.Past[0].State) + " " + ago(v.Past[0].At)
 }
 
 func (a *app) scheduleShowCommand() *cobra.Command {
@@ -195,8 +198,8 @@ func scheduleTable(w io.Writer, v *calendar.View) {
 	row("name", v.Name)
 	row("when", v.When)
 	row("state", strings.TrimSuffix(v.State+": "+v.Why, ": "))
-	if v.Next != nil {
-		row("next", clockOf(v, *v.Next))
+	if !v.Next.IsZero() {
+		row("next", clockOf(v, v.Next))
 	}
 	if !s.Start.IsZero() {
 		row("from", clockOf(v, s.Start))
@@ -216,22 +219,22 @@ func scheduleTable(w io.Writer, v *calendar.View) {
 	for _, g := range v.Running {
 		text := string(g.Job)
 		switch {
-		case g.Again != 0:
-			text += ", failed; tries again at " + clockOf(v, time.UnixMilli(g.Again))
+		case !g.Again.IsZero():
+			text += ", failed; tries again at " + clockOf(v, g.Again)
 		case g.Ending != "":
 			text += ", being cancelled: " + g.Ending
 		default:
-			text += ", since " + clockOf(v, time.UnixMilli(g.Since))
+			text += ", since " + clockOf(v, g.Since)
 		}
 		row("running", text)
 	}
 	row("waiting", strings.Join(v.Waiting, ", "))
 	for _, p := range v.Past {
-		text := fmt.Sprintf("%s %s", cmp.Or(string(p.Job), p.ID), p.State)
+		text := fmt.Sprintf("%s %s", cmp.Or(string(p.Job), p.Firing), p.State)
 		if p.Why != "" {
 			text += ": " + strings.SplitN(p.Why, "\n", 2)[0]
 		}
-		row(ago(time.UnixMilli(p.At)), text)
+		row(ago(p.At), text)
 	}
 }
 

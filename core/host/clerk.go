@@ -15,7 +15,7 @@ import (
 )
 
 // clerk keeps the schedules: it tells the calendar what happens, writes down
-// what that changes, and then submits and cancels jobs as it says (law H10). An
+// what that changes, and then submits and cancels jobs as it says (law H11). An
 // occasional host's does nothing of itself: the next one that stays goes on.
 type clerk struct {
 	h *Host

@@ -98,7 +98,7 @@ func TestScheduleFires(t *testing.T) {
 	}
 }
 
-// A host that went away in the middle does what it had not done, once (H10):
+// A host that went away in the middle does what it had not done, once (H11):
 // between the row and the submit, and between a job's end and the row.
 func TestScheduleAcrossRestarts(t *testing.T) {
 	s := newStage(t)

@@ -47,12 +47,15 @@
 //	    young nor recent enough (Config.KeepJobs, Config.KeepFor) and nothing of
 //	    it is left to sweep; its result stays. A shipped file goes when no job
 //	    and no schedule names it and nobody has asked for it for a day.
-//	H10 A schedule's firing is in the journal before its job is submitted, and
-//	    its job is kept until the schedule has heard of its end: a host that
-//	    comes back submits what it had not, and tells what it had not heard.
 //	H10 A command reaches the coordinator after the journal has it, in the order
 //	    of the numbers, and again in each generation until it is answered. Who
 //	    asked may leave: the command stays.
+//	H11 A schedule's firing is in the journal before its job is submitted, and
+//	    its job is kept until the schedule has heard of its end: a host that
+//	    comes back submits what it had not, and tells what it had not heard.
+//	H12 The scheduler knows how every job ended that the journal keeps, and the
+//	    journal keeps every job that one that has not ended is to come after. A
+//	    hold is in force before it is acknowledged, a release once it is written.
 //
 // # Left out
 //
