@@ -162,7 +162,11 @@ func (s *Scheduler) cancelElement(id ID) {
 // elementsKnown puts what ended in an earlier life into an array.
 func (s *Scheduler) elementsKnown(e ElementsEnded) {
 	g := s.gangs[e.Gang]
-	if g == nil {
+	switch {
+	case g == nil && e.Over != nil:
+		s.arrayOver(e)
+		return
+	case g == nil:
 		s.early[e.Gang] = e
 		return
 	}
@@ -172,6 +176,17 @@ func (s *Scheduler) elementsKnown(e ElementsEnded) {
 	s.endElements(g, e)
 	s.recheck(g)
 	s.reconsider(s.jobs[g.Job])
+}
+
+// arrayOver remembers an array that ended in an earlier life.
+func (s *Scheduler) arrayOver(e ElementsEnded) {
+	name, _, _ := strings.Cut(string(e.Gang), "/")
+	j := s.job(core.JobID(name))
+	if j.known {
+		return // it is remembered as it ran
+	}
+	j.arrays = append(j.arrays, &array{of: e.Over, ok: placesOf(e.OK, e.Over), failed: placesOf(e.Failed, e.Over), begun: true})
+	s.reconsider(j)
 }
 
 func (s *Scheduler) endElements(g *member, e ElementsEnded) {

@@ -115,10 +115,15 @@ type JobEnded struct {
 // host, by their indexes. It comes before the array's Submit, as does the
 // adoption of the elements that run; those that are granted by then are not
 // taken back.
+//
+// Over is the array's indexes where the whole of it has ended: no Submit will
+// come, and what waits for its elements learns how they ended. The JobEnded of
+// its job comes after it.
 type ElementsEnded struct {
 	Now        int64
 	Gang       ID
 	OK, Failed []core.ArrayRange
+	Over       *core.Array `json:",omitempty"`
 }
 
 // JobForgotten says that nothing will be asked about an ended job any more.

@@ -158,7 +158,11 @@ func (w *world) rest(c command) Event {
 	case "job-forgotten":
 		return JobForgotten{w.now, job}
 	case "elements-ended":
-		return ElementsEnded{w.now, ID(c.subject), c.ranges("ok"), c.ranges("failed")}
+		e := ElementsEnded{Now: w.now, Gang: ID(c.subject), OK: c.ranges("ok"), Failed: c.ranges("failed")}
+		if over := c.ranges("over"); over != nil {
+			e.Over = &core.Array{Ranges: over}
+		}
+		return e
 	case "hold", "let-go":
 		return Hold{w.now, job, c.verb == "hold"}
 	case "resize":
