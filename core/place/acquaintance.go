@@ -1,8 +1,8 @@
 package place
 
 // acquaintance is which other shapes one has been found to clash with, or not.
+// It belongs to one fleet and one shape for ever, as shapes do not change.
 type acquaintance struct {
-	f        *Fleet
 	s        *shape
 	verdicts []verdict // by ShapeID
 }
@@ -15,33 +15,35 @@ const (
 	hostile
 )
 
-// newAcquaintance knows nobody; nil if the shape clashes with none.
-func newAcquaintance(f *Fleet, s *shape) *acquaintance {
+// acquaint is whom ranks of s have to be careful of; nil if of nobody. known
+// is what it was before, nil for nothing.
+func (f *Fleet) acquaint(s *shape, known *acquaintance) *acquaintance {
 	if len(s.ports) == 0 && len(s.apart) == 0 && (len(s.tags) == 0 || !f.particular) {
 		return nil
 	}
-	return &acquaintance{f: f, s: s}
+	if known == nil {
+		known = &acquaintance{s: s}
+	}
+	if n := len(f.shapes) - len(known.verdicts); n > 0 {
+		known.verdicts = append(known.verdicts, make([]verdict, n)...)
+	}
+	return known
 }
 
 // meets reports whether ranks on node r of page p keep those of the shape away.
-func (a *acquaintance) meets(p *page, r Ref) bool {
+func (a *acquaintance) meets(f *Fleet, p *page, r Ref) bool {
 	for i := p.tenants.head[r&63]; i >= 0; i = p.tenants.arena[i].next {
-		if a.clash(p.tenants.arena[i].shape) {
+		id := p.tenants.arena[i].shape
+		v := &a.verdicts[id]
+		if *v == unasked {
+			*v = friendly
+			if a.s.clash(f.shapes[id]) {
+				*v = hostile
+			}
+		}
+		if *v == hostile {
 			return true
 		}
 	}
 	return false
-}
-
-func (a *acquaintance) clash(id ShapeID) bool {
-	if a.verdicts == nil {
-		a.verdicts = make([]verdict, len(a.f.shapes))
-	}
-	if a.verdicts[id] == unasked {
-		a.verdicts[id] = friendly
-		if a.s.clash(a.f.shapes[id]) {
-			a.verdicts[id] = hostile
-		}
-	}
-	return a.verdicts[id] == hostile
 }

@@ -239,6 +239,34 @@ func BenchmarkRefuse(b *testing.B) {
 	})
 }
 
+// BenchmarkWhy is what is said about a gang of 1,000 that has no place.
+func BenchmarkWhy(b *testing.B) {
+	f := plantOf(b, 10_000, 85)
+	for name, c := range map[string]*Claim{
+		"rack":    {Roles: []RoleAsk{{Shape: shapeOf(b, f, full(2000)), Size: 1000}}, Policy: asking("pack rack")},
+		"cluster": {Roles: []RoleAsk{{Shape: shapeOf(b, f, full(30_000)), Size: 1000}}},
+		"evenly":  {Roles: []RoleAsk{{Shape: shapeOf(b, f, full(30_000)), Size: 1000, Counting: constraints("zone GROUP_BY, host MAX_PER 4")}}},
+	} {
+		b.Run(name+"/explain", func(b *testing.B) {
+			for b.Loop() {
+				if f.Explain(c) == nil {
+					b.Fatal("it has a place")
+				}
+			}
+		})
+		b.Run(name+"/relief", func(b *testing.B) {
+			for b.Loop() {
+				f.Relief(c)
+			}
+		})
+		b.Run(name+"/shrink", func(b *testing.B) {
+			for b.Loop() {
+				f.Shrink(c)
+			}
+		})
+	}
+}
+
 // BenchmarkUp is a node more, and one rank chosen with it.
 func BenchmarkUp(b *testing.B) {
 	for _, nodes := range []int{1000, 10_000, 100_000} {

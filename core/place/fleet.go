@@ -65,7 +65,8 @@ func (f *Fleet) Clone() *Fleet {
 	for v := range views {
 		c.logs[v] = f.logs[v].clone()
 		c.tallies[v] = slices.Clone(f.tallies[v])
-		for _, at := range f.tallies[v] {
+		for i, at := range f.tallies[v] {
+			c.tallies[v][i].asked = nil
 			if at.tally != nil {
 				at.tally.shared = true
 			}

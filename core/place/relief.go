@@ -40,8 +40,7 @@ func (s *sight) needs() []limited {
 		}
 		ranks := int64(1)
 		if s.simple() {
-			lo, hi := s.f.domain(s.top, i)
-			ranks = int64(r.cap[i]) + int64(r.min) - s.cappedSum(r, lo, hi)
+			ranks = int64(r.cap[i]) + int64(r.min) - s.sum(r, s.top, s.f.within(s.top, i))
 		} else if !s.spread {
 			ranks = int64(r.room[i]) + 1
 		}
@@ -53,15 +52,6 @@ func (s *sight) needs() []limited {
 	}
 	slices.SortStableFunc(out, func(a, b limited) int { return bit(before(b.free, a.free)) - bit(before(a.free, b.free)) })
 	return out[:min(len(out), tries)]
-}
-
-// cappedSum is the room of r from position lo to hi.
-func (s *sight) cappedSum(r *role, lo, hi int) int64 {
-	sum := int64(0)
-	for _, n := range r.cap[lo:hi] {
-		sum += int64(n)
-	}
-	return sum
 }
 
 // helps reports whether the claim has a place once so much more is free on one

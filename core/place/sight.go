@@ -43,6 +43,7 @@ type role struct {
 	bound     []bool  // by cap of the sight: binds this role
 	clustered []bool  // by cluster of the sight
 	settled   []settled
+	sieve     *sieve  // nil if every node satisfies the filters
 	images    bitset  // nodes that hold the image, by position; nil for none
 	own       tally   // a copy that may be written
 	ownCap    []int32 // a buffer for cap
@@ -61,14 +62,10 @@ type put struct {
 
 // look is c's sight of the fleet; give it back with done.
 func (f *Fleet) look(c *Claim) *sight {
-	shapes := make([]*shape, len(c.Roles))
-	for k := range c.Roles {
-		shapes[k] = f.shapes[c.Roles[k].Shape]
-	}
-	return f.lookAs(c, shapes)
+	return f.lookAs(c, nil)
 }
 
-// lookAs is look with other shapes for the roles.
+// lookAs is look with other shapes for the roles, nil for their own.
 func (f *Fleet) lookAs(c *Claim, shapes []*shape) *sight {
 	f.settle()
 	s := &sight{}
@@ -208,13 +205,16 @@ func (s *sight) share(i int) core.Vector {
 
 // enrol counts the room of every node for every role.
 func (s *sight) enrol(shapes []*shape) {
-	for len(s.roles) < len(shapes) {
+	for len(s.roles) < len(s.c.Roles) {
 		s.roles = append(s.roles, role{})
 	}
-	s.roles = s.roles[:len(shapes)]
+	s.roles = s.roles[:len(s.c.Roles)]
 	for k := range s.roles {
 		r, ask := &s.roles[k], &s.c.Roles[k]
-		r.shape, r.size, r.min = shapes[k], ask.Size, ask.Min
+		r.shape, r.size, r.min = s.f.shapes[ask.Shape], ask.Size, ask.Min
+		if shapes != nil {
+			r.shape = shapes[k]
+		}
 		if r.min <= 0 || r.min > r.size {
 			r.min = r.size
 		}
@@ -226,13 +226,13 @@ func (s *sight) enrol(shapes []*shape) {
 
 func (s *sight) survey(r *role) {
 	if r.shape.id < 0 {
-		tried := slot{tally: s.f.count(r.shape, s.c.View)}
+		tried := slot{tally: s.f.count(r.shape, s.c.View, s.f.acquaint(r.shape, nil))}
 		s.f.fetch(&tried, r.shape)
 		r.tally = tried.tally
 	} else {
 		r.tally = s.f.tally(r.shape, s.c.View)
 	}
-	r.room, r.images = r.tally.room, nil
+	r.room, r.images, r.sieve = r.tally.room, nil, s.f.sieve(r.shape)
 	if r.tally.images {
 		r.images = r.tally.holders.only
 	}

@@ -21,10 +21,12 @@ type tally struct {
 	images  bool  // some do
 }
 
-// slot is a place for a tally, and when it was last asked for.
+// slot is a place for a tally, when it was last asked for, and whom its shape
+// has met.
 type slot struct {
 	tally *tally
 	used  uint64
+	asked *acquaintance
 }
 
 // tally is that of a shape, up to date.
@@ -51,19 +53,20 @@ func (f *Fleet) tally(s *shape, v View) *tally {
 // refresh brings the rooms at a slot up to date: one by one, or by counting
 // anew if that is cheaper.
 func (f *Fleet) refresh(at *slot, s *shape, v View) {
+	at.asked = f.acquaint(s, at.asked)
 	if t := at.tally; t != nil && t.version >= f.base {
 		changed, ok := f.logs[v].since(t.read)
 		if ok && len(changed) <= f.reach() {
 			at.own()
 			at.tally.grow(f.plant)
-			f.follow(at.tally, s, v, changed)
+			f.follow(at, s, v, changed)
 			return
 		}
 	}
 	if at.tally == nil {
 		f.evict()
 	}
-	at.tally = f.count(s, v)
+	at.tally = f.count(s, v, at.asked)
 }
 
 // own makes the tally at a slot one that may be written.
@@ -120,7 +123,7 @@ func (f *Fleet) evict() {
 		}
 	}
 	if oldest != nil {
-		oldest.tally = nil
+		oldest.tally, oldest.asked = nil, nil
 		f.kept--
 	}
 }
@@ -178,7 +181,7 @@ func (t *tally) tidy() {
 }
 
 // count makes a tally from nothing.
-func (f *Fleet) count(s *shape, v View) *tally {
+func (f *Fleet) count(s *shape, v View, asked *acquaintance) *tally {
 	f.clock++
 	t := &tally{
 		version: f.version,
@@ -187,7 +190,7 @@ func (f *Fleet) count(s *shape, v View) *tally {
 		racks:   make([]int64, len(f.racks)-1),
 		zones:   make([]int64, len(f.zones)-1),
 	}
-	f.countRooms(t.room, s, v)
+	f.countRooms(t.room, s, v, asked)
 	for d := range t.racks {
 		sum := int64(0)
 		for _, n := range t.room[f.racks[d]:f.racks[d+1]] {
@@ -202,15 +205,15 @@ func (f *Fleet) count(s *shape, v View) *tally {
 }
 
 // follow counts the changed nodes again.
-func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
-	sieve, asked := f.sieve(s), newAcquaintance(f, s)
+func (f *Fleet) follow(at *slot, s *shape, v View, changed []Ref) {
+	t, sieve := at.tally, f.sieve(s)
 	grown := false
 	for _, r := range changed {
 		i := int(f.pos[r])
 		if sieve != nil && !sieve.admits.has(i) {
 			continue
 		}
-		was, is := t.room[i], f.roomAt(s, v, r, asked)
+		was, is := t.room[i], f.roomAt(s, v, r, at.asked)
 		if was == is {
 			continue
 		}
@@ -225,8 +228,8 @@ func (f *Fleet) follow(t *tally, s *shape, v View, changed []Ref) {
 }
 
 // countRooms sets the room of every node.
-func (f *Fleet) countRooms(rooms []int32, s *shape, v View) {
-	sieve, asked := f.sieve(s), newAcquaintance(f, s)
+func (f *Fleet) countRooms(rooms []int32, s *shape, v View, asked *acquaintance) {
+	sieve := f.sieve(s)
 	for from := 0; from < len(rooms); from += 64 {
 		admits := ^uint64(0)
 		if sieve != nil {
@@ -254,7 +257,7 @@ func (f *Fleet) roomAt(s *shape, v View, r Ref, asked *acquaintance) int32 {
 	if p.over>>(r&63)&1 != 0 {
 		return 0
 	}
-	if asked != nil && p.tenants.head[r&63] >= 0 && asked.meets(p, r) {
+	if asked != nil && p.tenants.head[r&63] >= 0 && asked.meets(f, p, r) {
 		return 0
 	}
 	i := int(r&63) * f.dims

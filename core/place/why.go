@@ -2,6 +2,7 @@ package place
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
@@ -153,11 +154,8 @@ func (s *sight) refusal(r *role, i int) string {
 	if why := s.closed(i); why != "" {
 		return why
 	}
-	for k := range r.shape.filters {
-		c := &r.shape.filters[k]
-		if value, has := m.attribute(c.Attribute); !c.admits(value, has) {
-			return "constraint " + text(c.Constraint)
-		}
+	if r.sieve != nil && !r.sieve.admits.has(i) {
+		return "constraint " + text(r.shape.against(m))
 	}
 	if s.c.View == Present {
 		if why := s.f.neighbour(r.shape, ref); why != "" {
@@ -180,6 +178,15 @@ func (s *sight) refusal(r *role, i int) string {
 		}
 	}
 	return ""
+}
+
+// against is the first filter that does not admit m.
+func (s *shape) against(m *machine) core.Constraint {
+	k := slices.IndexFunc(s.filters, func(c filter) bool {
+		value, has := m.attribute(c.Attribute)
+		return !c.admits(value, has)
+	})
+	return s.filters[k].Constraint
 }
 
 // full is why the j-th cap leaves no rank for node i.
