@@ -9,11 +9,14 @@ import (
 
 // crowd is a tree of fair queues in which so many claims wait, of so many
 // classes in each queue.
-func crowd(b testing.TB, queues, claims, classes int) *Tree {
+func crowd(b testing.TB, queues, claims, classes int, options ...func(*Config)) *Tree {
 	b.Helper()
 	var cfg Config
 	for i := range queues {
 		cfg.Queues = append(cfg.Queues, Queue{Name: fmt.Sprintf("group%d/queue%d", i%10, i), Weight: int64(1 + i%3)})
+	}
+	for _, o := range options {
+		o(&cfg)
 	}
 	t, err := New(cfg, &core.Dimensions{})
 	if err != nil {
@@ -21,7 +24,11 @@ func crowd(b testing.TB, queues, claims, classes int) *Tree {
 	}
 	t.Total(core.Vector{1_000_000, 4 << 40})
 	for i := range claims {
-		if err := t.Add(crowdClaim(i, queues, classes)); err != nil {
+		c := crowdClaim(i, queues, classes)
+		if cfg.Queues[0].Order == "fair" {
+			c.User = fmt.Sprint("user", i%997)
+		}
+		if err := t.Add(c); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -56,7 +63,10 @@ func round(t *Tree, grants int) []Claim {
 }
 
 func benchmarkRound(b *testing.B, queues, claims, classes, grants int) {
-	t := crowd(b, queues, claims, classes)
+	benchmarkTree(b, crowd(b, queues, claims, classes), grants)
+}
+
+func benchmarkTree(b *testing.B, t *Tree, grants int) {
 	round(t, 0)
 	for b.Loop() {
 		granted := round(t, grants)
@@ -79,6 +89,17 @@ func benchmarkRound(b *testing.B, queues, claims, classes, grants int) {
 func BenchmarkRound(b *testing.B) {
 	b.Run("4shapes", func(b *testing.B) { benchmarkRound(b, 10, 320_000, 4, 8700) })
 	b.Run("distinct", func(b *testing.B) { benchmarkRound(b, 10, 320_000, 320_000, 8700) })
+	// All past the guard; and of many users of fair queues with a limit.
+	b.Run("aged", func(b *testing.B) {
+		benchmarkTree(b, crowd(b, 10, 320_000, 320_000, func(c *Config) { c.Guard = 1 }), 8700)
+	})
+	b.Run("users", func(b *testing.B) {
+		benchmarkTree(b, crowd(b, 10, 320_000, 320_000, func(c *Config) {
+			for i := range c.Queues {
+				c.Queues[i].Order, c.Queues[i].Limit = "fair", Amounts{"cpu": 1 << 40}
+			}
+		}), 8700)
+	})
 }
 
 // BenchmarkRoundScale shows the growth with the classes that wait and with the

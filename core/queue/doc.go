@@ -31,7 +31,7 @@
 //	Q3   Arrival is a number that the caller gives once and keeps: a gang that
 //	     comes back stands where it stood.
 //	Q4   The order is total: what is equal by all else is told apart by
-//	     arrival, then by ID.
+//	     arrival, then by ID; queues of equal share by what is first in line.
 //	Q5   Of siblings under a fair parent, first come those that use less than
 //	     their quotas, then the one with the least share by weight. Shares are
 //	     of the resource that the claim next in turn needs most, as a part of
@@ -41,16 +41,19 @@
 //	     which neither the queue nor one above it has a quota are not bound.
 //	Q7   What a queue or a user is granted stays within their limits.
 //	Q8   A share is what is used now plus an average of the past in which each
-//	     half-life counts half of the one after it.
+//	     half-life counts half of the one after it. Shares are integers: of
+//	     what is used to 2^-40 of the cluster, of the past to 2^-32, which is
+//	     brought up to date 64 times in a half-life.
 //	Q9   A claim that has waited for Guard goes before all fresh claims that
 //	     have not, of any queue and priority; the oldest first.
 //	Q10  If a quota or limit is in the way of such a claim, what it needs is
 //	     kept free for it, so that smaller ones cannot for ever take what it
-//	     waits for. So with a guard nothing starves in a queue.
+//	     waits for. So with a guard nothing starves in a queue. The 64 oldest
+//	     of these hold room; what could never run holds none.
 //
 // # Fairness
 //
-// With one queue to a kind of work, Q5 is dominant resource fairness (Ghodsi et
+// Where each queue runs one kind of work, Q5 is dominant resource fairness (Ghodsi et
 // al., NSDI 2011). In a hierarchy, adding up children starves: a queue one of
 // whose children holds all CPUs has a dominant share of one, and its other
 // child, which asks for GPUs, never has its turn. H-DRF (Bhattacharya et al.,
@@ -63,8 +66,19 @@
 // use of the resource that dominates the claim in question, and of the
 // resources the one with the least share at the top goes first. Under saturation
 // each subtree gets its weighted part of each resource it asks for; what a
-// sibling holds of another resource is not held against it. A grant costs
-// O(depth · log siblings).
+// sibling holds of another resource is not held against it. That is in the spirit
+// of Dolev et al., "No Justified Complaints" (ITCS 2012). A queue
+// that runs work of several kinds side by side is compared kind by kind, so it
+// may get its part of each resource, where dominant shares would give it one.
+//
+// # Cost
+//
+// With n claims in line, Add and Remove cost O(log n + a block of 128). A walk
+// costs O(1) for each class that it offers or finds inadmissible, so n claims of
+// c classes cost O(c), not O(n); each grant costs O(depth · log siblings); and
+// each queue from which something was skipped costs as much at the end. Whether
+// quotas admit a claim costs O(depth). A change of the cluster, and each step of
+// the history, works out all queues anew. Clone and Configure cost O(n).
 //
 // # Left out
 //
