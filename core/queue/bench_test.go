@@ -149,3 +149,19 @@ func BenchmarkClone(b *testing.B) {
 		t.Clone()
 	}
 }
+
+// BenchmarkEach tells of 320,000 claims in order.
+func BenchmarkEach(b *testing.B) {
+	for _, classes := range []int{4, 320_000} {
+		b.Run(fmt.Sprintf("classes=%d", classes), func(b *testing.B) {
+			t := crowd(b, 10, 320_000, classes)
+			for b.Loop() {
+				n := 0
+				t.Each(1, func(uint64) bool { n++; return true })
+				if n != 320_000 {
+					b.Fatal(n)
+				}
+			}
+		})
+	}
+}
