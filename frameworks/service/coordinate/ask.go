@@ -2,6 +2,7 @@ package coordinate
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/service/spec"
@@ -28,7 +29,7 @@ func Ask(job core.JobID, s core.Spec, b *spec.Body, ordinal int, gang string, no
 	}
 	if b.Sticky() && node != "" {
 		a.Constraints = append(append([]core.Constraint{}, a.Constraints...),
-			core.Constraint{Attribute: "host", Operator: "CLUSTER", Value: string(node)})
+			core.Constraint{Attribute: "host", Operator: "LIKE", Value: "^" + regexp.QuoteMeta(string(node)) + "$"})
 	}
 	return a
 }

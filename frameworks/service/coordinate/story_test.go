@@ -248,7 +248,7 @@ func TestVolumes(t *testing.T) {
 	w.until("the copy", 10_000, w.settledOn(1))
 	ask := w.gangs["web-1.g2"].ask
 	if ask.Volumes[0] != (core.Volume{Name: "web.data.1", Path: "/capstan/volumes/data", Env: "VOLUME_DATA"}) ||
-		len(ask.Constraints) != 1 || ask.Constraints[0] != (core.Constraint{Attribute: "host", Operator: "CLUSTER", Value: "n"}) {
+		len(ask.Constraints) != 1 || ask.Constraints[0] != (core.Constraint{Attribute: "host", Operator: "LIKE", Value: "^n$"}) {
 		t.Errorf("the new copy asks for %+v", ask)
 	}
 	w.deploy(2, `{"exec": ["ok", "2"], `+body+`}`)

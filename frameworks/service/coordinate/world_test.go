@@ -36,7 +36,6 @@ type world struct {
 	gangs map[string]*executor
 	asked map[string]bool // every gang that was ever wanted in this life
 	room  int             // most gangs that come up
-	saved []byte
 	said  []string
 	over  error
 	trace []string
@@ -99,9 +98,16 @@ func (w *world) begin(saved []byte) {
 }
 
 // restart is a crash of the coordinator.
-func (w *world) restart() { w.begin(w.saved) }
+func (w *world) restart() {
+	w.t.Helper()
+	b, err := w.m.State.Encode()
+	if err != nil {
+		w.t.Fatalf("%v", err)
+	}
+	w.begin(b)
+}
 
-// step gives the machine an event, saves, and plays the effects.
+// step gives the machine an event and plays the effects.
 func (w *world) step(e Event) {
 	w.t.Helper()
 	if h, ok := e.(Heard); ok {
@@ -110,11 +116,6 @@ func (w *world) step(e Event) {
 		}
 	}
 	effects := w.m.Step(w.now, e)
-	b, err := w.m.State.Encode()
-	if err != nil {
-		w.t.Fatalf("%v", err)
-	}
-	w.saved = b
 	if _, begin := e.(Begin); begin {
 		w.asked = map[string]bool{}
 	}

@@ -40,7 +40,6 @@ func placeOf(env *core.Env) place {
 
 const loopback = "127.0.0.1"
 
-
 // ownAddress is the first address of a container that has a network of its own,
 // and loopback elsewhere: plain processes share the machine's.
 func ownAddress() string {
