@@ -25,7 +25,7 @@ func block(t *testing.T, text string) string {
 
 // TestReadmeBlocks knows every block of the README: a new one needs a test.
 func TestReadmeBlocks(t *testing.T) {
-	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "plugins/examples/pi", "curl --unix-socket"}
+	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "plugins/examples/pi", "curl --unix-socket", "kind: Service", "capstan deploy"}
 	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
 		known := false
 		for _, s := range tested {
@@ -114,6 +114,28 @@ func TestReadmeGo(t *testing.T) {
 		url := regexp.MustCompile(`(s3|file)://\S+`).FindString(string(text))
 		t.Logf("%s", text)
 		l.check(want, url)
+	})
+}
+
+// TestReadmeService deploys the service and does what stands below it.
+func TestReadmeService(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		t.Skip("NOT TESTED: no python3 here")
+	}
+	onEach(t, func(t *testing.T, launcher string) {
+		l := open(t, launcher)
+		l.write("web.yaml", block(t, "kind: Service"))
+		cmd := exec.Command("sh", "-e", "-c", strings.ReplaceAll(block(t, "capstan deploy"), "capstan ", capstan+" --state "+l.state+" "))
+		cmd.Dir = l.dir
+		// There is one version, so going back is refused, as the last of them.
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "there is no good version before 1") || !strings.Contains(string(out), "web-1  1        ready") {
+			t.Errorf("%v\n%s\nhost log:\n%s", err, out, l.hostLog())
+		}
+		l.standing("web", 3, 1)
+		l.ok("cancel", "web")
+		l.event("web", "swept", "")
 	})
 }
 

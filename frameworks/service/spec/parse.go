@@ -58,6 +58,9 @@ func (b *Body) fill() {
 			p.fill(b.Ports)
 		}
 	}
+	if b.Health != nil {
+		orElse(&b.Health.Grace, b.StartWithin)
+	}
 	pointer(&b.Restart.InPlace, 3)
 	orElse(&b.Restart.Backoff, core.Duration(time.Second))
 	orElse(&b.Restart.Max, core.Duration(time.Minute))

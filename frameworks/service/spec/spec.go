@@ -52,7 +52,8 @@ type Probe struct {
 	Interval  core.Duration `json:"interval,omitempty"`  // default 1s
 	Timeout   core.Duration `json:"timeout,omitempty"`   // default 1s
 	Threshold int           `json:"threshold,omitempty"` // so many failures in a row count; default 3
-	// Grace is how long after the command's start failures do not count.
+	// Grace is how long after the command's start failures of health do not
+	// count, unless it has passed before. Default StartWithin.
 	Grace core.Duration `json:"grace,omitempty"`
 }
 
