@@ -29,7 +29,8 @@ func (a *app) simulateCommand() *cobra.Command {
 	var known []string
 	long := `Replay a workload, and show what policies make of it. TRACE is a trace of the
 Parallel Workloads Archive (Standard Workload Format) or the event log of a
-scheduler; "-" is standard input.
+scheduler; "-" is standard input, and "model:seed=1,jobs=4000,cpus=240,load=0.8"
+a synthetic one.
 
 Policies:
 `
@@ -44,7 +45,7 @@ Policies:
 	}
 	f := c.Flags()
 	f.StringSliceVar(&s.policies, "policy", []string{simulate.Kernel}, "policies, separated by commas, or \"all\"")
-	f.IntVar(&s.nodes, "nodes", 0, "nodes of the machine (default: as the trace says; a log has its own)")
+	f.IntVar(&s.nodes, "nodes", 0, "nodes of the machine (default: as the trace says; a log or a model has its own)")
 	f.IntVar(&s.cpus, "cpus", 0, "CPUs of a node (default: as the trace says)")
 	f.StringVar(&s.memory, "memory", "", "memory of a node, such as 1Gi (default: memory does not count)")
 	f.StringVar(&s.page, "page", "", "write an HTML page with the machine and the queue over time to this file")
@@ -89,6 +90,13 @@ func (a *app) simulate(trace string, s simulation) error {
 func (a *app) trace(path string, s simulation) (*simulate.Workload, error) {
 	if s.nodes < 0 || s.cpus < 0 {
 		return nil, core.Errorf(core.Invalid, "a machine cannot have %d nodes of %d CPUs", s.nodes, s.cpus).Do("give --nodes and --cpus above 0, or leave them out")
+	}
+	if text, ok := strings.CutPrefix(path, "model:"); ok {
+		m, err := simulate.ParseModel(text)
+		if err != nil {
+			return nil, err
+		}
+		return m.Workload()
 	}
 	swf := simulate.SWF{Name: filepath.Base(path), From: a.in, Nodes: s.nodes, CPUs: s.cpus}
 	if s.memory != "" {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/gang"
@@ -21,6 +22,36 @@ type Model struct {
 	CPUs int     // of the machine: so many nodes of one
 	Load float64 // the work of all jobs over what the machine could do meanwhile, above 0
 }
+
+// ParseModel reads "seed=1,jobs=4000,cpus=240,load=0.8". What is left out is as
+// in this.
+func ParseModel(text string) (Model, error) {
+	m := Model{Seed: 1, Jobs: 4000, CPUs: 240, Load: 0.8}
+	for part := range strings.SplitSeq(text, ",") {
+		key, value, _ := strings.Cut(part, "=")
+		var err error
+		switch key {
+		case "":
+		case "seed":
+			m.Seed, err = strconv.ParseUint(value, 10, 64)
+		case "jobs":
+			m.Jobs, err = strconv.Atoi(value)
+		case "cpus":
+			m.CPUs, err = strconv.Atoi(value)
+		case "load":
+			m.Load, err = strconv.ParseFloat(value, 64)
+		default:
+			err = fmt.Errorf("nothing is called %q", key)
+		}
+		if err != nil {
+			return m, core.Errorf(core.Invalid, "model %q: %v", text, err).Do(`write it as "seed=1,jobs=4000,cpus=240,load=0.8"`)
+		}
+	}
+	return m, nil
+}
+
+// most is how many jobs a Model may have.
+const most = 1 << 20
 
 // The shapes that Lublin and Feitelson found in the logs of all jobs, batch
 // and interactive.
@@ -45,12 +76,13 @@ var rounds = [...]int64{300, 600, 900, 1800, 3600, 7200, 14400, 21600, 28800, 43
 
 // Workload draws the jobs.
 func (m Model) Workload() (*Workload, error) {
-	if m.Jobs < 1 || m.CPUs < 1 || m.CPUs > largest || !(m.Load > 0) {
-		return nil, core.Errorf(core.Invalid, "a model of %d jobs on %d CPUs at load %g makes no workload", m.Jobs, m.CPUs, m.Load)
+	if m.Jobs < 1 || m.Jobs > most || m.CPUs < 1 || m.CPUs > largest || !(m.Load >= 0.01 && m.Load <= 100) {
+		e := core.Errorf(core.Invalid, "a model of %d jobs on %d CPUs at load %g makes no workload", m.Jobs, m.CPUs, m.Load)
+		return nil, e.Do("give at least one job and CPU, and a load between 0.01 and 100")
 	}
 	d := draw{rand.New(rand.NewPCG(m.Seed, 1))}
 	w := &Workload{
-		Name:    fmt.Sprintf("model-%d-%d-%d-%g", m.Seed, m.Jobs, m.CPUs, m.Load),
+		Name:    fmt.Sprintf("model:seed=%d,jobs=%d,cpus=%d,load=%g", m.Seed, m.Jobs, m.CPUs, m.Load),
 		Machine: Uniform(m.CPUs, core.Resources{CPU: 1000}),
 	}
 	last := make([]Job, users+1)

@@ -34,7 +34,7 @@ func reference() []struct {
 		{"easy-fair", "as easy, in order of the users' decayed use", easy{byUsage, byUsage}},
 		{"conservative", "nobody delays anybody who came before", conservative{}},
 		{"promise", "the kernel's policy, on a machine that is only a number of CPUs",
-			&promise{depth: 65, heads: 2, slack: 1, budget: 6 * 3600 * 1000}},
+			&promise{depth: 65, heads: 2, slack: 1, budget: 4 * 3600 * 1000}},
 	}
 }
 
