@@ -74,8 +74,8 @@ func (s *Scheduler) elementsReady(g *member) int {
 func (s *Scheduler) elementsFree(g *member) (within spans, all bool) {
 	all = true
 	for _, d := range g.When.After {
-		if !d.Each {
-			continue
+		if j := s.jobs[d.Job]; !d.Each || j == nil || len(j.arrays) == 0 {
+			continue // it holds back all or none
 		}
 		free := s.elementsEnded(d, g.Array)
 		if all {

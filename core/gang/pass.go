@@ -19,6 +19,7 @@ func (s *Scheduler) pass(r *Result) {
 	case s.moved:
 		s.moved = false
 		s.endReservations()
+		s.endDisplacements()
 		s.drained(r)
 		s.keepNoLicences()
 		s.plan.renew(s)
@@ -31,9 +32,8 @@ func (s *Scheduler) pass(r *Result) {
 	case len(s.fresh) > 0:
 		s.promises.begin(s)
 		for _, g := range s.fresh {
-			if g.inLine && !s.plan.shut && len(s.tree.Admits(s.claim(g))) == 0 {
-				for s.serve(g, nil, r) && g.inLine { // an array has more than one
-				}
+			for g.inLine && !s.plan.shut && len(s.tree.Admits(s.claim(g))) == 0 && s.serve(g, nil, r) {
+				// An array has more than one.
 			}
 		}
 		s.preempt(r)

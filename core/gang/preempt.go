@@ -33,9 +33,6 @@ const minute = 60_000
 // preempt makes room for gangs that may displace others: the first of each
 // queue, the most urgent first.
 func (s *Scheduler) preempt(r *Result) {
-	s.displacing = slices.DeleteFunc(s.displacing, func(d displacement) bool {
-		return d.by.phase != waiting || s.gangs[d.by.Gang] != d.by || d.until <= s.now
-	})
 	if !s.tree.Preempts() {
 		return
 	}
@@ -57,6 +54,13 @@ func (s *Scheduler) preempt(r *Result) {
 // attempt changes whenever trying to displace may have another outcome.
 func (s *Scheduler) attempt() uint64 { return s.granted.version + s.topology }
 
+// endDisplacements forgets those that are over, or whose gang waits no more.
+func (s *Scheduler) endDisplacements() {
+	s.displacing = slices.DeleteFunc(s.displacing, func(d displacement) bool {
+		return d.by.phase != waiting || s.gangs[d.by.Gang] != d.by || d.until <= s.now
+	})
+}
+
 func (s *Scheduler) displaces(g *member) bool {
 	return slices.ContainsFunc(s.displacing, func(d displacement) bool { return d.by == g })
 }
@@ -76,6 +80,9 @@ func (s *Scheduler) displace(g *member, c queue.Claim, r *Result) {
 		return
 	}
 	chosen := t.contract(n)
+	if len(chosen) == 0 {
+		return // not nodes are in its way, but those before it
+	}
 	if n := len(s.evictions); n > 0 && n+len(chosen) > s.config.Evictions {
 		s.wakes.add(s.evictions[0] + minute)
 		return

@@ -90,11 +90,30 @@ func (p *promises) begin(s *Scheduler) {
 		return
 	}
 	p.age(s)
+	p.suspend(s)
 	p.base = s.foreseeFree()
 	if p.work == nil {
 		p.work = &profile{}
 	}
 	p.quote(s)
+}
+
+// suspend takes their promises from gangs that other things than room hold back
+// now, so that nobody waits for them in vain.
+func (p *promises) suspend(s *Scheduler) {
+	p.list = slices.DeleteFunc(p.list, func(g *member) bool {
+		if s.onlyRoom(g) {
+			return false
+		}
+		g.promised = false
+		p.news = insertByNumber(p.news, g)
+		return true
+	})
+}
+
+// onlyRoom reports whether g, which is in line, could start if it had room.
+func (s *Scheduler) onlyRoom(g *member) bool {
+	return s.licensed(g) && s.reservationPends(g) == "" && (!s.tree.Limits() || len(s.tree.Admits(s.claim(g))) == 0)
 }
 
 // sweep forgets who left the line.
@@ -135,7 +154,7 @@ func (p *promises) quote(s *Scheduler) {
 		if len(p.order) > Reserved {
 			break
 		}
-		if g.inLine && !g.promised && (!s.tree.Limits() || len(s.tree.Admits(s.claim(g))) == 0) {
+		if g.inLine && !g.promised && s.onlyRoom(g) {
 			p.order = append(p.order, g)
 		}
 	}
