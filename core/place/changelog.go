@@ -36,8 +36,8 @@ func (l *changeLog) trim(limit int) {
 		return
 	}
 	drop := len(l.refs) / 2
-	// A copy, for a clone may share the old entries.
-	l.refs = slices.Clone(l.refs[drop:])
+	// A copy, for a clone may share the old entries; with room up to the next.
+	l.refs = append(make([]Ref, 0, limit+1), l.refs[drop:]...)
 	l.first += uint64(drop)
 }
 

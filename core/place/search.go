@@ -63,18 +63,23 @@ func (s *sight) most() bool {
 	if s.search(want) {
 		return true
 	}
-	least := s.least()
-	if !elastic || !s.search(least) {
+	return elastic && s.stretch()
+}
+
+// stretch places the least of each role, and then more, role after role.
+func (s *sight) stretch() bool {
+	want := s.least()
+	if !s.search(want) {
 		return false
 	}
-	want = slices.Clone(least)
 	for k := range s.roles {
+		least := want[k]
 		// Fewer ranks never make a placement impossible, so the search may halve.
-		want[k] += sort.Search(s.roles[k].size-least[k], func(more int) bool {
-			try := slices.Clone(want)
-			try[k] += more + 1
-			return !s.search(try)
+		more := sort.Search(s.roles[k].size-least, func(more int) bool {
+			want[k] = least + more + 1
+			return !s.search(want)
 		})
+		want[k] = least + more
 	}
 	return s.search(want)
 }
