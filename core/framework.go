@@ -201,7 +201,9 @@ type ExecutorLost struct {
 	Reason string // "killed by signal 9 (137)", "out of memory", "no heartbeat for 8s"
 }
 
-// ExecutorReplaced says that a new, empty executor took a lost rank's place.
+// ExecutorReplaced says that a new, empty executor took a lost rank's place; or,
+// if Rank is the size the gang had until now, that an elastic gang has grown by
+// one.
 type ExecutorReplaced struct {
 	Gang string
 	Rank int

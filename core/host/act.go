@@ -35,6 +35,14 @@ func (h *Host) act(a gang.Action) {
 		if g := h.gangs[a.Gang]; g != nil {
 			g.revoked(a)
 		}
+	case gang.Grow:
+		if g := h.gangs[a.Gang]; g != nil {
+			g.grow(a)
+		}
+	case gang.Shrink:
+		if g := h.gangs[a.Gang]; g != nil {
+			g.shrinks(a)
+		}
 	case gang.GiveWay:
 		if g := h.gangs[a.Gang]; g != nil {
 			g.noticed(a)

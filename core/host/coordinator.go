@@ -52,6 +52,9 @@ func (c *coordinatorSide) tell(e core.Event) {
 	case core.ExecutorLost:
 		c.name(n, e.Gang, e.Rank, "")
 	case core.ExecutorReplaced:
+		if e.Rank == len(c.told[e.Gang]) {
+			c.told[e.Gang] = append(c.told[e.Gang], nil)
+		}
 		c.name(n, e.Gang, e.Rank, c.a.gangs[e.Gang].members[e.Rank].id)
 	}
 }

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -25,11 +24,7 @@ func (g *gangRun) noticed(act gang.GiveWay) {
 	if g.wanted {
 		a.side.tell(core.GiveWay{Gang: g.state.Ask.Name, Until: until, Reason: act.Reason})
 	}
-	text := fmt.Sprintf("gang %s has to give way by %s: %s", g.state.Ask.Name, until.Format(time.RFC3339), act.Reason)
-	a.job.rec.Job.Progress.Note = text
-	a.job.notify()
-	event := g.event("give-way", text)
-	a.h.goRun(func(context.Context) { a.h.persist(a.job, event) })
+	g.tell("give-way", fmt.Sprintf("gang %s has to give way by %s: %s", g.state.Ask.Name, until.Format(time.RFC3339), act.Reason))
 }
 
 // evicted takes away a gang that was up. An attempt that can go on without it

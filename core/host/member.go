@@ -169,14 +169,19 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 
 // replace starts a new executor for a lost rank. h.mu is held.
 func (g *gangRun) replace(act gang.Replace) {
-	h := g.attempt.h
 	if !g.holds(act.Lease) {
 		return
 	}
-	m := &member{gang: g, rank: act.Rank, node: act.Node, id: g.executorID(act.Rank, len(g.state.Fenced)), fresh: true}
-	g.members[act.Rank] = m
+	g.enlist(act.Rank, act.Node)
+}
+
+// enlist starts a new executor for a rank. h.mu is held.
+func (g *gangRun) enlist(rank int, node core.NodeID) {
+	h := g.attempt.h
+	m := &member{gang: g, rank: rank, node: node, id: g.executorID(rank, len(g.state.Fenced)), fresh: true}
+	g.members[rank] = m
 	h.members[m.id] = m
-	g.state.Members[act.Rank] = memberState{ID: m.id, Node: m.node}
+	g.state.Members[rank] = memberState{ID: m.id, Node: m.node}
 	dir := g.state.Dir
 	g.do(func(ctx context.Context) {
 		err := h.persistPatiently(ctx, g.attempt.job)

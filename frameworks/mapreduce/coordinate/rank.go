@@ -97,6 +97,10 @@ func (m *Machine) rankLost(r int, reason string) {
 }
 
 func (m *Machine) rankReplaced(r int) {
+	if r == len(m.ranks) {
+		m.ranks = append(m.ranks, &rank{})
+		m.note("the gang has grown to %d executors", len(m.ranks))
+	}
 	k := m.rank(r)
 	if k == nil {
 		return

@@ -1,0 +1,42 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/capstan-run/capstan/core/gang"
+)
+
+// grow starts the executors by which an elastic gang grows. Its coordinator
+// hears of each when it has joined. h.mu is held.
+func (g *gangRun) grow(act gang.Grow) {
+	if !g.holds(act.Lease) {
+		return
+	}
+	for i, node := range act.Nodes {
+		rank := act.First + i
+		if rank == len(g.members) {
+			g.members = append(g.members, nil)
+			g.state.Members = append(g.state.Members, memberState{})
+		}
+		g.enlist(rank, node)
+	}
+	g.tell("grown", fmt.Sprintf("gang %s grows to %d executors", g.state.Ask.Name, act.First+len(act.Nodes)))
+}
+
+// shrinks says that an elastic gang will lose its last ranks. What they do is
+// done again by others. h.mu is held.
+func (g *gangRun) shrinks(act gang.Shrink) {
+	g.tell("shrinks", fmt.Sprintf("gang %s goes on with %d executors from %s: %s", g.state.Ask.Name, len(g.members)-len(act.Ranks),
+		time.UnixMilli(act.Until).UTC().Format(time.RFC3339), act.Reason))
+}
+
+// tell notes what becomes of a gang that is up. h.mu is held.
+func (g *gangRun) tell(kind, text string) {
+	a := g.attempt
+	a.job.rec.Job.Progress.Note = text
+	a.job.notify()
+	event := g.event(kind, text)
+	a.h.goRun(func(context.Context) { a.h.persist(a.job, event) })
+}
