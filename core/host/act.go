@@ -10,6 +10,7 @@ import (
 // step runs one event through the scheduler and carries out its actions.
 // h.mu is held.
 func (h *Host) step(e gang.Event) gang.Result {
+	h.record(e)
 	due := h.sched.Next()
 	res := h.sched.Step(e)
 	if h.sched.Next() != due {

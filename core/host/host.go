@@ -45,6 +45,7 @@ type Host struct {
 	lease   uint64        // the last one of the jobs that were forgotten
 	trouble string        // what ails the store; "" while it is well
 	clerk   *clerk        // keeps the schedules
+	events  *eventLog     // what the scheduler was told; nil once it ended
 	policy  policy        // of the scheduler, as people set it
 	// deciding keeps changes of the policy in order. It is taken before mu.
 	deciding sync.Mutex
@@ -142,6 +143,7 @@ func (h *Host) open(ctx context.Context) error {
 	}
 	h.goRun(h.watchExits)
 	h.goRun(h.tick)
+	h.goRun(h.flushEvents)
 	h.goRun(h.retain)
 	h.goRun(h.watchTrouble)
 	if !h.cfg.Occasional {
@@ -214,6 +216,7 @@ func (h *Host) Close() error {
 			j.log.close()
 		}
 	}
+	h.closeEventLog()
 	h.mu.Unlock()
 	return h.journal.Close()
 }

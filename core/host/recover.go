@@ -28,7 +28,11 @@ func (h *Host) recover(ctx context.Context) error {
 	if err := h.loadPolicy(ctx); err != nil {
 		return err
 	}
-	h.sched = gang.New(gang.Config{Lease: h.lastLease(jobs), Queues: h.policy.queues()})
+	cfg := gang.Config{Lease: h.lastLease(jobs), Queues: h.policy.queues()}
+	if err := h.openEventLog(cfg); err != nil {
+		return err
+	}
+	h.sched = gang.New(cfg)
 	for _, n := range h.nodes {
 		h.step(gang.NodeUp{Now: now().UnixMilli(), Node: n})
 	}
