@@ -20,6 +20,7 @@ import (
 	"github.com/capstan-run/capstan/benchmarks/mesh"
 	"github.com/capstan-run/capstan/benchmarks/page"
 	"github.com/capstan-run/capstan/benchmarks/result"
+	"github.com/capstan-run/capstan/benchmarks/schedule"
 	"github.com/capstan-run/capstan/core"
 )
 
@@ -67,6 +68,7 @@ answer, and writes what they took as results.json and results.html.
 	f.StringVar(&o.Cache, "cache", defaultCache(), "directory for texts and Spark; a few GB")
 	f.StringVar(&o.Module, "module", ".", "Capstan's source tree, to build the Go programs from")
 	f.StringVar(&o.from, "from", "", "make the page of this results.json and run nothing")
+	c.AddCommand(schedule.Command())
 	c.AddCommand(&cobra.Command{
 		Use:    meshRank + " ORDER",
 		Short:  "Be a rank of the mesh workload",
