@@ -16,12 +16,12 @@ func decisions(ctx context.Context, c Config, r *report) error {
 	nodes := c.part(5000, 50)
 	for _, size := range []int{1, 4} {
 		k := newKernel(gang.Config{}, plain(nodes))
-		if err := lives(ctx, k, size, c.part(20_000, 200), nil); err != nil { // fills the cluster
+		if err := lives(ctx, k, size, 4*nodes/size, "fill", 0); err != nil { // fills the cluster
 			return err
 		}
-		n := c.part(400_000, 2000) / size
+		n := c.part(200_000, 2000) / size
 		var err error
-		took := measure(func() { err = lives(ctx, k, size, n, r) })
+		took := measure(func() { err = lives(ctx, k, size, n, "life", 4*nodes/size) })
 		if err != nil {
 			return err
 		}
@@ -36,13 +36,8 @@ func (r *report) rate(what, unit string, n int, took cost, goal float64) {
 		Note: fmt.Sprintf("%d in %.2f s of CPU, %.2f s of wall", n, took.cpu.Seconds(), took.wall.Seconds())})
 }
 
-// lives takes n gangs through their lives, a few thousand of them at a time.
-func lives(ctx context.Context, k *kernel, size, n int, r *report) error {
-	sort := "fill"
-	if r != nil {
-		sort = "life"
-	}
-	keep := 20_000 / size
+// lives starts n gangs of a sort; with keep each beyond so many ends the oldest.
+func lives(ctx context.Context, k *kernel, size, n int, sort string, keep int) error {
 	for i := range n {
 		id, j := job(sort, i)
 		k.now++
@@ -51,7 +46,7 @@ func lives(ctx context.Context, k *kernel, size, n int, r *report) error {
 			return fmt.Errorf("gang %s found no room", id)
 		}
 		k.Step(gang.Started{Now: k.now, Gang: id, Lease: g.Lease})
-		if r != nil && i >= keep {
+		if keep > 0 && i >= keep {
 			old, _ := job(sort, i-keep)
 			k.release(old)
 		}
@@ -70,7 +65,7 @@ func arrays(ctx context.Context, c Config, r *report) error {
 	n := 0
 	var err error
 	took := measure(func() {
-		for i := range c.part(200, 10) {
+		for i := range c.part(100, 10) {
 			var m int
 			if m, err = array(k, i, elements); err != nil || ctx.Err() != nil {
 				return

@@ -1,11 +1,13 @@
 package schedule
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -63,7 +65,8 @@ func openJournal(dir string) (book, error) {
 // write makes a record of each grant, as the host does, and one of the events.
 func (j journalBook) write(ctx context.Context, b batch) error {
 	now := time.Now()
-	tx := journal.Tx{Records: []journal.Record{{Time: now, Kind: "events", Data: b.log}}}
+	events := slices.Concat([]byte("["), bytes.ReplaceAll(bytes.TrimSuffix(b.log, []byte("\n")), []byte("\n"), []byte(",")), []byte("]"))
+	tx := journal.Tx{Records: []journal.Record{{Time: now, Kind: "events", Data: events}}}
 	for _, g := range b.grants {
 		data, err := json.Marshal(g)
 		if err != nil {
@@ -100,6 +103,7 @@ type loop struct {
 	rack    map[core.NodeID]int
 	answers chan start
 	size    int
+	nodes   int
 	missing map[gang.ID]int // agents that have not answered
 	batches chan batch
 	failed  chan error
@@ -115,7 +119,7 @@ func durableOn(ctx context.Context, c Config, r *report, dir, what string, open 
 		return err
 	}
 	defer b.close()
-	l := &loop{kernel: newKernel(gang.Config{}, lay), book: b, rack: map[core.NodeID]int{}, answers: make(chan start, 1<<16), size: size,
+	l := &loop{kernel: newKernel(gang.Config{}, lay), book: b, rack: map[core.NodeID]int{}, answers: make(chan start, 1<<16), size: size, nodes: lay.nodes,
 		missing: map[gang.ID]int{}, batches: make(chan batch, 2), failed: make(chan error, 1)}
 	for i, e := range lay.events() {
 		l.rack[e.(gang.NodeUp).Node.ID] = i / lay.rack
@@ -190,7 +194,7 @@ func (l *loop) answered(b *batch, s start) {
 	delete(l.missing, s.Gang)
 	l.running++
 	l.step(b, gang.Started{Now: l.now, Gang: s.Gang, Lease: s.Lease})
-	if keep := 50_000 / l.size; l.running > keep { // the oldest ends
+	if keep := 4 * l.nodes / l.size; l.running > keep { // the oldest ends
 		id, _ := job("p", l.released)
 		l.released++
 		l.step(b, gang.Release{Now: l.now, Gang: id})

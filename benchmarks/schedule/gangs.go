@@ -16,8 +16,8 @@ func gangs(ctx context.Context, c Config, r *report) error {
 		nodes, zone, size, steps int
 		goal                     float64
 	}{
-		{10_000, 2500, 1000, 300, 3},
-		{100_000, 25_000, 10_000, 60, 20},
+		{10_000, 2500, 1000, 200, 3},
+		{100_000, 25_000, 10_000, 30, 20},
 	} {
 		l := plain(c.part(v.nodes, 200))
 		l.zone = min(v.zone, l.nodes/2)
@@ -186,7 +186,7 @@ func (t *gangTest) refusals(ctx context.Context, what string) error {
 
 // crowd lets 500 gangs wait that find no room until much of a zone is empty.
 func (t *gangTest) crowd() error {
-	t.full = true
+	t.full, t.steps = true, min(t.steps, 10)
 	for i := range 500 {
 		id, j := job("wait", i)
 		q := gang.Request{Gang: id, Job: j, Size: t.layout.zone * 6 / 10, Each: core.Resources{CPU: 40_000, Memory: 1 << 30},

@@ -17,7 +17,7 @@ func preemption(ctx context.Context, c Config, r *report) error {
 	nodes := c.part(2000, 40)
 	var t times
 	victims := 0
-	for i := range c.part(40, 3) {
+	for i := range c.part(12, 3) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -27,15 +27,15 @@ func preemption(ctx context.Context, c Config, r *report) error {
 		}
 		victims += n
 	}
-	r.latency(fmt.Sprintf("%d nodes, %d of %d gangs give way on average", nodes, victims/len(t.cpu), nodes*2/5+nodes/100), &t, 50)
+	r.latency(fmt.Sprintf("%d nodes, %d of %d gangs give way on average", nodes, victims/len(t.cpu), nodes*2/5), &t, 50)
 	return nil
 }
 
 func preemptOnce(turn, nodes int, t *times) (int, error) {
 	l := plain(nodes)
 	k := newKernel(gang.Config{Queues: queue.Config{Queues: []queue.Queue{{Name: "default", PreemptLower: true}}}, Evictions: nodes}, l)
-	// Some 810 gangs of two nodes and a half each, of which some are dearer.
-	for i := range nodes*2/5 + nodes/100 {
+	// 800 gangs of two nodes and a half each, of which some are dearer.
+	for i := range nodes * 2 / 5 {
 		id, j := job("victim", i)
 		k.now += int64(1 + (i*7919+turn)%1000)
 		q := gang.Request{Gang: id, Job: j, Size: 20, Each: core.Resources{CPU: 7800, Memory: 1 << 30}, Priority: (i*31 + turn) % 7, Grace: 30_000}

@@ -2,6 +2,7 @@ package gang
 
 import (
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/place"
 	"github.com/capstan-run/capstan/core/queue"
 )
 
@@ -37,11 +38,9 @@ func (s *Scheduler) settle(g *member) {
 // amount is what the living ranks of g from one to before another hold.
 func (s *Scheduler) amount(g *member, from, to int) core.Vector {
 	var v core.Vector
-	for rank := from; rank < to; rank++ {
-		if !g.lost[rank] {
-			v = v.Add(s.fleet.Amount(g.shape(rank)))
-		}
-	}
+	g.runs(from, to, func(_ place.Ref, shape place.ShapeID, ranks int) {
+		v = v.Add(s.fleet.Amount(shape).Times(int64(ranks)))
+	})
 	return v
 }
 

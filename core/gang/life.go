@@ -128,20 +128,21 @@ func (s *Scheduler) vacate(g *member) {
 	if g.nodes == nil {
 		return
 	}
-	for rank, n := range g.nodes {
-		if g.lost[rank] {
+	for rank, lost := range g.lost {
+		if lost {
 			s.dropRepair(g, rank)
-		} else {
-			s.give(g, rank, n)
 		}
 	}
+	g.giveAll(s.fleet)
 	s.returnLicences(g)
 	s.discharge(g)
 	s.granted.remove(g)
 	j := s.jobs[g.Job]
 	j.gangs = slices.DeleteFunc(j.gangs, func(v *member) bool { return v == g })
 	s.dropJob(j)
-	s.elastic = slices.DeleteFunc(s.elastic, func(v *member) bool { return v == g })
+	if g.elastic() {
+		s.elastic = slices.DeleteFunc(s.elastic, func(v *member) bool { return v == g })
+	}
 	s.moved = true
 	g.nodes, g.roles, g.lost, g.joined, g.lease, g.since, g.shrink = nil, nil, nil, nil, 0, 0, nil
 }
@@ -157,9 +158,7 @@ func (s *Scheduler) occupy(g *member, c place.Choice) {
 			}
 		}
 	}
-	for rank, n := range g.nodes {
-		s.fleet.Take(n, g.shape(rank), 1)
-	}
+	g.takeAll(s.fleet)
 	s.takeLicences(g)
 	s.settle(g)
 	s.granted.add(g)
@@ -370,16 +369,12 @@ func (s *Scheduler) adopt(e Adopt) {
 
 // rename gives the ranks of an adopted gang their roles.
 func (s *Scheduler) rename(g *member, roles []int) {
-	for rank, n := range g.nodes {
-		s.fleet.Give(n, g.shape(rank), 1)
-	}
+	g.giveAll(s.fleet)
 	for rank, role := range roles {
 		if role >= 0 && role < len(g.ask.Roles) {
 			g.roles[rank] = role
 		}
 	}
-	for rank, n := range g.nodes {
-		s.fleet.Take(n, g.shape(rank), 1)
-	}
+	g.takeAll(s.fleet)
 	s.settle(g)
 }

@@ -147,7 +147,7 @@ func (s *Scheduler) nodeDrain(e NodeDrain, r *Result) {
 	if !e.Drain || e.Until == 0 {
 		return
 	}
-	k.until = e.Until
+	k.until, s.timed = e.Until, true
 	s.wakes.add(e.Until)
 	for _, g := range s.on(n) {
 		if g.phase == running && len(g.ranksOn(n)) > 0 {
@@ -158,6 +158,10 @@ func (s *Scheduler) nodeDrain(e NodeDrain, r *Result) {
 
 // drained moves away what is left on nodes whose drain is over.
 func (s *Scheduler) drained(r *Result) {
+	if !s.timed {
+		return
+	}
+	s.timed = false
 	for _, n := range s.fleet.Order() {
 		k := s.nodes[n]
 		switch {
@@ -168,6 +172,7 @@ func (s *Scheduler) drained(r *Result) {
 			k.quarantine = 0
 			s.reopen(n)
 		}
+		s.timed = s.timed || k.until != 0 || k.quarantine != 0
 	}
 }
 
@@ -204,6 +209,7 @@ func (s *Scheduler) strike(n place.Ref, reason string) {
 	k.strikes = nil
 	k.turns = min(k.turns+1, 10)
 	k.quarantine = s.now + s.config.Quarantine<<(k.turns-1)
+	s.timed = true
 	s.wakes.add(k.quarantine)
 	s.reopen(n)
 }

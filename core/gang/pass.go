@@ -29,6 +29,8 @@ func (s *Scheduler) pass(r *Result) {
 		s.keepTo(r)
 		s.grow(r)
 		s.preempt(r)
+	case len(s.fresh) == 1 && s.tree.Len() == 1 && s.serveAlone(s.fresh[0], r):
+		// Nobody waits beside it, so nobody is promised anything.
 	case len(s.fresh) > 0:
 		s.promises.begin(s)
 		for _, g := range s.fresh {
@@ -41,6 +43,22 @@ func (s *Scheduler) pass(r *Result) {
 	clear(s.fresh)
 	s.fresh = s.fresh[:0]
 	s.tellRefused(r)
+}
+
+// serveAlone starts g, the only one in line, if there is room. What is promised
+// to others does not have to be worked out for that.
+func (s *Scheduler) serveAlone(g *member, r *Result) bool {
+	if !g.inLine || g.count != 1 || g.array != nil || s.plan.shut || !s.licensed(g) || s.reservationPends(g) != "" {
+		return false
+	}
+	if s.tree.Limits() && len(s.tree.Admits(s.claim(g))) > 0 {
+		return false
+	}
+	c, ok := s.choose(g)
+	if ok {
+		s.start(g, nil, c, r)
+	}
+	return ok
 }
 
 // keepTo starts the gangs whose planned start has come, whoever has nodes kept:

@@ -244,11 +244,7 @@ func (p *plan) moments(now int64) []moment {
 func (m moment) apply(f *place.Fleet) {
 	switch {
 	case m.gang != nil:
-		for rank, n := range m.gang.nodes {
-			if !m.gang.lost[rank] {
-				f.Give(n, m.gang.shape(rank), 1)
-			}
-		}
+		m.gang.giveAll(f)
 	case m.take:
 		for rank, n := range m.book.ranks {
 			f.Take(n, m.book.shape[rank], 1)

@@ -202,16 +202,13 @@ func (t *trial) set(i int, gone bool) {
 	}
 	t.gone[i] = gone
 	v := t.list[i]
-	for rank := v.first; rank < v.end; rank++ {
-		n := v.gang.nodes[rank]
-		switch {
-		case v.gang.lost[rank]:
-		case gone:
-			t.fleet.Give(n, v.gang.shape(rank), 1)
-		default:
-			t.fleet.Take(n, v.gang.shape(rank), 1)
+	v.gang.runs(v.first, v.end, func(n place.Ref, shape place.ShapeID, ranks int) {
+		if gone {
+			t.fleet.Give(n, shape, ranks)
+		} else {
+			t.fleet.Take(n, shape, ranks)
 		}
-	}
+	})
 	t.charge(v, gone)
 }
 

@@ -24,6 +24,7 @@ type Scheduler struct {
 	busy      core.Vector // that gangs hold
 	described int         // nodes that said what they can hold
 	topology  uint64      // changes with what the nodes are
+	timed     bool        // some node has a deadline or is in quarantine
 	tree      *queue.Tree
 	gangs     map[ID]*member
 	// byNumber finds the gang of an entry of the tree.
