@@ -104,7 +104,7 @@ func (s *sight) aim() {
 	case p.Spread != "":
 		if l, ok := levelOf(p.Spread); ok && l-level(relax) >= host {
 			s.spread, s.bottom = true, cluster
-			s.cap(s.f.column(levelName(l-level(relax))), 1, s.c.Beside, nil)
+			s.cap(s.f.column((l - level(relax)).String()), 1, s.c.Beside, nil)
 		}
 	}
 	if !s.spread {
@@ -122,8 +122,6 @@ func packed(name string) level {
 	l, _ := levelOf(name)
 	return l
 }
-
-func levelName(l level) string { return l.String() }
 
 // first is the first of refs in topology order, -1 for none.
 func (s *sight) first(refs []Ref) int {
