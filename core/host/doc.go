@@ -50,6 +50,8 @@
 //	H10 A command reaches the coordinator after the journal has it, in the order
 //	    of the numbers, and again in each generation until it is answered. Who
 //	    asked may leave: the command stays.
+//	H11 A volume has one gang at a time, of one job, and the next one begins when
+//	    nothing of the one before is left. The host removes no volume.
 //	H11 A schedule's firing is in the journal before its job is submitted, and
 //	    its job is kept until the schedule has heard of its end: a host that
 //	    comes back submits what it had not, and tells what it had not heard.

@@ -78,13 +78,17 @@ func (s *service) Why(_ context.Context, r *connect.Request[apipb.JobRequest]) (
 	}
 	out := new(apipb.WhyResponse)
 	job := h.shown(j)
+	var text []string
 	if job.State != core.Queued || j.attempt == nil {
-		out.Text = whyNotQueued(job)
+		text = append(text, whyNotQueued(job))
+	}
+	if job.State.Final() || j.attempt == nil {
+		out.Text = text[0]
 		return connect.NewResponse(out), nil
 	}
-	var text []string
+	// A job that runs may still wait for a gang.
 	for _, name := range gangNames(j) {
-		if g := j.attempt.gangs[name]; g != nil && g.state.Lease == 0 {
+		if g := j.attempt.gangs[name]; g != nil && !g.gone && g.state.Lease == 0 {
 			e := h.sched.Why(g.id)
 			text = append(text, e.String())
 			out.Blockers = append(out.Blockers, e.Blockers...)

@@ -35,6 +35,8 @@
 //	Shared     bind mount               volume per node              emptyDir of a node-local set
 //	Shm        bind mount of tmpfs      volume of type tmpfs         emptyDir of medium Memory
 //	Address    unix socket in Shared    tcp, the advertised address  tcp, a Service
+//	Volumes    bind mount               volume per node              a claim of its own, node-local
+//	Names      aliases on a bridge      aliases on an overlay        a headless Service
 //	Files      bind mount               config, or fetched on start  fetched by the init container
 //	Exits      events + wait            task events                  watch pods
 //	List       label filter             label filter                 label selector

@@ -50,6 +50,9 @@
 // disk: run it with the state folder mounted under the same path inside and
 // outside.
 //
+// An executor with names has an /etc/hosts of its own, in its scratch directory,
+// and may write it: what runs inside knows best which of the others are well.
+//
 // # Left out
 //
 // Registries with passwords; engines on another machine (their disk is not

@@ -43,5 +43,6 @@
 //
 // # Left out
 //
-// Images, networks, and systems other than Linux 5.10 and later.
+// Images, networks (and with them names), volumes at a path of their own (a
+// variable says where they are), and systems other than Linux 5.10 and later.
 package process

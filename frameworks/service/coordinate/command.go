@@ -76,7 +76,7 @@ func (m *Machine) deploy(doc []byte) (Result, error) {
 	if err := json.Unmarshal(doc, &s); err != nil {
 		return Result{}, core.Errorf(core.Invalid, "the spec: %v", err)
 	}
-	body, err := spec.Parse(s.Body)
+	body, err := spec.Of(&s)
 	if err != nil {
 		return Result{}, err
 	}

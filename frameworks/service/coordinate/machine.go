@@ -38,7 +38,7 @@ func New(job *core.Job, saved *State, planned []string) (*Machine, error) {
 		m.State = *saved
 		return m, nil
 	}
-	body, err := spec.Parse(job.Spec.Body)
+	body, err := spec.Of(&job.Spec)
 	if err != nil {
 		return nil, err
 	}

@@ -110,7 +110,7 @@ func DecodeState(b []byte) (*State, error) {
 	}
 	for _, v := range s.Versions {
 		var err error
-		if v.body, err = spec.Parse(v.Spec.Body); err != nil {
+		if v.body, err = spec.Of(&v.Spec); err != nil {
 			return nil, fault(err)
 		}
 	}

@@ -290,6 +290,24 @@ func TestPlannedStrangers(t *testing.T) {
 	}
 }
 
+// While nodes fail, an update takes nothing more; it goes on when they are back.
+func TestUpdateAmidFailures(t *testing.T) {
+	const update = `"update": {"settle": "0s", "maxUnavailable": 2, "maxSurge": 0}`
+	w := newWorld(t, 6, `{"exec": ["ok", "1"], `+update+`}`)
+	w.until("version 1", 10_000, w.settledOn(1))
+	w.room = 3
+	for _, gang := range []string{"web-3", "web-4", "web-5"} {
+		w.kill(gang)
+	}
+	w.deploy(6, `{"exec": ["ok", "2"], `+update+`}`)
+	w.pass(60_000)
+	if w.ready(1) != 3 || w.ready(2) != 0 {
+		t.Errorf("%d old and %d new copies are ready", w.ready(1), w.ready(2))
+	}
+	w.room = 6
+	w.until("version 2", 60_000, w.settledOn(2))
+}
+
 // A copy that has to give way comes back elsewhere.
 func TestYield(t *testing.T) {
 	w := newWorld(t, 2, `{"exec": ["ok"], `+fast+`}`)

@@ -69,7 +69,7 @@ func (Framework) Plan(_ context.Context, job *core.Job) (*core.Plan, error) {
 
 // first are the gangs of the copies that a fresh service starts with.
 func first(job *core.Job) ([]core.GangAsk, error) {
-	body, err := spec.Parse(job.Spec.Body)
+	body, err := spec.Of(&job.Spec)
 	if err != nil {
 		return nil, err
 	}

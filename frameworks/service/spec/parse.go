@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -24,6 +25,20 @@ func Example() string { return example }
 // Ships lists the places in a body that may name a local file to ship with the
 // job, in the form of core.Description.Ships.
 func Ships() []string { return []string{"exec.0", "files.*!"} }
+
+// Of reads the body of a document. Where no two copies may share a node, a new
+// one beside the old might never find a place: the default of maxSurge is 0.
+func Of(s *core.Spec) (*Body, error) {
+	b, err := Parse(s.Body)
+	if err != nil {
+		return nil, err
+	}
+	apart := func(c core.Constraint) bool { return c.Operator == "UNIQUE" || c.Operator == "MAX_PER" }
+	if !b.Update.MaxSurge.Given && (len(s.Gang.Ports) > 0 || slices.ContainsFunc(s.Gang.Constraints, apart)) {
+		b.Update.MaxSurge = Amount{Given: true}
+	}
+	return b, nil
+}
 
 // Parse reads a body and fills in the defaults. An unknown field or a wrong
 // type is a *core.Error of kind Invalid.
@@ -92,7 +107,7 @@ func (p *Probe) fill(ports []Port) {
 }
 
 func (u *Update) fill(blind bool) {
-	quarter := Amount{N: 25, Percent: true, Given: true}
+	quarter := Amount{N: 25, Percent: true} // not Given: see Of
 	orElse(&u.MaxUnavailable, quarter)
 	orElse(&u.MaxSurge, quarter)
 	orElse(&u.Order, "ascending")

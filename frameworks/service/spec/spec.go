@@ -78,7 +78,8 @@ type Update struct {
 	// MaxUnavailable is how many copies may be missing for the update's sake,
 	// MaxSurge how many may run beyond the wanted: numbers, or parts such as
 	// "25%" (the default; the first is rounded down, the second up). If both
-	// come to nothing, one may be missing. Copies with volumes have no surge.
+	// come to nothing, one may be missing. Copies with volumes have no surge, and
+	// those that may not share a node (UNIQUE, MAX_PER, gang.ports) none by default.
 	MaxUnavailable Amount `json:"maxUnavailable,omitempty"`
 	MaxSurge       Amount `json:"maxSurge,omitempty"`
 	Order          string `json:"order,omitempty"` // "ascending" (default) or "descending", by copy

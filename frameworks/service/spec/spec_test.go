@@ -68,6 +68,24 @@ func TestRoom(t *testing.T) {
 	}
 }
 
+// Copies that may not share a node have no room beside each other by default.
+func TestApart(t *testing.T) {
+	for body, want := range map[string]int{`{"exec": ["x"]}`: 0, `{"exec": ["x"], "update": {"maxSurge": 1}}`: 1} {
+		s := &core.Spec{Body: []byte(body), Gang: core.Gang{Constraints: []core.Constraint{{Attribute: "host", Operator: "UNIQUE"}}}}
+		b, err := spec.Of(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, surge := b.Room(4); surge != want {
+			t.Errorf("%s: surge %d", body, surge)
+		}
+		s.Gang.Constraints = nil
+		if b, _ := spec.Of(s); b.Update.MaxSurge.Of(4, true) != 1 {
+			t.Errorf("%s: without constraints the surge is %s", body, b.Update.MaxSurge)
+		}
+	}
+}
+
 // Every fault is told with its place.
 func TestCheck(t *testing.T) {
 	s := &core.Spec{Metadata: core.Metadata{Name: "web", Array: "0-9"},
