@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/gang"
+	"github.com/capstan-run/capstan/core/queue"
 	"github.com/capstan-run/capstan/core/simulate"
 )
 
@@ -21,7 +23,7 @@ type simulation struct {
 	policies    []string
 	nodes, cpus int
 	memory      string
-	page        string
+	page, order string
 }
 
 func (a *app) simulateCommand() *cobra.Command {
@@ -45,6 +47,8 @@ Policies:
 	}
 	f := c.Flags()
 	f.StringSliceVar(&s.policies, "policy", []string{simulate.Kernel}, "policies, separated by commas, or \"all\"")
+	f.StringVar(&s.order, "order", "turn", "order of the queue under policy capstan: turn, priority, fifo, short or fair")
+	choose(c, "order", "turn", "priority", "fifo", "short", "fair")
 	f.IntVar(&s.nodes, "nodes", 0, "nodes of the machine (default: as the trace says; a log or a model has its own)")
 	f.IntVar(&s.cpus, "cpus", 0, "CPUs of a node (default: as the trace says)")
 	f.StringVar(&s.memory, "memory", "", "memory of a node, such as 1Gi (default: memory does not count)")
@@ -71,7 +75,8 @@ func (a *app) simulate(trace string, s simulation) error {
 	var outcomes []*simulate.Outcome
 	var summaries []simulate.Summary
 	for _, name := range s.policies {
-		o, err := simulate.Run(w, name, simulate.Options{Clock: time.Now})
+		o, err := simulate.Run(w, name, simulate.Options{Clock: time.Now, Kernel: gang.Config{Queues: queue.Config{
+			HalfLife: (24 * time.Hour).Milliseconds(), Queues: []queue.Queue{{Name: "default", Order: s.order}}}}})
 		if err != nil {
 			return err
 		}

@@ -67,7 +67,7 @@ func (s *Scheduler) Clone() *Scheduler {
 	}
 	c.promises = promises{
 		list: k.list(s.promises.list), news: k.list(s.promises.news), old: k.list(s.promises.old), heads: k.list(s.promises.heads),
-		late: overtaken{s.promises.late.first, slices.Clone(s.promises.late.sums)},
+		late: s.promises.late.clone(),
 	}
 	return &c
 }

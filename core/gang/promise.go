@@ -125,7 +125,7 @@ func (p *promises) sweep(s *Scheduler) {
 	for len(p.news) > 0 && gone(p.news[0]) {
 		p.news = p.news[1:]
 	}
-	if len(p.old) > 2*s.tree.Len()+blockOf {
+	if len(p.old) > 2*s.tree.Len()+64 {
 		p.old = slices.DeleteFunc(p.old, gone)
 		p.news = slices.DeleteFunc(p.news, gone)
 	}
@@ -295,75 +295,4 @@ func (p *promises) due(now int64) []*member {
 		}
 	}
 	return out
-}
-
-// age puts gangs that were passed too often before all others.
-func (p *promises) age(s *Scheduler) {
-	if len(p.old) == 0 {
-		return
-	}
-	p.late.forget(p.old[0].number)
-	limit := s.open[0] * (s.config.Budget / 1000)
-	for _, g := range p.old {
-		if !g.inLine || g.aged {
-			continue
-		}
-		if p.late.of(g.number) <= limit {
-			return // nobody younger was passed more
-		}
-		g.aged = true
-		s.tree.Remove(g.number)
-		if err := s.tree.Add(s.claim(g)); err != nil {
-			panic("gang: put back into line: " + err.Error())
-		}
-	}
-}
-
-// started notes how much work passes those who came before g.
-func (p *promises) started(g *member) {
-	if len(p.old) == 0 || p.old[0].number >= g.number {
-		return
-	}
-	work := orElse(g.Predicted, g.Walltime)
-	p.late.add(g.number, g.ask.need[0]*(work/1000))
-}
-
-// overtaken sums up work, in thousandths of a core times seconds, by the arrival of who did it, in blocks: what passed a
-// gang is what came later and started before it.
-type overtaken struct {
-	first uint64 // number of the first block
-	sums  []int64
-}
-
-const blockOf = 64
-
-func (o *overtaken) add(number uint64, work int64) {
-	b := number / blockOf
-	if len(o.sums) == 0 {
-		o.first = b
-	}
-	if b < o.first {
-		return
-	}
-	for uint64(len(o.sums)) <= b-o.first {
-		o.sums = append(o.sums, 0)
-	}
-	o.sums[b-o.first] += work
-}
-
-// forget drops what came before the oldest that waits.
-func (o *overtaken) forget(oldest uint64) {
-	if b := oldest / blockOf; b > o.first {
-		n := min(uint64(len(o.sums)), b-o.first)
-		o.sums, o.first = o.sums[n:], b
-	}
-}
-
-// of is the work that came a block or more after number.
-func (o *overtaken) of(number uint64) int64 {
-	var sum int64
-	for i := len(o.sums) - 1; i >= 0 && o.first+uint64(i) > number/blockOf; i-- {
-		sum += o.sums[i]
-	}
-	return sum
 }

@@ -39,7 +39,7 @@ type Config struct {
 	// Heads is how many gangs have nodes kept for them, Slack how many walltimes
 	// of its own a promise leaves a gang beyond its planned start, and Budget
 	// how much of the whole cluster's work may pass a gang, in milliseconds:
-	// see promises. Default 2, 1 and 28,800,000 (8 hours).
+	// see promises. Default 2, 1 and 14,400,000 (4 hours).
 	Heads         int
 	Slack, Budget int64
 	// Evictions is how many gangs may have to give way within a minute.
@@ -68,7 +68,7 @@ func (c Config) withDefaults() Config {
 	c.Queues = guarded(c.Queues)
 	c.Heads = orElse(c.Heads, 2)
 	c.Slack = orElse(c.Slack, 1)
-	c.Budget = orElse(c.Budget, 8*3600_000)
+	c.Budget = orElse(c.Budget, 4*3600_000)
 	c.Evictions = orElse(c.Evictions, 1000)
 	return c
 }
