@@ -10,8 +10,10 @@ import (
 	"github.com/capstan-run/capstan/frameworks/service/wire"
 )
 
-// tick is how often time passes for the machine.
-const tick = 250 * time.Millisecond
+const (
+	tick      = 250 * time.Millisecond // how often time passes for the machine
+	showEvery = 4                      // so many ticks without effects are shown once
+)
 
 // Run is the loop around a machine: it turns the host's events into the
 // machine's and carries out its effects, until the service ends. It starts from
@@ -59,6 +61,7 @@ type runner struct {
 	log     *slog.Logger
 	saved   []byte
 	shown   []byte
+	quiet   int // steps without effects
 	over    bool
 	err     error
 }
@@ -95,15 +98,15 @@ func (r *runner) take(ctx context.Context, e core.Event) error {
 // step lets the machine decide, saves what it decided (law S3), and does it.
 func (r *runner) step(ctx context.Context, e Event) error {
 	effects := r.machine.Step(time.Now().UnixMilli(), e)
-	state, err := r.machine.State.Encode()
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(state, r.saved) {
-		if err := r.host.Save(ctx, state); err != nil {
-			return err
+	if len(effects) == 0 {
+		r.quiet++
+		if _, ticked := e.(Tick); !ticked || r.quiet%showEvery == 0 {
+			r.show()
 		}
-		r.saved = state
+		return nil
+	}
+	if err := r.save(ctx); err != nil {
+		return err
 	}
 	for _, e := range effects {
 		if err := r.carryOut(e); err != nil {
@@ -111,6 +114,20 @@ func (r *runner) step(ctx context.Context, e Event) error {
 		}
 	}
 	r.show()
+	return nil
+}
+
+// save makes the state durable if it has changed. What has no effects can wait
+// for what has.
+func (r *runner) save(ctx context.Context) error {
+	state, err := r.machine.State.Encode()
+	if err != nil || bytes.Equal(state, r.saved) {
+		return err
+	}
+	if err := r.host.Save(ctx, state); err != nil {
+		return err
+	}
+	r.saved = state
 	return nil
 }
 
