@@ -15,6 +15,7 @@ func (s *Scheduler) submit(q Request, r *Result) {
 	}
 	if refuse, no := s.Check(q); no {
 		r.Actions = append(r.Actions, refuse)
+		delete(s.early, q.Gang)
 		return
 	}
 	g := s.admit(q)

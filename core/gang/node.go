@@ -57,6 +57,9 @@ func (s *Scheduler) nodeUp(v core.Node) {
 	n = s.fleet.Up(v)
 	if !ok {
 		s.nodes = append(s.nodes, &node{})
+		for name, v := range s.reserved {
+			s.reserved[name] = s.resolved(*v)
+		}
 	}
 	k := s.nodes[n]
 	if !k.known {

@@ -25,6 +25,7 @@ func (s *Scheduler) pass(r *Result) {
 		s.plan.renew(s)
 		s.promises.begin(s)
 		s.mend(r)
+		s.serveDisplacers(r)
 		s.walk(r)
 		s.keepTo(r)
 		s.grow(r)
@@ -72,9 +73,10 @@ func (s *Scheduler) keepTo(r *Result) {
 			continue
 		}
 		c, ok := s.chooseAmong(g, s.plan.standingLimits(s, g))
-		if g.stuck = !ok; ok {
+		if ok {
 			s.start(g, nil, c, r)
 		}
+		s.setStuck(g, !ok)
 	}
 }
 
@@ -188,7 +190,7 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 	case !s.promises.on:
 	case s.displaces(g):
 		s.promises.force(g) // others had to go for it
-	case !s.promises.allows(g):
+	case !s.promises.allows(s, g):
 		return false
 	}
 	s.start(g, w, c, r)
@@ -197,7 +199,7 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 
 // keepFor lets g, which found no nodes, keep some from those behind it.
 func (s *Scheduler) keepFor(g *member) {
-	g.stuck = g.promised && g.planned <= s.now
+	s.setStuck(g, g.promised && g.planned <= s.now)
 	switch {
 	case g.stuck, s.promises.head(s, g):
 		s.plan.reserve(s, g)
@@ -206,6 +208,13 @@ func (s *Scheduler) keepFor(g *member) {
 	default:
 		s.plan.reserve(s, g)
 	}
+}
+
+// setStuck notes whether g should have started and found no nodes. Then it is
+// left out of the plan, and others may have their turn.
+func (s *Scheduler) setStuck(g *member, stuck bool) {
+	s.moved = s.moved || stuck && !g.stuck
+	g.stuck = stuck
 }
 
 // start grants g, or an element of it, the nodes that were chosen.

@@ -92,6 +92,16 @@ func (s *Scheduler) displace(g *member, c queue.Claim, r *Result) {
 	s.evict(g, chosen, distinct(choice.Nodes), r)
 }
 
+// serveDisplacers starts the gangs that others have made room for, whoever is
+// before them in line: else they went in vain.
+func (s *Scheduler) serveDisplacers(r *Result) {
+	for _, d := range slices.Clone(s.displacing) {
+		if g := d.by; g.inLine && len(s.tree.Admits(s.claim(g))) == 0 {
+			s.serve(g, nil, r)
+		}
+	}
+}
+
 // victims lists what g may displace, the cheapest first: ranks that a gang can
 // do without, then gangs of low priority, seldom displaced, with little work
 // lost.

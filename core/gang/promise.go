@@ -101,14 +101,12 @@ func (p *promises) begin(s *Scheduler) {
 // suspend takes their promises from gangs that other things than room hold back
 // now, so that nobody waits for them in vain.
 func (p *promises) suspend(s *Scheduler) {
-	p.list = slices.DeleteFunc(p.list, func(g *member) bool {
-		if s.onlyRoom(g) {
-			return false
+	for _, g := range slices.Clone(p.list) {
+		if !s.onlyRoom(g) {
+			p.leave(g)
+			p.news = insertByNumber(p.news, g)
 		}
-		g.promised = false
-		p.news = insertByNumber(p.news, g)
-		return true
-	})
+	}
 }
 
 // onlyRoom reports whether g, which is in line, could start if it had room.
@@ -197,10 +195,10 @@ func (p *promises) sort() {
 }
 
 // lay plans p.order on what is free, beside first, which starts at once if it
-// is not nil. If it has to keep promises it reports whether it can: those of
-// gangs as urgent as first. A promise that the plan before could not keep any
+// is not nil. If it has to keep promises, those of gangs as urgent as first, it
+// answers one that it cannot keep, and stops. A promise that the plan before could not keep any
 // more binds nobody further.
-func (p *promises) lay(first *member, keep bool) bool {
+func (p *promises) lay(first *member, keep bool) (broken *member) {
 	p.work.copyFrom(p.base)
 	if first != nil {
 		p.work.take(p.base.at[0], &first.ask.need, first.length())
@@ -214,11 +212,11 @@ func (p *promises) lay(first *member, keep bool) bool {
 		at := p.work.earliest(&g.ask.need, g.length())
 		p.work.take(at, &g.ask.need, g.length())
 		if keep && g.promised && at > max(g.latest, g.planned) && (first == nil || g.Priority >= first.Priority) {
-			return false
+			return g
 		}
 		p.start = append(p.start, at)
 	}
-	return true
+	return nil
 }
 
 // settle makes what was laid last the plan.
@@ -241,20 +239,37 @@ func (p *promises) arrange() {
 
 // allows reports whether g may start now, and if so makes the plan without it
 // the plan.
-func (p *promises) allows(g *member) bool {
+func (p *promises) allows(s *Scheduler, g *member) bool {
 	need, length := &g.ask.need, g.length()
 	for _, d := range p.dead {
 		if length >= d.length && g.Priority <= d.priority && d.need.Fits(*need) {
 			return false
 		}
 	}
-	p.arrange()
-	if !p.lay(g, true) {
+	if !p.keeps(s, g) {
 		p.dead = append(p.dead, tried{need, length, g.Priority})
 		return false
 	}
 	p.begins(g)
 	return true
+}
+
+// keeps lays a plan beside first and reports whether it keeps all promises. Those
+// of gangs that cannot start any more, since others took their queue's quota or
+// their licences in this pass, do not count.
+func (p *promises) keeps(s *Scheduler, first *member) bool {
+	for {
+		p.arrange()
+		broken := p.lay(first, true)
+		if broken == nil {
+			return true
+		}
+		if s.onlyRoom(broken) {
+			return false
+		}
+		p.leave(broken)
+		p.news = insertByNumber(p.news, broken)
+	}
 }
 
 // force lets g start now whatever was promised.
@@ -277,8 +292,7 @@ func (p *promises) head(s *Scheduler, g *member) bool {
 		return false
 	}
 	p.heads = append(p.heads, g)
-	p.arrange()
-	if !p.lay(nil, true) {
+	if !p.keeps(s, nil) {
 		p.heads = p.heads[:len(p.heads)-1]
 		return false
 	}

@@ -4,33 +4,40 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/place"
 )
 
 // reservation is one in advance: nodes that are kept for its holders.
 type reservation struct {
 	from, until int64
-	nodes       []place.Ref // ascending
+	names       []core.NodeID
+	nodes       []place.Ref // of names, as far as they are known; ascending
 }
 
 func (s *Scheduler) reserve(e Reserve) {
 	if e.End <= e.Start || e.End <= s.now {
 		return
 	}
-	v := &reservation{from: e.Start, until: e.End}
-	for _, id := range e.Nodes {
+	if s.reserved[e.Name] == nil {
+		s.reservations = append(s.reservations, e.Name)
+	}
+	s.reserved[e.Name] = s.resolved(reservation{from: e.Start, until: e.End, names: slices.Clone(e.Nodes)})
+	s.wakes.add(e.Start)
+	s.wakes.add(e.End)
+	s.moved = true
+}
+
+// resolved is v with the nodes that are known by now.
+func (s *Scheduler) resolved(v reservation) *reservation {
+	v.nodes = nil
+	for _, id := range v.names {
 		if n, ok := s.fleet.Ref(id); ok {
 			v.nodes = append(v.nodes, n)
 		}
 	}
 	v.nodes = distinct(v.nodes)
-	if s.reserved[e.Name] == nil {
-		s.reservations = append(s.reservations, e.Name)
-	}
-	s.reserved[e.Name] = v
-	s.wakes.add(e.Start)
-	s.wakes.add(e.End)
-	s.moved = true
+	return &v
 }
 
 func (s *Scheduler) unreserve(name string) {
