@@ -130,3 +130,18 @@ func (a *Array) String() string {
 	}
 	return s
 }
+
+// ElementName is how the gang of an array's element is called: "main[17]".
+func ElementName(gang string, index int64) string { return fmt.Sprintf("%s[%d]", gang, index) }
+
+// ElementOf is the gang that was asked for and the index of an element, if name
+// is an element's.
+func ElementOf(name string) (gang string, index int64, ok bool) {
+	gang, rest, ok := strings.Cut(name, "[")
+	digits, closed := strings.CutSuffix(rest, "]")
+	index, err := strconv.ParseInt(digits, 10, 64)
+	if !ok || !closed || err != nil || index < 0 {
+		return "", 0, false
+	}
+	return gang, index, true
+}

@@ -78,6 +78,10 @@ type PlanStage struct {
 type GangAsk struct {
 	Name string `json:"name"` // within the job: "main"
 	Gang        // size, resources, placement, image
+	// Array makes it a gang for each index, as [ParseArray] reads it. Each comes
+	// up as a gang of its own, called [ElementName], when its turn comes; the
+	// coordinator ends it with Host.EndGang.
+	Array string `json:"array,omitempty"`
 	// Program is the binary that is each executor's init and worker: "" for
 	// the framework's own (the plugin's binary), else the SHA-256 of an
 	// artifact submitted with the job.
@@ -147,6 +151,7 @@ type Host interface {
 	WantGang(GangAsk) error
 	// ReleaseGang ends the gang's executors. Running work is lost. Releasing
 	// what is not there is no error: a coordinator that came back may repeat itself.
+	// An element of an array waits again.
 	ReleaseGang(name string) error
 	// EndGang is ReleaseGang for a gang whose work is done, and says whether it
 	// went well: an element of an array has then ended, and who waits for it
@@ -210,10 +215,12 @@ type ExecutorReplaced struct {
 }
 
 // GangRefused says that an optional gang will not come up, and why. It is gone:
-// asking for it again tries again.
+// asking for it again tries again. Of an array it says that some elements will
+// not; the others go on.
 type GangRefused struct {
-	Gang string
-	Err  *Error
+	Gang     string
+	Err      *Error
+	Elements []ArrayRange // by their indexes; nil without an array
 }
 
 // CancelAsked says that a user cancelled the job: end soon and return.
@@ -227,6 +234,9 @@ type GiveWay struct {
 	Gang   string
 	Until  time.Time
 	Reason string // "job train-7k2 of a higher priority needs its place"
+	// Final says that it does not wait again: an element of an array whose
+	// walltime is over.
+	Final bool
 }
 
 func (GangUp) event()           {}

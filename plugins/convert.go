@@ -82,11 +82,14 @@ func eventToWire(e core.Event) (*pluginpb.FromHost, error) {
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Command{Command: w}}, nil
 	case core.GangRefused:
 		w := &pluginpb.GangRefused{Gang: text(e.Gang), Error: errorToWire(e.Err)}
+		if len(e.Elements) > 0 {
+			w.Elements, _ = json.Marshal(e.Elements) // numbers always marshal
+		}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Refused{Refused: w}}, nil
 	case core.CancelAsked:
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_Cancel{Cancel: &pluginpb.Cancel{Reason: text(e.Reason)}}}, nil
 	case core.GiveWay:
-		w := &pluginpb.GiveWay{Gang: text(e.Gang), Until: e.Until.UnixMilli(), Reason: text(e.Reason)}
+		w := &pluginpb.GiveWay{Gang: text(e.Gang), Until: e.Until.UnixMilli(), Reason: text(e.Reason), Final: e.Final}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_GiveWay{GiveWay: w}}, nil
 	}
 	return nil, fmt.Errorf("event %T has no wire form", e)
@@ -114,11 +117,16 @@ func eventFromWire(m *pluginpb.FromHost) (core.Event, error) {
 	case *pluginpb.FromHost_Command:
 		return core.Command{Number: w.Command.GetNumber(), Verb: w.Command.GetVerb(), Args: w.Command.GetArgs()}, nil
 	case *pluginpb.FromHost_Refused:
-		return core.GangRefused{Gang: w.Refused.GetGang(), Err: core.AsError(errorFromWire(w.Refused.GetError()))}, nil
+		e := core.GangRefused{Gang: w.Refused.GetGang(), Err: core.AsError(errorFromWire(w.Refused.GetError()))}
+		if b := w.Refused.GetElements(); len(b) > 0 {
+			err := decode("elements", b, &e.Elements)
+			return e, err
+		}
+		return e, nil
 	case *pluginpb.FromHost_Cancel:
 		return core.CancelAsked{Reason: w.Cancel.GetReason()}, nil
 	case *pluginpb.FromHost_GiveWay:
-		return core.GiveWay{Gang: w.GiveWay.GetGang(), Until: time.UnixMilli(w.GiveWay.GetUntil()).UTC(), Reason: w.GiveWay.GetReason()}, nil
+		return core.GiveWay{Gang: w.GiveWay.GetGang(), Until: time.UnixMilli(w.GiveWay.GetUntil()).UTC(), Reason: w.GiveWay.GetReason(), Final: w.GiveWay.GetFinal()}, nil
 	}
 	return nil, errNoEvent
 }

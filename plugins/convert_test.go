@@ -19,7 +19,8 @@ func TestEventsCross(t *testing.T) {
 		core.ExecutorLost{Gang: "main", Rank: 1, Reason: "out of memory"},
 		core.ExecutorReplaced{Gang: "main", Rank: 1},
 		core.CancelAsked{Reason: "enough"},
-		core.GiveWay{Gang: "main", Until: time.UnixMilli(1_700_000_000_123).UTC(), Reason: "room"},
+		core.GiveWay{Gang: "main", Until: time.UnixMilli(1_700_000_000_123).UTC(), Reason: "room", Final: true},
+		core.GangRefused{Gang: "main", Err: core.Errorf(core.Failed, "no"), Elements: []core.ArrayRange{{First: 1, Last: 9, Step: 2}}},
 	} {
 		m, err := eventToWire(e)
 		if err != nil {

@@ -907,6 +907,7 @@ type GiveWay struct {
 	Gang          string                 `protobuf:"bytes,1,opt,name=gang,proto3" json:"gang,omitempty"`
 	Until         int64                  `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
 	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Final         bool                   `protobuf:"varint,4,opt,name=final,proto3" json:"final,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -960,6 +961,13 @@ func (x *GiveWay) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *GiveWay) GetFinal() bool {
+	if x != nil {
+		return x.Final
+	}
+	return false
 }
 
 type Command struct {
@@ -1026,6 +1034,7 @@ type GangRefused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Gang          string                 `protobuf:"bytes,1,opt,name=gang,proto3" json:"gang,omitempty"`
 	Error         *Error                 `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	Elements      []byte                 `protobuf:"bytes,3,opt,name=elements,proto3" json:"elements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1070,6 +1079,13 @@ func (x *GangRefused) GetGang() string {
 func (x *GangRefused) GetError() *Error {
 	if x != nil {
 		return x.Error
+	}
+	return nil
+}
+
+func (x *GangRefused) GetElements() []byte {
+	if x != nil {
+		return x.Elements
 	}
 	return nil
 }
@@ -1851,18 +1867,20 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x04gang\x18\x01 \x01(\tR\x04gang\x12\x12\n" +
 	"\x04rank\x18\x02 \x01(\x05R\x04rank\" \n" +
 	"\x06Cancel\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"K\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\"a\n" +
 	"\aGiveWay\x12\x12\n" +
 	"\x04gang\x18\x01 \x01(\tR\x04gang\x12\x14\n" +
 	"\x05until\x18\x02 \x01(\x03R\x05until\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"I\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x14\n" +
+	"\x05final\x18\x04 \x01(\bR\x05final\"I\n" +
 	"\aCommand\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n" +
 	"\x04verb\x18\x02 \x01(\tR\x04verb\x12\x12\n" +
-	"\x04args\x18\x03 \x01(\fR\x04args\"Q\n" +
+	"\x04args\x18\x03 \x01(\fR\x04args\"m\n" +
 	"\vGangRefused\x12\x12\n" +
 	"\x04gang\x18\x01 \x01(\tR\x04gang\x12.\n" +
-	"\x05error\x18\x02 \x01(\v2\x18.capstan.plugin.v1.ErrorR\x05error\"-\n" +
+	"\x05error\x18\x02 \x01(\v2\x18.capstan.plugin.v1.ErrorR\x05error\x12\x1a\n" +
+	"\belements\x18\x03 \x01(\fR\belements\"-\n" +
 	"\x05Saved\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"\x16\n" +

@@ -177,7 +177,7 @@ func (c *chaos) trouble() {
 			c.step(RankReplaced{name, r})
 		}
 	case "give way":
-		c.step(GiveWay{name, time.Second, "room"})
+		c.step(GiveWay{Gang: name, Left: time.Second, Reason: "room"})
 	case "taken": // and placed again, while the coordinator still waits
 		delete(c.gangs, name)
 		c.up(name)

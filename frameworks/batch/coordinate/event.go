@@ -50,6 +50,13 @@ type GiveWay struct {
 	Gang   string
 	Left   time.Duration
 	Reason string
+	Final  bool // it does not come up again: the element's walltime is over
+}
+
+// Refused says that elements of an array, or the job's gang, will not come up.
+type Refused struct {
+	Elements []core.ArrayRange
+	Err      *core.Error
 }
 
 // CancelAsked says that the job is to end.
@@ -62,6 +69,7 @@ func (RankReplaced) event() {}
 func (Saved) event()        {}
 func (Written) event()      {}
 func (GiveWay) event()      {}
+func (Refused) event()      {}
 func (CancelAsked) event()  {}
 
 // Effect is what a machine wants done: one of the types below, in order.

@@ -38,6 +38,11 @@ func (m *Machine) fault(g *gang, r int, d *task.Done) *core.Error {
 	return &core.Error{Kind: core.Failed, What: m.who(g, r) + " " + what, Where: m.place(g, r), Remedy: remedy, Detail: d.Tail}
 }
 
+// expired is why an element ends whose walltime is over.
+func (m *Machine) expired(g *gang) *core.Error {
+	return core.Errorf(core.Failed, "element %d: its walltime is over", g.index).At(g.name).Do("raise metadata.walltime")
+}
+
 // kindOf keeps what tells a user more than that the job failed.
 func kindOf(e *core.Error) core.ErrKind {
 	switch e.Kind {
@@ -84,9 +89,9 @@ func (m *Machine) elementsFailed() *core.Error {
 		return nil
 	}
 	e := &core.Error{
-		Kind: core.Failed, What: fmt.Sprintf("%d of %d elements failed: %s", n, m.cfg.Array.Len(), m.tally.Failed.Short(200)),
+		Kind: core.Failed, What: fmt.Sprintf("%d of %d elements failed: %s", n, m.cfg.Array.Len(), list(m.cfg.Array, m.tally.Failed, 200)),
 		Where:  fmt.Sprintf("metadata.array %s", m.cfg.Array),
-		Remedy: fmt.Sprintf("`capstan logs %s`; submit it again with metadata.array: %q", m.cfg.Job, m.tally.Failed.Short(0)),
+		Remedy: fmt.Sprintf("`capstan logs %s`; submit it again with metadata.array: %q", m.cfg.Job, list(m.cfg.Array, m.tally.Failed, 0)),
 	}
 	if len(e.Remedy) > 1000 {
 		e.Remedy = fmt.Sprintf("`capstan logs %s`", m.cfg.Job)

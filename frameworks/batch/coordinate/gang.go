@@ -10,6 +10,7 @@ import (
 type gang struct {
 	name  string
 	index int64 // of its element; 0 without an array
+	place int64 // of the index in the array
 	array bool
 	nodes []core.NodeID
 	ranks []rank
@@ -47,8 +48,8 @@ const (
 	failed
 )
 
-func newGang(cfg *Config, e GangUp, index int64) *gang {
-	g := &gang{name: e.Gang, index: index, array: cfg.Array != nil, nodes: e.Nodes, ranks: make([]rank, len(e.Nodes)), roles: rolesOf(&cfg.Gang)}
+func newGang(cfg *Config, e GangUp, index, place int64) *gang {
+	g := &gang{name: e.Gang, index: index, place: place, array: cfg.Array != nil, nodes: e.Nodes, ranks: make([]rank, len(e.Nodes)), roles: rolesOf(&cfg.Gang)}
 	part, left := 0, 0
 	if len(cfg.Gang.Roles) > 0 {
 		left = cfg.Gang.Roles[0].Size

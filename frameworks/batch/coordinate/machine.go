@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -82,6 +81,8 @@ func (m *Machine) Step(e Event) []Effect {
 		}
 	case GiveWay:
 		m.giveWay(e)
+	case Refused:
+		m.refused(e)
 	case CancelAsked:
 		m.cancel(core.Errorf(core.Cancelled, "%s", e.Reason))
 	case Saved:
@@ -106,18 +107,18 @@ func (m *Machine) say(format string, args ...any) {
 // up takes a gang whose executors run: a new one, one of an earlier generation,
 // or one that gave way and has a place again.
 func (m *Machine) up(e GangUp) {
-	index, ok := m.index(e.Gang)
+	index, place, ok := m.element(e.Gang)
 	if !ok || m.ending != nil {
 		return
 	}
-	if m.cfg.Array != nil && m.tally.Has(index) { // it ended, and only that was not heard
+	if m.cfg.Array != nil && m.tally.Has(place) { // it ended, and only that was not heard
 		named := func(o EndGang) bool { return o.Gang == e.Gang }
 		if !slices.ContainsFunc(m.saving, named) && !slices.ContainsFunc(m.unsaved, named) {
-			m.do(EndGang{e.Gang, !m.tally.Failed.Has(index)})
+			m.do(EndGang{e.Gang, !m.tally.Failed.Has(place)})
 		}
 		return
 	}
-	g := newGang(&m.cfg, e, index)
+	g := newGang(&m.cfg, e, index, place)
 	m.gangs[e.Gang] = g
 	for r := range g.ranks {
 		if k := &g.ranks[r]; e.Resumed && k.present && k.state != idle {
@@ -128,17 +129,15 @@ func (m *Machine) up(e GangUp) {
 	m.proceed(g)
 }
 
-// index is the array index of a gang called name; 0 without an array. ok is
-// false for a gang that is none of this job's.
-func (m *Machine) index(name string) (index int64, ok bool) {
-	rest, ok := strings.CutPrefix(name, m.cfg.Gang.Name)
-	if !ok || m.cfg.Array == nil {
-		return 0, ok && rest == ""
+// element is the index of a gang called name and its place in the array, both 0
+// without one. ok is false for a gang that is none of this job's.
+func (m *Machine) element(name string) (index, place int64, ok bool) {
+	if m.cfg.Array == nil {
+		return 0, 0, name == m.cfg.Gang.Name
 	}
-	digits, ok := strings.CutPrefix(rest, "[")
-	digits, ok2 := strings.CutSuffix(digits, "]")
-	index, err := strconv.ParseInt(digits, 10, 64)
-	return index, ok && ok2 && err == nil && m.cfg.Array.Has(index)
+	whole, index, ok := core.ElementOf(name)
+	n, has := m.cfg.Array.Place(index)
+	return index, int64(n), ok && has && whole == m.cfg.Gang.Name
 }
 
 // start begins the next try of a rank's task.
@@ -257,12 +256,38 @@ func (m *Machine) giveWay(e GiveWay) {
 	if g == nil || g.giving || g.failure != nil || m.ending != nil {
 		return
 	}
+	if e.Final {
+		g.failure = m.expired(g)
+		for r := range g.ranks {
+			m.stop(g, r, e.Left)
+		}
+		m.proceed(g)
+		return
+	}
 	g.giving = true
 	m.say("gang %s gives way: %s", g.name, e.Reason)
 	for r := range g.ranks {
 		m.stop(g, r, e.Left)
 	}
 	m.proceed(g)
+}
+
+// refused counts elements that will never come up.
+func (m *Machine) refused(e Refused) {
+	if m.cfg.Array == nil {
+		m.cancel(e.Err)
+		return
+	}
+	for _, run := range m.cfg.Array.Places(e.Elements) {
+		for n := run[0]; n <= run[1]; n++ {
+			if !m.tally.Has(n) {
+				m.tally.add(n, false)
+			}
+		}
+	}
+	if m.first == nil {
+		m.first = e.Err
+	}
 }
 
 // proceed does what a gang's state allows: starts what waits, ends what is over.
@@ -300,7 +325,7 @@ func (m *Machine) close(g *gang, err *core.Error) {
 	if err != nil && m.first == nil {
 		m.first = err
 	}
-	m.tally.add(g.index, err == nil)
+	m.tally.add(g.place, err == nil)
 	m.unsaved = append(m.unsaved, EndGang{g.name, err == nil})
 	m.save()
 }

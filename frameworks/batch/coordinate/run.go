@@ -83,7 +83,9 @@ func (r *runner) take(ctx context.Context, e core.Event) {
 	case core.ExecutorReplaced:
 		r.step(ctx, RankReplaced{Gang: e.Gang, Rank: e.Rank})
 	case core.GiveWay:
-		r.step(ctx, GiveWay{Gang: e.Gang, Left: max(0, time.Until(e.Until)), Reason: e.Reason})
+		r.step(ctx, GiveWay{Gang: e.Gang, Left: max(0, time.Until(e.Until)), Reason: e.Reason, Final: e.Final})
+	case core.GangRefused:
+		r.step(ctx, Refused{Elements: e.Elements, Err: e.Err})
 	case core.CancelAsked:
 		r.step(ctx, CancelAsked{Reason: e.Reason})
 	}

@@ -67,7 +67,15 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 	case "replaced":
 		return s.step(RankReplaced{gang, rank})
 	case "give-way":
-		return s.step(GiveWay{gang, 20 * time.Second, "job big needs its place"})
+		return s.step(GiveWay{Gang: gang, Left: 20 * time.Second, Reason: "job big needs its place", Final: d.HasArg("final")})
+	case "refused":
+		var text string
+		d.ScanArgs(t, "elements", &text)
+		a, err := core.ParseArray(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.step(Refused{a.Ranges, core.Errorf(core.Failed, "3 starts in a row came to nothing")})
 	case "cancel":
 		return s.step(CancelAsked{"cancelled by the user"})
 	case "saved":
@@ -171,7 +179,7 @@ func (s *story) show(f Effect) string {
 		return fmt.Sprintf("write %s of %s %d on %s, index %q, try %d", f.Streams, f.Gang, f.Rank, f.Node, f.Index, f.Try)
 	case Save:
 		s.saved = f.Tally
-		return fmt.Sprintf("save ok %q failed %q", f.Tally.OK.Short(0), f.Tally.Failed.Short(0))
+		return fmt.Sprintf("save ok %q failed %q", list(s.cfg.Array, f.Tally.OK, 0), list(s.cfg.Array, f.Tally.Failed, 0))
 	case Release:
 		return "release " + f.Gang
 	case EndGang:

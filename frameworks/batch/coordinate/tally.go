@@ -5,30 +5,32 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/capstan-run/capstan/core"
 )
 
-// Tally counts the gangs that have ended. Its size goes with the runs of
-// indexes, not with their number (law B6).
+// Tally counts the gangs that have ended, by their places in the array. Its size
+// goes with the runs, not with their number (law B6).
 type Tally struct {
-	OK     Set   `json:"ok,omitempty"`
-	Failed Set   `json:"failed,omitempty"`
-	Lost   int64 `json:"lost,omitempty"`  // executors
-	Tries  int64 `json:"tries,omitempty"` // that have ended
+	OK     core.Intervals `json:"ok,omitempty"`
+	Failed core.Intervals `json:"failed,omitempty"`
+	Lost   int64          `json:"lost,omitempty"`  // executors
+	Tries  int64          `json:"tries,omitempty"` // that have ended
 }
 
-func (t *Tally) add(index int64, ok bool) {
+func (t *Tally) add(place int64, ok bool) {
 	if ok {
-		t.OK.Add(index)
+		t.OK.Add(place)
 		return
 	}
-	t.Failed.Add(index)
+	t.Failed.Add(place)
 }
 
 // Len is the number of gangs that have ended.
 func (t *Tally) Len() int { return t.OK.Len() + t.Failed.Len() }
 
-// Has reports whether the gang of an index has ended.
-func (t *Tally) Has(index int64) bool { return t.OK.Has(index) || t.Failed.Has(index) }
+// Has reports whether the gang at a place has ended.
+func (t *Tally) Has(place int64) bool { return t.OK.Has(place) || t.Failed.Has(place) }
 
 func (t *Tally) clone() Tally {
 	c := *t
@@ -46,8 +48,8 @@ func DecodeTally(b []byte) (Tally, error) {
 		return t, nil
 	}
 	err := json.Unmarshal(b, &t)
-	if err == nil && !(t.OK.valid() && t.Failed.valid()) {
-		err = fmt.Errorf("its indexes are out of order")
+	if err == nil && !(t.OK.Valid() && t.Failed.Valid()) {
+		err = fmt.Errorf("its runs are out of order")
 	}
 	if err != nil {
 		return Tally{}, fmt.Errorf("read the saved tally: %w", err)
@@ -55,63 +57,11 @@ func DecodeTally(b []byte) (Tally, error) {
 	return t, nil
 }
 
-// Set is a set of indexes as runs [first, last], ascending, apart from each
-// other by more than one.
-type Set [][2]int64
-
-// Add puts index into the set.
-func (s *Set) Add(index int64) {
-	list := *s
-	at, _ := slices.BinarySearchFunc(list, index, func(run [2]int64, i int64) int {
-		if run[1] < i {
-			return -1
-		}
-		return 1
-	})
-	if at < len(list) && list[at][0] <= index {
-		return
-	}
-	below := at > 0 && list[at-1][1] == index-1
-	above := at < len(list) && list[at][0] == index+1
-	switch {
-	case below && above:
-		list[at-1][1] = list[at][1]
-		list = slices.Delete(list, at, at+1)
-	case below:
-		list[at-1][1] = index
-	case above:
-		list[at][0] = index
-	default:
-		list = slices.Insert(list, at, [2]int64{index, index})
-	}
-	*s = list
-}
-
-// Has reports whether index is in the set.
-func (s Set) Has(index int64) bool {
-	at, _ := slices.BinarySearchFunc(s, index, func(run [2]int64, i int64) int {
-		if run[1] < i {
-			return -1
-		}
-		return 1
-	})
-	return at < len(s) && s[at][0] <= index
-}
-
-// Len is the number of indexes in the set.
-func (s Set) Len() int {
-	n := int64(0)
-	for _, run := range s {
-		n += run[1] - run[0] + 1
-	}
-	return int(n)
-}
-
-// Short is the set as core.ParseArray reads it, "3,17,40-49", cut to about most
-// bytes; 0: not cut.
-func (s Set) Short(most int) string {
+// list is the indexes of the elements at places, as core.ParseArray reads them,
+// "3,17,40-49", cut to about most bytes; 0: not cut.
+func list(a *core.Array, places core.Intervals, most int) string {
 	var b strings.Builder
-	for i, run := range s {
+	for i, r := range a.Indexes(places) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
@@ -119,20 +69,7 @@ func (s Set) Short(most int) string {
 			b.WriteString("…")
 			break
 		}
-		if run[0] == run[1] {
-			fmt.Fprintf(&b, "%d", run[0])
-			continue
-		}
-		fmt.Fprintf(&b, "%d-%d", run[0], run[1])
+		b.WriteString(r.String())
 	}
 	return b.String()
-}
-
-func (s Set) valid() bool {
-	for i, run := range s {
-		if run[0] > run[1] || i > 0 && run[0] <= s[i-1][1]+1 {
-			return false
-		}
-	}
-	return true
 }

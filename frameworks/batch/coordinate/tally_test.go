@@ -1,43 +1,6 @@
 package coordinate
 
-import (
-	"maps"
-	"slices"
-	"testing"
-
-	"pgregory.net/rapid"
-
-	"github.com/capstan-run/capstan/core"
-)
-
-func TestSetIsASet(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var s Set
-		want := map[int64]bool{}
-		for _, i := range rapid.SliceOf(rapid.Int64Range(0, 40)).Draw(t, "indexes") {
-			s.Add(i)
-			want[i] = true
-			if !s.valid() {
-				t.Fatalf("%v is out of order", s)
-			}
-		}
-		for i := range int64(42) {
-			if s.Has(i) != want[i] {
-				t.Fatalf("%v has %d: %t", s, i, s.Has(i))
-			}
-		}
-		if s.Len() != len(want) {
-			t.Fatalf("%v has %d indexes, want %d", s, s.Len(), len(want))
-		}
-		if len(want) == 0 {
-			return
-		}
-		a, err := core.ParseArray(s.Short(0))
-		if err != nil || a.Len() != len(want) || !a.Has(slices.Sorted(maps.Keys(want))[0]) {
-			t.Fatalf("%q reads as %v, %v", s.Short(0), a, err)
-		}
-	})
-}
+import "testing"
 
 // TestTallyIsSmall holds law B6: a long array costs nothing while it goes well.
 func TestTallyIsSmall(t *testing.T) {

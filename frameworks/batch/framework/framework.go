@@ -51,7 +51,7 @@ func (f Framework) Plan(_ context.Context, job *core.Job) (*core.Plan, error) {
 		if err != nil {
 			return nil, core.Errorf(core.Invalid, "%v", err).At("metadata.array")
 		}
-		stage.Name, stage.Tasks = "elements", array.Len()
+		stage.Name, stage.Tasks, gang.Array = "elements", array.Len(), list
 	}
 	return &core.Plan{Gangs: []core.GangAsk{gang}, Stages: []core.PlanStage{stage}}, nil
 }

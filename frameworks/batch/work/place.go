@@ -3,7 +3,6 @@ package work
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/batch/spec"
@@ -20,7 +19,10 @@ type place struct {
 }
 
 func placeOf(env *core.Env, run *task.Run) place {
-	p := place{job: env.Rank.Job, meta: env.Spec.Metadata, rank: env.Rank.Rank, index: indexOf(env.Rank.Gang)}
+	p := place{job: env.Rank.Job, meta: env.Spec.Metadata, rank: env.Rank.Rank}
+	if _, index, ok := core.ElementOf(env.Rank.Gang); ok {
+		p.index = itoa(index)
+	}
 	for _, n := range run.Nodes {
 		p.nodes = append(p.nodes, string(n))
 	}
@@ -28,16 +30,6 @@ func placeOf(env *core.Env, run *task.Run) place {
 		p.nodes = append(p.nodes, "localhost")
 	}
 	return p
-}
-
-// indexOf is 17 of "main[17]".
-func indexOf(gang string) string {
-	_, rest, ok := strings.Cut(gang, "[")
-	index, closed := strings.CutSuffix(rest, "]")
-	if !ok || !closed {
-		return ""
-	}
-	return index
 }
 
 func (p *place) node() string { return p.nodes[p.rank] }
