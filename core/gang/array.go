@@ -130,8 +130,13 @@ func (s *Scheduler) elementBack(e *member) {
 	s.recheck(g)
 }
 
-// elementEnded records how an element ended, and lets go who waited for it.
+// elementEnded records how an element ended, and lets go who waited for it. One
+// of which nothing is said waits again.
 func (s *Scheduler) elementEnded(e *member, how Ending) {
+	if how == Unsaid {
+		s.elementBack(e)
+		return
+	}
 	g := e.whole
 	g.array.granted--
 	switch how {

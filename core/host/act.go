@@ -29,7 +29,7 @@ func (h *Host) step(e gang.Event) gang.Result {
 func (h *Host) act(a gang.Action) {
 	switch a := a.(type) {
 	case gang.Grant:
-		if g := h.gangs[a.Gang]; g != nil {
+		if g := h.gangOf(a.Gang); g != nil {
 			g.granted(a)
 		}
 	case gang.Revoke:
@@ -49,8 +49,16 @@ func (h *Host) act(a gang.Action) {
 			g.noticed(a)
 		}
 	case gang.Refuse:
+		if whole, index, ok := h.wholeOf(a.Gang); ok {
+			whole.refuseElements([]core.ArrayRange{{First: index, Last: index, Step: 1}}, a.Err())
+			return
+		}
 		if g := h.gangs[a.Gang]; g != nil {
 			err := a.Err()
+			if len(a.Elements) > 0 {
+				g.refuseElements(a.Elements, err)
+				return
+			}
 			if g.failure != nil {
 				err = g.failure
 			}
@@ -62,6 +70,10 @@ func (h *Host) act(a gang.Action) {
 		}
 	case gang.Expire:
 		if g := h.gangs[a.Gang]; g != nil {
+			if g.whole != nil {
+				g.elementExpired(a)
+				return
+			}
 			w := g.attempt.job.rec.Job.Spec.Metadata.Walltime
 			h.cancelLocked(g.attempt.job, core.Errorf(core.TimedOut, "the job's walltime of %s is over", w).
 				Do("raise metadata.walltime, or give the gang more cores"))

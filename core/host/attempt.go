@@ -181,5 +181,9 @@ func (a *attempt) submitGangs() {
 // addGang queues one gang. h.mu is held.
 func (a *attempt) addGang(ask core.GangAsk) {
 	g := newGangRun(a, ask)
+	if g.array != nil {
+		g.queueArray()
+		return
+	}
 	a.h.step(gang.Submit{Now: now().UnixMilli(), Request: g.request()})
 }

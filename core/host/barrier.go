@@ -29,7 +29,7 @@ func (g *gangRun) memberJoined(m *member, running bool) {
 			g.attempt.side.tell(core.ExecutorReplaced{Gang: g.state.Ask.Name, Rank: m.rank})
 		}
 		g.do(func(ctx context.Context) {
-			h.persistPatiently(ctx, g.attempt.job, g.event("executor-replaced", fmt.Sprintf("rank %d runs again", m.rank)))
+			h.persistPatiently(ctx, g.attempt.job, g.event("executor-replaced", fmt.Sprintf("rank %d runs again", m.rank))...)
 		})
 		return
 	}
@@ -65,7 +65,7 @@ func (g *gangRun) comeUp() {
 	a.job.notify()
 	n := len(g.members)
 	g.do(func(ctx context.Context) {
-		h.persistPatiently(ctx, a.job, g.event("gang-up", fmt.Sprintf("gang %s: all %d executors are up", g.state.Ask.Name, n)))
+		h.persistPatiently(ctx, a.job, g.event("gang-up", fmt.Sprintf("gang %s: all %d executors are up", g.state.Ask.Name, n))...)
 	})
 	if g.wanted {
 		a.side.tell(g.upEvent(false))

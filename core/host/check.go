@@ -32,6 +32,11 @@ func (h *Host) checkAsk(g core.GangAsk) error {
 	if !launch.ValidID(g.Name) || len(g.Name) > 63 {
 		return core.Errorf(core.Invalid, "a gang cannot be called %q", g.Name).Do("use letters, digits, '.', '_' and '-', at most 63")
 	}
+	if g.Array != "" {
+		if _, err := core.ParseArray(g.Array); err != nil {
+			return core.Errorf(core.Invalid, "%v", err).At("metadata.array")
+		}
+	}
 	for _, path := range g.ReadOnly {
 		if within(path, h.cfg.StateDir) || within(h.cfg.StateDir, path) {
 			return core.Errorf(core.Denied, "the job would read %s, and the host keeps its keys in %s", path, h.cfg.StateDir).

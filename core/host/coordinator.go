@@ -107,6 +107,10 @@ func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
 		g.again = &ask
 		return nil
 	}
+	if g.array != nil {
+		g.tellElements()
+		return nil
+	}
 	g.wanted = true
 	if g.state.Up {
 		c.tell(g.upEvent(c.a.job.rec.Generation > 1))
@@ -115,19 +119,20 @@ func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
 }
 
 func (c *coordinatorSide) ReleaseGang(name string) error {
-	return c.end(name, "released by its coordinator")
+	return c.end(name, "released by its coordinator", nil)
 }
 
 // EndGang implements core.Host.
 func (c *coordinatorSide) EndGang(name string, ok bool) error {
 	if ok {
-		return c.end(name, "ended well")
+		return c.end(name, "ended well", &ok)
 	}
-	return c.end(name, "ended with a failure")
+	return c.end(name, "ended with a failure", &ok)
 }
 
-// end releases a gang for a reason that the job's history tells.
-func (c *coordinatorSide) end(name, why string) error {
+// end releases a gang for a reason that the job's history tells. ok is how it
+// ended; nil for one that has not.
+func (c *coordinatorSide) end(name, why string, ok *bool) error {
 	h := c.a.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -140,6 +145,12 @@ func (c *coordinatorSide) end(name, why string) error {
 		return nil
 	}
 	g.gone = true
+	if g.whole != nil {
+		delete(c.told, name) // it sends no more to this one
+		if ok != nil {
+			g.elementEnded(*ok)
+		}
+	}
 	delete(c.a.job.rec.Gangs, name) // a host that restarts must not bring it up again
 	h.goRun(func(context.Context) { g.release(why) })
 	return nil

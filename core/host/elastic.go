@@ -38,5 +38,5 @@ func (g *gangRun) tell(kind, text string) {
 	a.job.rec.Job.Progress.Note = text
 	a.job.notify()
 	event := g.event(kind, text)
-	a.h.goRun(func(context.Context) { a.h.persist(a.job, event) })
+	a.h.goRun(func(context.Context) { a.h.persist(a.job, event...) })
 }

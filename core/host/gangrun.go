@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,6 +28,11 @@ type gangRun struct {
 	gone    bool          // torn down: nothing of it may start any more
 	resumed bool          // it was up before this host
 	again   *core.GangAsk // asked for anew while it is released
+	noted   bool          // it was told to give way
+	array   *core.Array   // of an array; nil: it is one gang
+	whole   *gangRun      // the array that an element belongs to; nil: it is none
+	index   int64         // of an element
+	ending  gang.Ending   // how an element ended
 	// failure is why the last start came to nothing, told when the scheduler
 	// gives the gang up.
 	failure   *core.Error
@@ -50,6 +56,9 @@ var errStale = errors.New("the lease is no longer in force")
 func newGangRun(a *attempt, ask core.GangAsk) *gangRun {
 	g := &gangRun{attempt: a, id: gang.IDOf(a.job.rec.Job.ID, ask.Name), state: &gangState{Ask: ask}, told: make(chan struct{})}
 	close(g.told)
+	if ask.Array != "" {
+		g.array, _ = core.ParseArray(ask.Array) // checkAsk has seen to it
+	}
 	g.renew()
 	a.gangs[ask.Name] = g
 	a.h.gangs[g.id] = g
@@ -89,7 +98,7 @@ func (g *gangRun) holds(lease uint64) bool {
 func (g *gangRun) request() gang.Request {
 	job, ask := &g.attempt.job.rec.Job, g.state.Ask
 	m := job.Spec.Metadata
-	return gang.Request{
+	r := gang.Request{
 		Gang: g.id, Job: job.ID, Size: ask.Size, Min: ask.Min, Max: ask.Max,
 		Each:      core.Resources{CPU: ask.CPU, Memory: ask.Memory},
 		Placement: ask.Placement, Priority: m.Priority, Queue: m.Queue, User: m.User, Name: m.Name, Labels: m.Labels,
@@ -98,8 +107,12 @@ func (g *gangRun) request() gang.Request {
 		StartTimeout: time.Duration(ask.StartTimeout).Milliseconds(),
 		Walltime:     time.Duration(m.Walltime).Milliseconds(),
 		Grace:        time.Duration(ask.Grace).Milliseconds(),
-		Arrival:      g.attempt.job.arrivals[g.id],
+		Arrival:      g.attempt.job.arrivals[g.id], Array: g.array,
 	}
+	if _, _, element := core.ElementOf(ask.Name); element {
+		r.When = gang.When{} // its array has waited
+	}
+	return r
 }
 
 // heldBy is w with times as the scheduler counts them.
@@ -148,7 +161,8 @@ func (g *gangRun) granted(act gang.Grant) {
 // executorID names the n-th executor of a rank under the present lease.
 func (g *gangRun) executorID(rank, n int) string {
 	a := g.attempt
-	id := core.Rank{Job: a.job.rec.Job.ID, Epoch: a.epoch, Gang: g.state.Ask.Name, Rank: rank}.String()
+	name := strings.NewReplacer("[", ".", "]", "").Replace(g.state.Ask.Name) // an id has no brackets
+	id := core.Rank{Job: a.job.rec.Job.ID, Epoch: a.epoch, Gang: name, Rank: rank}.String()
 	id = fmt.Sprintf("%s.%d", id, g.state.Lease)
 	if n > 0 {
 		id = fmt.Sprintf("%s.%d", id, n)
@@ -160,6 +174,8 @@ func (g *gangRun) executorID(rank, n int) string {
 func (g *gangRun) revoked(act gang.Revoke) {
 	switch {
 	case g.gone:
+	case g.whole != nil:
+		g.elementRevoked(act)
 	case g.state.Up:
 		g.evicted(act)
 	default:
@@ -188,8 +204,15 @@ func (g *gangRun) requeue(act gang.Revoke) {
 	h.goRun(func(context.Context) {
 		defer a.clearing.Done()
 		defer close(told)
-		h.persist(a.job, event)
+		h.persist(a.job, event...)
 	})
 }
 
-func (g *gangRun) event(kind, text string) journal.Record { return g.attempt.job.event(kind, text) }
+// event is a record for the job's history; none of what every element of an
+// array goes through.
+func (g *gangRun) event(kind, text string) []journal.Record {
+	if g.whole != nil && (kind == "granted" || kind == "gang-up" || kind == "released") {
+		return nil
+	}
+	return []journal.Record{g.attempt.job.event(kind, text)}
+}

@@ -20,6 +20,7 @@ func (g *gangRun) noticed(act gang.GiveWay) {
 	if !g.holds(act.Lease) {
 		return
 	}
+	g.noted = true
 	until := time.UnixMilli(act.Until).UTC()
 	if g.wanted {
 		a.side.tell(core.GiveWay{Gang: g.state.Ask.Name, Until: until, Reason: act.Reason})
@@ -44,13 +45,20 @@ func (g *gangRun) evicted(act gang.Revoke) {
 		g.requeue(act)
 		return
 	}
-	if a.job.arrivals == nil {
-		a.job.arrivals = map[gang.ID]uint64{}
-	}
 	for _, o := range a.gangs {
-		if v, ok := a.h.sched.Gang(o.id); ok {
-			a.job.arrivals[o.id] = v.Arrival
-		}
+		o.keepPlace()
 	}
 	a.end(&core.Error{Kind: core.Failed, What: "its place was taken: " + act.Reason, Err: errGaveWay})
+}
+
+// keepPlace remembers where g stands in line, for when it is asked for again.
+// h.mu is held.
+func (g *gangRun) keepPlace() {
+	j := g.attempt.job
+	if j.arrivals == nil {
+		j.arrivals = map[gang.ID]uint64{}
+	}
+	if v, ok := g.attempt.h.sched.Gang(g.id); ok && g.whole == nil {
+		j.arrivals[g.id] = v.Arrival
+	}
 }

@@ -62,7 +62,7 @@ func (s *handler) Log(id string, at time.Time, text string) {
 	if m == nil {
 		return
 	}
-	m.gang.attempt.job.log.add(LogLine{Time: at, Epoch: m.gang.attempt.epoch, Rank: m.rank, Text: text})
+	m.gang.attempt.job.log.add(LogLine{Time: at, Epoch: m.gang.attempt.epoch, Rank: m.rank, Text: m.gang.mark() + text})
 }
 
 // Beat needs no answer: the server tells of silence, and tasks report their CPU.
@@ -126,6 +126,9 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 	g.state.Fenced = append(g.state.Fenced, m.id)
 	a.losses++
 	losses, limit, ctx := a.losses, 4*len(g.members)+4, g.ctx
+	if g.whole != nil {
+		losses = len(g.state.Fenced) // an array loses more the longer it is
+	}
 	h.mu.Unlock()
 
 	h.server.Fence(m.id)

@@ -23,7 +23,7 @@ func (g *gangRun) giveUp(err *core.Error) {
 	delete(a.job.rec.Gangs, g.state.Ask.Name)
 	event := g.event("gang-refused", "gang "+g.state.Ask.Name+": "+err.Error())
 	h.goRun(func(context.Context) {
-		h.persistPatiently(a.ctx, a.job, event)
+		h.persistPatiently(a.ctx, a.job, event...)
 		g.tearDown()
 		h.mu.Lock()
 		defer h.mu.Unlock()

@@ -123,7 +123,7 @@ func (a *attempt) retry(err error) {
 	}
 	next := func(r *record) {
 		r.Job.Epoch, r.Job.State = a.epoch+1, core.Queued
-		r.Generation, r.Crashes, r.Gangs = 0, 0, nil
+		r.Generation, r.Crashes, r.Gangs, r.Arrays = 0, 0, nil, nil
 		if errors.Is(err, errGaveWay) {
 			r.GaveWay++
 		}
@@ -158,6 +158,11 @@ func (a *attempt) cleanUp() bool {
 		door.Close()
 	}
 	h.mu.Lock()
+	for _, g := range gangs {
+		if g.array != nil { // with all of its elements, also those that nobody heard of
+			h.step(gang.Cancel{Now: now().UnixMilli(), Gang: g.id, Reason: "its job has ended"})
+		}
+	}
 	for _, g := range gangs {
 		h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
 		g.forget()

@@ -16,6 +16,9 @@ type record struct {
 	Generation int64                 `json:"generation"` // of the current attempt's coordinator
 	Crashes    int                   `json:"crashes"`    // of the coordinator, in this attempt
 	Gangs      map[string]*gangState `json:"gangs"`      // by name, of the current attempt
+	// Arrays is what became of the elements of arrays, by the gang's name, in the
+	// current attempt.
+	Arrays map[string]*elements `json:"arrays,omitempty"`
 	// GaveWay is how many attempts ended because others took their place.
 	GaveWay int `json:"gaveWay,omitempty"`
 	// Swept says that nothing of the job is left outside the journal.

@@ -252,7 +252,7 @@ func (a *attempt) reattach(ctx context.Context, g *gangRun, lost []int) {
 	if over {
 		return
 	}
-	h.persistPatiently(ctx, a.job, g.event("adopted", fmt.Sprintf("gang %s: adopted after a restart of the host", g.state.Ask.Name)))
+	h.persistPatiently(ctx, a.job, g.event("adopted", fmt.Sprintf("gang %s: adopted after a restart of the host", g.state.Ask.Name))...)
 }
 
 // missing are the adopted members that have not dialled in, and what is closed

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,6 +29,7 @@ type stage struct {
 
 	trouble chan string
 	config  []func(*Config)
+	early   []string // elements' executors that started before others
 }
 
 func newStage(t *testing.T) *stage {
@@ -300,7 +302,11 @@ func (f *script) Kinds() []core.Description {
 }
 
 func (f *script) Plan(_ context.Context, j *core.Job) (*core.Plan, error) {
-	return &core.Plan{Gangs: []core.GangAsk{{Name: "main", Gang: j.Spec.Gang}}}, nil
+	array := j.Spec.Metadata.Array
+	if strings.Contains(string(j.Spec.Body), "deaf") { // as a kind without arrays
+		array = ""
+	}
+	return &core.Plan{Gangs: []core.GangAsk{{Name: "main", Gang: j.Spec.Gang, Array: array}}}, nil
 }
 
 func (f *script) Run(ctx context.Context, _ string, a *core.Attempt, h core.Host) (core.Report, error) {
@@ -328,7 +334,8 @@ func (f *script) Plugins(context.Context, bool, string) ([]PluginInfo, error) {
 // want asks for the job's gang.
 func (s *scene) want(t *testing.T) {
 	t.Helper()
-	if err := s.WantGang(core.GangAsk{Name: "main", Gang: s.attempt.Job.Spec.Gang}); err != nil {
+	spec := s.attempt.Job.Spec
+	if err := s.WantGang(core.GangAsk{Name: "main", Gang: spec.Gang, Array: spec.Metadata.Array}); err != nil {
 		t.Fatal(err)
 	}
 }

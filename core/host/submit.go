@@ -74,6 +74,9 @@ func (h *Host) attach(ctx context.Context, j *job) (core.JobID, bool, []core.Dia
 
 // accept journals and queues a planned job.
 func (h *Host) accept(ctx context.Context, draft core.Job, plan *core.Plan, hash string) (core.JobID, bool, []core.Diagnostic, error) {
+	if has := func(g core.GangAsk) bool { return g.Array != "" }; draft.Spec.Metadata.Array != "" && !slices.ContainsFunc(plan.Gangs, has) {
+		return "", false, nil, core.Errorf(core.Invalid, "kind %s has no arrays", draft.Spec.Kind).At("metadata.array").Do("leave it out; kind Batch has them")
+	}
 	h.mu.Lock()
 	if draft.ID == "" {
 		draft.ID = h.newID(draft.Spec.Metadata.Name)

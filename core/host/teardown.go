@@ -54,16 +54,20 @@ func (g *gangRun) clear() {
 // coordinator has asked for it meanwhile.
 func (g *gangRun) release(why string) {
 	a, h := g.attempt, g.attempt.h
-	h.persistPatiently(a.ctx, a.job, g.event("released", fmt.Sprintf("gang %s: %s", g.state.Ask.Name, why)))
+	h.persistPatiently(a.ctx, a.job, g.event("released", fmt.Sprintf("gang %s: %s", g.state.Ask.Name, why))...)
 	g.tearDown()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if a.over() {
 		return // the end of the attempt releases it
 	}
-	h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
+	if g.noted {
+		g.keepPlace()
+	}
+	// An element may be granted again at once.
 	delete(a.gangs, g.state.Ask.Name)
 	g.forget()
+	h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id, Ended: g.ending})
 	if g.again != nil {
 		a.addGang(*g.again)
 		a.gangs[g.again.Name].wanted = true

@@ -51,6 +51,7 @@ type Gang struct {
 	changed  chan struct{} // closed and replaced when queue grows
 	gangs    map[string][]*worker
 	ended    map[string]bool
+	arrays   map[string]*array
 	saved    []byte
 	commands int64
 	answers  map[int64]chan core.Answer
@@ -92,6 +93,7 @@ func NewGang(t testing.TB, f core.Framework, spec core.Spec, o Options) *Gang {
 		changed: make(chan struct{}),
 		gangs:   map[string][]*worker{},
 		ended:   map[string]bool{},
+		arrays:  map[string]*array{},
 		answers: map[int64]chan core.Answer{},
 	}
 }
@@ -187,6 +189,9 @@ func (v view) WantGang(ask core.GangAsk) error {
 	g := v.Gang
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if ask.Array != "" {
+		return g.arrayLocked(ask)
+	}
 	if ranks, up := g.gangs[ask.Name]; up {
 		e := core.GangUp{Gang: ask.Name, Size: len(ranks), Nodes: nodes(len(ranks)), Resumed: true}
 		for _, w := range ranks {
@@ -200,13 +205,18 @@ func (v view) WantGang(ask core.GangAsk) error {
 	if ask.Size < 1 {
 		return core.Errorf(core.Invalid, "gang %s has size %d", ask.Name, ask.Size)
 	}
-	ranks := make([]*worker, ask.Size)
-	for rank := range ranks {
-		ranks[rank] = g.startLocked(ask.Name, rank, ask.Size)
-	}
-	g.gangs[ask.Name] = ranks
-	g.tellLocked(core.GangUp{Gang: ask.Name, Size: ask.Size, Nodes: nodes(ask.Size)})
+	g.upLocked(ask.Name, ask.Size)
 	return nil
+}
+
+// upLocked brings a gang up.
+func (g *Gang) upLocked(name string, size int) {
+	ranks := make([]*worker, size)
+	for rank := range ranks {
+		ranks[rank] = g.startLocked(name, rank, size)
+	}
+	g.gangs[name] = ranks
+	g.tellLocked(core.GangUp{Gang: name, Size: size, Nodes: nodes(size)})
 }
 
 func nodes(n int) []core.NodeID {
@@ -220,19 +230,26 @@ func nodes(n int) []core.NodeID {
 func (v view) ReleaseGang(name string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, w := range v.gangs[name] {
-		w.lost = true
-		w.cancel()
-	}
-	delete(v.gangs, name)
+	v.releaseLocked(name)
+	v.elementGoneLocked(name, true)
 	return nil
 }
 
 func (v view) EndGang(name string, ok bool) error {
 	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.ended[name] = ok
-	v.mu.Unlock()
-	return v.ReleaseGang(name)
+	v.releaseLocked(name)
+	v.elementGoneLocked(name, false)
+	return nil
+}
+
+func (g *Gang) releaseLocked(name string) {
+	for _, w := range g.gangs[name] {
+		w.lost = true
+		w.cancel()
+	}
+	delete(g.gangs, name)
 }
 
 func (v view) Send(gang string, rank int, msg []byte) error {

@@ -137,6 +137,7 @@ func (c *chaos) finish(name string, r, code int) {
 func (c *chaos) restart() {
 	c.cfg.FirstTry += 1000
 	c.m, c.saves, c.files = New(c.cfg, c.saved.clone()), 0, 0
+	c.step(Begin{})
 	for _, name := range slices.Sorted(maps.Keys(c.gangs)) {
 		g := c.gangs[name]
 		e := GangUp{Gang: name, Nodes: make([]core.NodeID, len(g.ranks)), Resumed: true}

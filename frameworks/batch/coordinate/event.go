@@ -10,6 +10,9 @@ import (
 // Event is what happens to a machine: one of the types below.
 type Event interface{ event() }
 
+// Begin is the first event of a generation.
+type Begin struct{}
+
 // GangUp says that a gang's executors run. Resumed: they may hold work of an
 // earlier generation, but for those in Lost.
 type GangUp struct {
@@ -62,6 +65,7 @@ type Refused struct {
 // CancelAsked says that the job is to end.
 type CancelAsked struct{ Reason string }
 
+func (Begin) event()        {}
 func (GangUp) event()       {}
 func (FromRank) event()     {}
 func (RankLost) event()     {}

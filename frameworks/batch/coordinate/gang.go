@@ -93,6 +93,11 @@ func (g *gang) running() bool {
 	return slices.ContainsFunc(g.ranks, func(k rank) bool { return k.busy() })
 }
 
+// present reports whether any of g's executors is there.
+func (g *gang) present() bool {
+	return slices.ContainsFunc(g.ranks, func(k rank) bool { return k.present })
+}
+
 // complete reports whether all tasks have ended well.
 func (g *gang) complete() bool {
 	return !slices.ContainsFunc(g.ranks, func(k rank) bool { return k.state != idle && k.state != ended })

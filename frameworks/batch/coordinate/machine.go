@@ -303,7 +303,9 @@ func (m *Machine) proceed(g *gang) {
 	case g.giving:
 		if !g.running() {
 			delete(m.gangs, g.name)
-			m.do(Release{g.name})
+			if g.present() { // else its place was taken already
+				m.do(Release{g.name})
+			}
 		}
 	default:
 		for _, r := range g.startable() {

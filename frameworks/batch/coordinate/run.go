@@ -46,6 +46,7 @@ func Run(ctx context.Context, a Attempt, host core.Host) (core.Report, error) {
 	}
 	r := &runner{Attempt: &a, host: host, machine: New(a.Config, tally), start: time.Now(), writes: newWriter(ctx, a.Write)}
 	defer r.writes.close()
+	r.step(ctx, Begin{}) // all may have ended in an earlier generation
 	ticker := time.NewTicker(show)
 	defer ticker.Stop()
 	for !r.over {

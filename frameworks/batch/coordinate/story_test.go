@@ -42,7 +42,7 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 	case "generation": // a new coordinator after a crash
 		s.cfg.FirstTry += 100
 		s.m = New(s.cfg, s.saved.clone())
-		return ""
+		return s.step(Begin{})
 	case "up":
 		e := GangUp{Gang: gang, Resumed: d.HasArg("resumed")}
 		for r := range s.cfg.Gang.Size {

@@ -51,7 +51,7 @@ func (f Framework) Plan(_ context.Context, job *core.Job) (*core.Plan, error) {
 		if err != nil {
 			return nil, core.Errorf(core.Invalid, "%v", err).At("metadata.array")
 		}
-		stage.Name, stage.Tasks, gang.Array = "elements", array.Len(), list
+		stage.Name, stage.Tasks = "elements", array.Len()
 	}
 	return &core.Plan{Gangs: []core.GangAsk{gang}, Stages: []core.PlanStage{stage}}, nil
 }
@@ -68,7 +68,10 @@ const gangName = "main"
 
 // ask is the gang a job wants.
 func ask(job *core.Job, body *spec.Body) core.GangAsk {
-	a := core.GangAsk{Name: gangName, Gang: job.Spec.Gang, Files: body.Shipped(), Userland: job.Spec.Gang.Image == "", Store: grants(body)}
+	a := core.GangAsk{
+		Name: gangName, Gang: job.Spec.Gang, Array: job.Spec.Metadata.Array,
+		Files: body.Shipped(), Userland: job.Spec.Gang.Image == "", Store: grants(body),
+	}
 	if a.Size == 0 {
 		a.Size = 2
 	}

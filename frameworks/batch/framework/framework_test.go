@@ -227,3 +227,30 @@ func TestStreams(t *testing.T) {
 		t.Errorf("a file that is there: %v", err)
 	}
 }
+
+// TestArray: each element runs with its index, and the failed ones are named.
+func TestArray(t *testing.T) {
+	s := job(t, map[string]any{"per": "gang", "script": script(
+		`echo $SLURM_JOB_ID $SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT $PBS_JOBID > $CAPSTAN_SHARED/el.$CAPSTAN_ARRAY_INDEX`,
+		`case $CAPSTAN_ARRAY_INDEX in 4|6) exit 9; esac`)})
+	s.Metadata.Array = "0-10:2"
+	g := plugintest.NewGang(t, Framework{}, s, plugintest.Options{})
+	report, err := g.Run(t.Context())
+	if e := core.AsError(err); e == nil || e.Kind != core.Failed || !strings.HasPrefix(e.What, "2 of 6 elements failed: 4-6:2; the first: element ") {
+		t.Errorf("ends with %v", err)
+	}
+	if got := read(t, g.Shared()+"/el.8"); got != "test_8 8/6 test[8]\n" {
+		t.Errorf("element 8 says %q", got)
+	}
+	if c := report.Counters; c["batch/elements ok"] != 4 || c["batch/elements failed"] != 2 {
+		t.Errorf("counts %v", c)
+	}
+	for i, ok := range map[int]bool{0: true, 4: false} {
+		if how, has := g.Ended()[core.ElementName("main", int64(i))]; !has || how != ok {
+			t.Errorf("element %d ended: %t, ok %t", i, has, how)
+		}
+	}
+	conform := job(t, map[string]any{"command": []string{"true"}})
+	conform.Metadata.Array = "1,5-7"
+	plugintest.Conform(t, Framework{}, conform, plugintest.Options{})
+}
