@@ -28,7 +28,10 @@ type chaos struct {
 	over  bool
 }
 
-type chaosGang struct{ ranks []chaosRank }
+type chaosGang struct {
+	ranks  []chaosRank
+	giving bool // it has had notice: its place will be taken
+}
 
 type chaosRank struct {
 	there    bool
@@ -114,7 +117,7 @@ func (c *chaos) up(name string) {
 	if c.gangs[name] != nil {
 		return
 	}
-	g := &chaosGang{make([]chaosRank, c.cfg.Gang.Size)}
+	g := &chaosGang{ranks: make([]chaosRank, c.cfg.Gang.Size)}
 	for r := range g.ranks {
 		g.ranks[r].there = true
 	}
@@ -178,6 +181,7 @@ func (c *chaos) trouble() {
 			c.step(RankReplaced{name, r})
 		}
 	case "give way":
+		g.giving = true
 		c.step(GiveWay{Gang: name, Left: time.Second, Reason: "room"})
 	case "taken": // and placed again, while the coordinator still waits
 		delete(c.gangs, name)
@@ -233,6 +237,9 @@ func TestChaos(t *testing.T) {
 func (c *chaos) calm() {
 	for range 40 {
 		for _, name := range c.names() {
+			if g := c.gangs[name]; g != nil && g.giving {
+				delete(c.gangs, name)
+			}
 			c.up(name)
 			for r := 0; c.gangs[name] != nil && r < c.cfg.Gang.Size; r++ {
 				if !c.gangs[name].ranks[r].there {
