@@ -232,3 +232,17 @@ func (g *gangRun) mark() string {
 	}
 	return fmt.Sprintf("[%d] ", g.index)
 }
+
+// arraysEnded tells how the elements of a job's arrays ended.
+func (r *record) arraysEnded(at int64) []gang.ElementsEnded {
+	var list []gang.ElementsEnded
+	for _, ask := range r.Plan.Gangs {
+		e := r.Arrays[ask.Name]
+		a, err := core.ParseArray(ask.Array)
+		if e == nil || err != nil {
+			continue
+		}
+		list = append(list, gang.ElementsEnded{Now: at, Gang: gang.IDOf(r.Job.ID, ask.Name), OK: a.Indexes(e.OK), Failed: a.Indexes(e.Failed), Over: a})
+	}
+	return list
+}

@@ -57,7 +57,11 @@ func (h *Host) tellEnd(j *job) {
 	if j.rec.Job.State == core.Succeeded {
 		how = gang.OK
 	}
-	h.step(gang.JobEnded{Now: now().UnixMilli(), Job: j.rec.Job.ID, Ended: how})
+	at := now().UnixMilli()
+	for _, e := range j.rec.arraysEnded(at) { // who waits for single elements asks for these
+		h.step(e)
+	}
+	h.step(gang.JobEnded{Now: at, Job: j.rec.Job.ID, Ended: how})
 }
 
 // awaited is the jobs that others wait for, which must not be forgotten: who
