@@ -50,7 +50,8 @@ func (m *Machine) sung() bool {
 
 // pickCanaries sees to it that there are as many canaries as there should be.
 // Slots without a ready copy come first: a new version that mends them takes
-// nothing away.
+// nothing away. One that has not begun is picked anew each time, for its old copy
+// may be needed by now.
 func (m *Machine) pickCanaries() {
 	r, order := m.Rollout, m.order()
 	poor := func(i int) int {
@@ -60,12 +61,21 @@ func (m *Machine) pickCanaries() {
 		return 0
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return poor(a) - poor(b) })
-	r.Canaries = slices.DeleteFunc(r.Canaries, func(i int) bool { return i >= m.Size })
+	r.Canaries = slices.DeleteFunc(r.Canaries, func(i int) bool { return i >= m.Size || !m.begun(i) })
 	for _, i := range order {
 		if len(r.Canaries) < m.target().Update.Canary.Copies && !slices.Contains(r.Canaries, i) {
 			r.Canaries = append(r.Canaries, i)
 		}
 	}
+}
+
+// begun reports whether a slot has tried the target version.
+func (m *Machine) begun(i int) bool {
+	if i >= len(m.Slots) {
+		return false
+	}
+	s := m.Slots[i]
+	return s.Version == m.Target && s.Tries > 0 || slices.ContainsFunc(s.Copies, func(c *Copy) bool { return c.Version == m.Target })
 }
 
 // complete reports whether every slot has a ready copy of the target version,
