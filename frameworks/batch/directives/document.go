@@ -210,9 +210,6 @@ func (r *request) document(qsub bool) (*document, error) {
 		Size: nodes, CPU: core.MilliCPU(cpus) * 1000, Memory: r.memoryOf(nodes, slots, cpus), Placement: r.placement,
 		Generic: r.generic, Licences: r.licences, Constraints: r.constraints, Restart: r.restart,
 	}
-	if r.least > 0 && r.least < nodes {
-		d.Gang.Min = r.least
-	}
 	if nodes == 1 {
 		d.Gang.Placement = core.PlacementAsk{}
 	} else if !r.pack {

@@ -22,12 +22,12 @@ type request struct {
 	array             string
 	when              core.When
 
-	least, nodes int // a gang may begin with least of the nodes
-	tasks        int
-	perNode      int  // tasks
-	cpus         int  // of each task
-	mpi          int  // processes on each node, where they are not the tasks
-	pack         bool // nodes of the job may be one
+	nodes   int
+	tasks   int
+	perNode int  // tasks
+	cpus    int  // of each task
+	mpi     int  // processes on each node, where they are not the tasks
+	pack    bool // nodes of the job may be one
 	// Memory: of each node, of the job, of each task, or of each core.
 	memory, total, perTask, perCPU core.Bytes
 	placement                      core.PlacementAsk

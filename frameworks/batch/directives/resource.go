@@ -82,7 +82,7 @@ func (r *request) setChunks(v, per string) error {
 		} else if strings.Contains(v, "+") {
 			return core.Errorf(core.Invalid, "nodes of several kinds are no directive's").Do("write a document with gang.roles")
 		}
-		r.least, r.nodes = n, n
+		r.nodes = n
 		for _, f := range fields[1:] {
 			if err := r.setChunk(f, per); err != nil {
 				return err

@@ -18,7 +18,7 @@ func slurm() []option {
 		{long: "job-name", short: "J", takes: one, usage: "the job's name", set: func(r *request, v string) error { r.name = v; return nil }},
 		{long: "partition", short: "p", takes: one, usage: "the queue", set: (*request).setQueue},
 		{long: "time", short: "t", takes: one, usage: "walltime: minutes, h:m:s, days-h:m:s", set: (*request).setTime},
-		{long: "nodes", short: "N", takes: one, usage: "nodes, or min-max", set: (*request).setNodes},
+		{long: "nodes", short: "N", takes: one, usage: "nodes", set: (*request).setNodes},
 		{long: "ntasks", short: "n", takes: one, usage: "tasks", set: number(func(r *request) *int { return &r.tasks })},
 		{long: "ntasks-per-node", takes: one, usage: "tasks on each node", set: number(func(r *request) *int { return &r.perNode })},
 		{long: "cpus-per-task", short: "c", takes: one, usage: "cores of each task", set: number(func(r *request) *int { return &r.cpus })},
@@ -108,7 +108,9 @@ func (r *request) setNodes(v string) error {
 	if err1 != nil || err2 != nil || a > b {
 		return fmt.Errorf("%q is no number of nodes such as 4 or 2-4", v)
 	}
-	r.least, r.nodes = a, b
+	if r.nodes = a; b > a {
+		r.warn("the job gets %d nodes, the least that it asks for: a gang does not change its size", a)
+	}
 	return nil
 }
 

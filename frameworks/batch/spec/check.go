@@ -22,7 +22,22 @@ func Check(s *core.Spec) []core.Diagnostic {
 	c.command()
 	c.streams()
 	c.tries()
+	c.size()
 	return c.found
+}
+
+// size refuses elastic gangs: a task cannot move to another rank, and a script
+// that has read its host file does not learn of a change.
+func (c *checker) size() {
+	g := c.spec.Gang
+	if g.Min > 0 && g.Min != g.Size || g.Max > 0 && g.Max != g.Size {
+		c.fault("gang", "leave out min and max, and set size", "a Batch gang does not change its size")
+	}
+	for i, r := range g.Roles {
+		if r.Min > 0 && r.Min != r.Size || r.Max > 0 && r.Max != r.Size {
+			c.fault(fmt.Sprintf("gang.roles.%d", i), "leave out min and max, and set size", "a Batch gang does not change its size")
+		}
+	}
 }
 
 type checker struct {

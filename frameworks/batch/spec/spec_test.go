@@ -63,6 +63,7 @@ func TestCheck(t *testing.T) {
 		{`{"command": ["true"], "per": "gang", "stdout": "/o/x"}`, func(s *core.Spec) { s.Metadata.Array = "0-3" }, []string{"spec.stdout"}},
 		{`{"command": ["true"], "per": "gang", "stdout": "/o/%j"}`, func(s *core.Spec) { s.Metadata.Array = "0-3" }, nil},
 		{`{"command": ["true"], "signal": {"name": "KILL", "before": "1m"}}`, nil, []string{"spec.signal.name", "spec.signal.before"}},
+		{`{"command": ["true"]}`, func(s *core.Spec) { s.Gang.Min, s.Gang.Roles = 1, []core.Role{{Size: 2, Max: 3}} }, []string{"gang", "gang.roles.0"}},
 		{`{"command": ["true"], "retryOn": [1]}`, nil, []string{"spec.retryOn"}},
 		{`{"command": ["true"], "retries": 1, "retryOn": [0]}`, nil, []string{"spec.retryOn"}},
 	} {
