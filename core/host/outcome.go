@@ -76,7 +76,9 @@ func (a *attempt) conclude(report core.Report, err error) {
 	// A full disk must not make the outcome disappear.
 	if h.insist(j, end, j.event("ended", text)) {
 		h.mu.Lock()
-		h.tellEnd(j)
+		if len(j.rec.Arrays) == 0 { // an array's last elements have to be heard of first
+			h.tellEnd(j)
+		}
 		h.mu.Unlock()
 		h.goRun(func(ctx context.Context) { h.clerk.ended(ctx, j.rec.Job.ID, state, outcome.What) })
 		a.sweep()
@@ -159,6 +161,11 @@ func (a *attempt) cleanUp() bool {
 	}
 	h.mu.Lock()
 	for _, g := range gangs {
+		if g.whole != nil { // who waits for it learns how it ended
+			h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id, Ended: g.ending})
+		}
+	}
+	for _, g := range gangs {
 		if g.array != nil { // with all of its elements, also those that nobody heard of
 			h.step(gang.Cancel{Now: now().UnixMilli(), Gang: g.id, Reason: "its job has ended"})
 		}
@@ -166,6 +173,9 @@ func (a *attempt) cleanUp() bool {
 	for _, g := range gangs {
 		h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id})
 		g.forget()
+	}
+	if a.job.rec.Job.State.Final() {
+		h.tellEnd(a.job)
 	}
 	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), 30*time.Second)
