@@ -15,6 +15,7 @@ import (
 // others were tried.
 func (s *Scheduler) pass(r *Result) {
 	s.tellRefused(r)
+	s.moved = s.moved || s.outranked()
 	switch {
 	case s.moved:
 		s.moved = false
@@ -44,6 +45,21 @@ func (s *Scheduler) pass(r *Result) {
 	clear(s.fresh)
 	s.fresh = s.fresh[:0]
 	s.tellRefused(r)
+}
+
+// outranked reports whether somebody who came since the last pass is more urgent
+// than one that nodes are kept for: then those have to be kept anew.
+func (s *Scheduler) outranked() bool {
+	if len(s.fresh) == 0 {
+		return false
+	}
+	least, kept := 0, false
+	for _, b := range s.plan.booked {
+		if b.gang != nil && b.gang.inLine && (!kept || b.gang.Priority < least) {
+			least, kept = b.gang.Priority, true
+		}
+	}
+	return kept && slices.ContainsFunc(s.fresh, func(g *member) bool { return g.inLine && g.Priority > least })
 }
 
 // serveAlone starts g, the only one in line, if there is room. What is promised
@@ -192,6 +208,9 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 		s.promises.force(g) // others had to go for it
 	case !s.promises.allows(s, g):
 		return false
+	}
+	if s.promises.on && len(s.promises.dead) > 0 {
+		s.moved = true // whom a promise held back may start now that its owner has
 	}
 	s.start(g, w, c, r)
 	return true
