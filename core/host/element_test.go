@@ -206,6 +206,47 @@ func TestElementComesBack(t *testing.T) {
 	s.nothingOf()
 }
 
+// What waits for an element hears how it ended, also where the job ends at once.
+func TestElementsAwaited(t *testing.T) {
+	s := newStage(t)
+	first := s.submitArray("0-2", "")
+	c := s.scene()
+	c.want(t)
+	for i := range int64(3) {
+		s.element(first, i)
+		c.up(t, i, false)
+	}
+	second := s.submitArray("0-2", fmt.Sprintf(", when: {after: [{job: %s, each: true}]}", first))
+	for i := range int64(3) {
+		c.done(t, i, i != 1)
+	}
+	c.end <- core.Errorf(core.Failed, "one failed")
+	s.until(first, "the end", ended)
+	c = s.scene()
+	c.want(t)
+	s.element(second, 0)
+	s.element(second, 2)
+	up := map[string]bool{}
+	for range 3 {
+		switch e := c.next(t).(type) {
+		case core.GangUp:
+			up[e.Gang] = true
+		case core.GangRefused:
+			if !slices.Equal(e.Elements, []core.ArrayRange{{First: 1, Last: 1, Step: 1}}) {
+				t.Errorf("refused %+v", e.Elements)
+			}
+		}
+	}
+	if !up["main[0]"] || !up["main[2]"] {
+		t.Errorf("up came %v", up)
+	}
+	c.end <- nil
+	s.until(second, "the end", ended)
+	s.idle()
+	s.nothingLeft()
+	s.nothingOf()
+}
+
 // A cancel ends all elements, those that come up meanwhile too.
 func TestArrayCancelled(t *testing.T) {
 	s := newStage(t)
