@@ -21,7 +21,7 @@ func loaded(nodes int) *Scheduler {
 		}})
 	}
 	for i := 0; i < nodes; i += 100 {
-		s.Step(Submit{1, Request{Gang: ID(fmt.Sprintf("busy%d/m", i)), Size: 60 * 32, Each: core.Resources{CPU: 1000, Memory: 1 << 30}}})
+		s.Step(Submit{Now: 1, Request: Request{Gang: ID(fmt.Sprintf("busy%d/m", i)), Size: 60 * 32, Each: core.Resources{CPU: 1000, Memory: 1 << 30}}})
 	}
 	return s
 }
@@ -31,7 +31,7 @@ func BenchmarkGrant(b *testing.B) {
 	s := loaded(10_000)
 	q := Request{Gang: "big/m", Size: 1000, Each: core.Resources{CPU: 2000, Memory: 4 << 30}}
 	for b.Loop() {
-		if r := s.Step(Submit{2, q}); len(r.Actions) != 1 {
+		if r := s.Step(Submit{Now: 2, Request: q}); len(r.Actions) != 1 {
 			b.Fatal(r)
 		}
 		s.Step(Release{Now: 3, Gang: "big/m"})
@@ -44,7 +44,7 @@ func BenchmarkWait(b *testing.B) {
 	s := loaded(10_000)
 	q := Request{Gang: "big/m", Size: 8000, Each: core.Resources{CPU: 32000, Memory: 4 << 30}}
 	for b.Loop() {
-		if r := s.Step(Submit{2, q}); len(r.Explanations) != 1 {
+		if r := s.Step(Submit{Now: 2, Request: q}); len(r.Explanations) != 1 {
 			b.Fatal(r)
 		}
 		s.Step(Cancel{3, "big/m", ""})
@@ -54,7 +54,7 @@ func BenchmarkWait(b *testing.B) {
 // TestSnapshotAsJSON: what the API answers reads back as it was.
 func TestSnapshotAsJSON(t *testing.T) {
 	s := loaded(100)
-	s.Step(Submit{2, Request{Gang: "j/m", Job: "j", Size: 64, Each: core.Resources{CPU: 32000}, Walltime: 5}})
+	s.Step(Submit{Now: 2, Request: Request{Gang: "j/m", Job: "j", Size: 64, Each: core.Resources{CPU: 32000}, Walltime: 5}})
 	want := s.Snapshot()
 	b, err := json.Marshal(want)
 	if err != nil {

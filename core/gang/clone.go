@@ -58,6 +58,7 @@ func (s *Scheduler) Clone() *Scheduler {
 		c.displacing[i].by = k.member(c.displacing[i].by)
 	}
 	c.plan = s.plan.clone()
+	c.plan.shutFor = k.member(c.plan.shutFor)
 	for _, b := range c.plan.booked {
 		b.gang = k.member(b.gang)
 	}

@@ -50,7 +50,8 @@
 //	G8  A gang is refused only if it would not fit on all known nodes, empty
 //	    and whether up or not, if its queue could never admit it, if it cannot
 //	    end by its deadline any more, or if what it waits for cannot come true; a
-//	    cluster without any node refuses nobody.
+//	    cluster without any node refuses nobody, and nobody is refused for its
+//	    size who was accepted in an earlier life of the host.
 //	G9  Whatever waits can say why: all blockers, the smallest change that would
 //	    unblock it, and the latest start if the walltimes allow to know it.
 //	G10 Gangs are displaced whole, only as many as are needed, and only if the

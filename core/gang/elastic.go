@@ -50,7 +50,7 @@ func (s *Scheduler) grow(r *Result) {
 		role.Min, role.Size = 1, more
 		q.Roles = []place.RoleAsk{role}
 		q.Beside, q.Avoid, q.Job = g.living(), g.avoid, s.beside(g)
-		q.Limit = s.plan.limits(s, s.now, orForever(g.wallEnd()), nil)
+		q.Limit = s.plan.limits(s, s.now, orForever(g.wallEnd()), g)
 		c, ok := s.fleet.Choose(&q)
 		if !ok {
 			continue
@@ -165,6 +165,9 @@ func (s *Scheduler) shrinkOver(g *member, r *Result) {
 	var nodes []place.Ref
 	for _, rank := range g.shrink.ranks {
 		n := g.nodes[rank]
+		if g.lost[rank] {
+			continue
+		}
 		if byNode[n] == nil {
 			nodes = append(nodes, n)
 		}

@@ -46,6 +46,10 @@ type NodeClear struct {
 type Submit struct {
 	Now     int64
 	Request Request
+	// Again says that an earlier life of the host had accepted it: it waits for
+	// nodes that are not back yet, and in queues that may hold less by now,
+	// rather than being refused.
+	Again bool `json:",omitempty"`
 }
 
 // Cancel ends a gang in any state, an array with all its elements, or one
@@ -86,7 +90,7 @@ type StartFailed struct {
 
 // Release says that a gang has ended and its executors are gone, of an array
 // those of all its elements. For an element of an array, Ended says how, for
-// those that wait for that element: what is not OK has failed.
+// those that wait for that element; Unsaid sends it back to run again.
 type Release struct {
 	Now   int64
 	Gang  ID

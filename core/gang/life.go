@@ -9,11 +9,12 @@ import (
 )
 
 // submit lets a gang wait, or refuses it (law G8).
-func (s *Scheduler) submit(q Request, r *Result) {
+func (s *Scheduler) submit(e Submit, r *Result) {
+	q := e.Request
 	if s.gangs[q.Gang] != nil {
 		return
 	}
-	if refuse, no := s.Check(q); no {
+	if refuse, no := s.Check(q); no && (!e.Again || refuse.Kind == core.Invalid) {
 		r.Actions = append(r.Actions, refuse)
 		delete(s.early, q.Gang)
 		return

@@ -39,6 +39,8 @@ func (s *Scheduler) pass(r *Result) {
 			for g.inLine && !s.plan.shut && len(s.tree.Admits(s.claim(g))) == 0 && s.serve(g, nil, r) {
 				// An array has more than one.
 			}
+			// What is kept for others is kept from those behind them only.
+			s.moved = s.moved || s.overlooked(g)
 		}
 		s.preempt(r)
 	}
@@ -60,6 +62,26 @@ func (s *Scheduler) outranked() bool {
 		}
 	}
 	return kept && slices.ContainsFunc(s.fresh, func(g *member) bool { return g.inLine && g.Priority > least })
+}
+
+// overlooked reports whether g, which came into line since the last pass and did
+// not start, has room that is kept for gangs which may now be behind it.
+func (s *Scheduler) overlooked(g *member) bool {
+	precedes := func(b *booking) bool { return b.gang != nil && g.mayPrecede(b.gang) }
+	if !g.inLine || !slices.ContainsFunc(s.plan.booked, precedes) && (!s.plan.shut || !g.mayPrecede(s.plan.shutFor)) {
+		return false
+	}
+	if !s.onlyRoom(g) || !roomy(s.fleet, g.ask) {
+		return false
+	}
+	_, ok := s.chooseAmong(g, s.plan.standingLimits(s, g))
+	return ok
+}
+
+// mayPrecede reports whether g, which came later, may stand before other in
+// line.
+func (g *member) mayPrecede(other *member) bool {
+	return g.Priority > other.Priority || g.queue != other.queue || g.User != other.User || g.Predicted < other.Predicted
 }
 
 // serveAlone starts g, the only one in line, if there is room. What is promised
@@ -395,14 +417,15 @@ func (s *Scheduler) lineUp(g *member) {
 	if g.inLine && count == g.count {
 		return
 	}
+	if count == 0 {
+		s.outOfLine(g)
+		return
+	}
 	fresh := !g.inLine
 	if g.inLine {
 		s.tree.Remove(g.number)
 	}
-	g.count, g.inLine = count, count > 0
-	if !g.inLine {
-		return
-	}
+	g.count, g.inLine = count, true
 	if g.arrived == 0 {
 		g.arrived = s.now
 	}

@@ -18,6 +18,7 @@ type plan struct {
 	known   bool     // ends is made
 	// standing is how many of booked are not of gangs that wait by themselves.
 	standing int
+	shutFor  *member // who that is
 	shut     bool    // nothing more may start: whoever is next has no place of its own yet
 	marks    []int32 // by Ref: index into a list of limits, plus one
 }
@@ -50,6 +51,7 @@ const Reserved = 64
 
 func (p *plan) renew(s *Scheduler) {
 	p.booked, p.ends, p.known, p.shut = p.booked[:0], p.ends[:0], false, false
+	p.shutFor = nil
 	p.version++
 	if len(p.marks) < s.fleet.Len() {
 		p.marks = make([]int32, s.fleet.Len())
@@ -111,7 +113,7 @@ func (p *plan) reserve(s *Scheduler, g *member) {
 	q := g.ask.Claim
 	q.Job = s.beside(g)
 	if !p.pin(s, g, &q) && s.couldRun(g) {
-		p.shut = true
+		p.shut, p.shutFor = true, g
 	}
 }
 

@@ -28,7 +28,7 @@ func anyEvent(t *rapid.T, s *Scheduler, now *int64) Event {
 	case 3:
 		return NodeDrain{Now: *now, ID: node, Drain: rapid.Bool().Draw(t, "drain")}
 	case 4, 5, 6:
-		return Submit{*now, anyRequest(t, id)}
+		return Submit{Now: *now, Request: anyRequest(t, id)}
 	case 7:
 		return Cancel{*now, id, ""}
 	case 8, 9:
@@ -175,7 +175,7 @@ func TestHeadDoesNotStarve(t *testing.T) {
 		s.Step(NodeUp{1, core.Node{ID: "a", Capacity: core.Resources{CPU: 4000, Memory: 8 << 30}}})
 		one := core.Resources{CPU: 1000, Memory: 1 << 30}
 		submit := func(id ID, size int) Result {
-			return s.Step(Submit{1, Request{Gang: id, Size: size, Each: one, Priority: 50}})
+			return s.Step(Submit{Now: 1, Request: Request{Gang: id, Size: size, Each: one, Priority: 50}})
 		}
 		before := rapid.IntRange(1, 4).Draw(t, "before")
 		for i := range before {
@@ -204,7 +204,7 @@ func TestEstimateHolds(t *testing.T) {
 		s.Step(NodeUp{1, core.Node{ID: "a", Capacity: core.Resources{CPU: 4000, Memory: 8 << 30}}})
 		count := rapid.IntRange(2, 6).Draw(t, "gangs")
 		for i := range count {
-			s.Step(Submit{1, Request{
+			s.Step(Submit{Now: 1, Request: Request{
 				Gang: ID(fmt.Sprintf("j%d/m", i)), Size: rapid.IntRange(1, 4).Draw(t, "size"), Each: core.Resources{CPU: 1000},
 				Walltime: rapid.Int64Range(1, 5000).Draw(t, "walltime"), StartTimeout: 1000,
 			}})

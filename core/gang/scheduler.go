@@ -206,7 +206,7 @@ func (s *Scheduler) Step(e Event) Result {
 func (s *Scheduler) apply(e Event, r *Result) ID {
 	switch e := e.(type) {
 	case Submit:
-		s.submit(e.Request, r)
+		s.submit(e, r)
 		return e.Request.Gang
 	case Cancel:
 		s.cancel(e, r)

@@ -129,8 +129,8 @@ func (s *Scheduler) reconsider(j *job) {
 // recheck moves g between held and waiting as its holds say, and gives it up
 // if they can never end.
 func (s *Scheduler) recheck(g *member) {
-	if g.phase != held && g.phase != waiting {
-		return
+	if g.phase != held && g.phase != waiting || s.gangs[g.Gang] != g {
+		return // it runs, or somebody it waited for took it along
 	}
 	if why := s.never(g); why != "" {
 		s.giveUp(g, Refuse{Gang: g.Gang, Kind: core.Cancelled, Why: why, Remedy: "run the other job again, then submit this one again"})
@@ -163,6 +163,7 @@ func (s *Scheduler) giveUp(g *member, why Refuse) {
 	case a == nil || !a.begun:
 		s.forget(g)
 	case len(a.waits) == 0:
+		s.lineUp(g) // its others run or have ended
 		return
 	default:
 		why.Elements, why.Remedy = indexes(a.waits, g.Array), ""

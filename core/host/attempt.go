@@ -34,6 +34,7 @@ type attempt struct {
 	side     *coordinatorSide // of the current generation of the coordinator
 	running  bool             // the coordinator's goroutine exists
 	resumed  bool             // the attempt was running before this host
+	again    bool             // its gangs waited before this host
 	losses   int              // executors lost in this attempt
 }
 
@@ -185,5 +186,5 @@ func (a *attempt) addGang(ask core.GangAsk) {
 		g.queueArray()
 		return
 	}
-	a.h.step(gang.Submit{Now: now().UnixMilli(), Request: g.request()})
+	a.h.step(gang.Submit{Now: now().UnixMilli(), Request: g.request(), Again: a.again})
 }

@@ -87,9 +87,11 @@ func (g *gangRun) elementsOf() []*gangRun {
 // ended in an earlier life of the host. h.mu is held.
 func (g *gangRun) queueArray() {
 	a, h, fate := g.attempt, g.attempt.h, g.fate()
+	again := a.again || len(fate.OK)+len(fate.Failed) > 0
 	for _, name := range slices.Sorted(maps.Keys(a.gangs)) {
 		if of, index, ok := core.ElementOf(name); ok && of == g.state.Ask.Name {
 			a.gangs[name].whole, a.gangs[name].index = g, index
+			again = true
 		}
 	}
 	if g.allEnded() { // and only its coordinator has to say so
@@ -100,7 +102,7 @@ func (g *gangRun) queueArray() {
 	if len(fate.OK)+len(fate.Failed) > 0 {
 		h.step(gang.ElementsEnded{Now: at, Gang: g.id, OK: g.array.Indexes(fate.OK), Failed: g.array.Indexes(fate.Failed)})
 	}
-	h.step(gang.Submit{Now: at, Request: g.request()})
+	h.step(gang.Submit{Now: at, Request: g.request(), Again: again})
 }
 
 // tellElements tells a coordinator that asked for an array what there is of it.

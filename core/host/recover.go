@@ -61,6 +61,7 @@ func (h *Host) recover(ctx context.Context) error {
 			a.end(err)
 			continue
 		}
+		a.again = true
 		a.submitGangs()
 	}
 	var strangers []string
