@@ -189,7 +189,7 @@ func (s *stage) play(ctx context.Context, r *report) error {
 	s.start = time.Now()
 	took := measure(func() {
 		for len(s.coming) > 0 || len(s.begun) > 0 {
-			if s.round(); !s.wait(ctx) {
+			if s.round(ctx); !s.wait(ctx) {
 				return
 			}
 		}
@@ -210,8 +210,8 @@ func (s *stage) play(ctx context.Context, r *report) error {
 }
 
 // round does what is due.
-func (s *stage) round() {
-	for len(s.ends) > 0 && s.ends[0].at <= s.clock() {
+func (s *stage) round(ctx context.Context) {
+	for len(s.ends) > 0 && s.ends[0].at <= s.clock() && ctx.Err() == nil {
 		f := heap.Pop(&s.ends).(finish)
 		if s.running[f.gang] != f.lease {
 			continue // it gave way meanwhile
@@ -220,7 +220,7 @@ func (s *stage) round() {
 		delete(s.begun, f.gang)
 		s.step(gang.Release{Now: s.tick(), Gang: f.gang})
 	}
-	for len(s.coming) > 0 && s.coming[0].at <= s.clock() {
+	for len(s.coming) > 0 && s.coming[0].at <= s.clock() && ctx.Err() == nil {
 		a := s.coming[0]
 		s.coming = s.coming[1:]
 		a.at = s.clock()

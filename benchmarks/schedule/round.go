@@ -70,7 +70,7 @@ func roundOf(ctx context.Context, c Config, r *report, what string, walltime fun
 	r.add(Row{What: "a round over all, " + what, Figure: millis(filling.cpu[0]), Unit: "ms", Goal: 200,
 		Note: fmt.Sprintf("CPU; wall %s ms; %d grants", amount(millis(filling.wall[0])), len(out.Actions))})
 	for i := range 20 {
-		full.of(func() { k.Step(gang.Configure{Now: int64(4 + i), Queues: tenQueues()}) })
+		full.of(func() { k.Step(gang.NodeDrain{Now: int64(4 + i), ID: "n000000"}) }) // it was not draining
 	}
 	r.latency("a round that grants nothing, "+what, &full, 200)
 	return nil
