@@ -42,6 +42,10 @@ func (s *Scheduler) Clone() *Scheduler {
 		c.dues[i].gang = k.member(c.dues[i].gang)
 	}
 	c.granted.list, c.elastic, c.fresh = k.list(s.granted.list), k.list(s.elastic), k.list(s.fresh)
+	c.granted.byQueue = make(map[string][]*member, len(s.granted.byQueue))
+	for name, list := range s.granted.byQueue {
+		c.granted.byQueue[name] = k.list(list)
+	}
 	c.repairs = slices.Clone(s.repairs)
 	for i := range c.repairs {
 		c.repairs[i].gang = k.member(c.repairs[i].gang)

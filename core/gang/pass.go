@@ -36,7 +36,7 @@ func (s *Scheduler) pass(r *Result) {
 	case len(s.fresh) > 0:
 		s.promises.begin(s)
 		for _, g := range s.fresh {
-			for g.inLine && !s.plan.shut && len(s.tree.Admits(s.claim(g))) == 0 && s.serve(g, nil, r) {
+			for g.inLine && !s.plan.shut && s.tree.Lets(s.claim(g)) && s.serve(g, nil, r) {
 				// An array has more than one.
 			}
 			// What is kept for others is kept from those behind them only.
@@ -90,7 +90,7 @@ func (s *Scheduler) serveAlone(g *member, r *Result) bool {
 	if !g.inLine || g.count != 1 || g.array != nil || s.plan.shut || !s.licensed(g) || s.reservationPends(g) != "" {
 		return false
 	}
-	if s.tree.Limits() && len(s.tree.Admits(s.claim(g))) > 0 {
+	if !s.tree.Lets(s.claim(g)) {
 		return false
 	}
 	c, ok := s.choose(g)
@@ -107,7 +107,7 @@ func (s *Scheduler) keepTo(r *Result) {
 		return
 	}
 	for _, g := range s.promises.due(s.now) {
-		if !g.inLine || !s.licensed(g) || s.reservationPends(g) != "" || len(s.tree.Admits(s.claim(g))) > 0 {
+		if !g.inLine || !s.licensed(g) || s.reservationPends(g) != "" || !s.tree.Lets(s.claim(g)) {
 			continue
 		}
 		c, ok := s.chooseAmong(g, s.plan.standingLimits(s, g))

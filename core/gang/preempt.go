@@ -30,14 +30,26 @@ type victim struct {
 // minute is the window of Config.Evictions.
 const minute = 60_000
 
+// restFor is how many gangs a round of preempt may look at for each millisecond
+// that passes before the next: some tens of nanoseconds each, so that where
+// very many queues could displace each other no more than about half of a
+// core's time goes into finding out.
+const restFor = 4000
+
 // preempt makes room for gangs that may displace others: the first of each
-// queue, the most urgent first.
+// queue, the most urgent first. After a round that was much work the next waits
+// a while, and then sees to all that came meanwhile.
 func (s *Scheduler) preempt(r *Result) {
 	if !s.tree.Preempts() {
 		return
 	}
+	if s.now < s.preempted {
+		s.wakes.add(s.preempted)
+		return
+	}
 	s.forgetEvictions()
 	heads := s.tree.Heads()
+	s.looked = headCost * len(heads)
 	slices.SortStableFunc(heads, func(a, b queue.Claim) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Arrival, b.Arrival))
 	})
@@ -49,6 +61,7 @@ func (s *Scheduler) preempt(r *Result) {
 		g.tried = s.attempt()
 		s.displace(g, c, r)
 	}
+	s.preempted = s.now + int64(s.looked/restFor)
 }
 
 // attempt changes whenever trying to displace may have another outcome.
@@ -106,16 +119,39 @@ func (s *Scheduler) serveDisplacers(r *Result) {
 // do without, then gangs of low priority, seldom displaced, with little work
 // lost.
 func (s *Scheduler) victims(g *member, c queue.Claim) []victim {
-	debts := map[string]bool{} // by queue: only of lower priority
-	for _, d := range s.tree.Reclaimable(c) {
-		debts[d.Queue] = d.Lower
-	}
-	own := s.tree.MayPreempt(c.Queue)
 	var list []victim
-	for _, v := range s.granted.list {
-		lower, owes := debts[v.queue]
-		may := owes && (!lower || v.Priority < g.Priority) || own && v.queue == c.Queue && v.Priority < g.Priority
-		if !may || v.shrink != nil || v.phase != running && v.phase != starting {
+	for _, d := range s.tree.Reclaimable(c) {
+		list = s.victimsIn(list, g, d.Queue, d.Lower)
+	}
+	if s.tree.MayPreempt(c.Queue) {
+		list = s.victimsIn(list, g, c.Queue, true)
+	}
+	s.looked += trialCost * len(list)
+	slices.SortFunc(list, func(a, b victim) int {
+		return cmp.Or(
+			cmp.Compare(min(a.first, 1)*-1, min(b.first, 1)*-1),
+			cmp.Compare(a.gang.Priority, b.gang.Priority),
+			cmp.Compare(a.gang.evicted, b.gang.evicted),
+			cmp.Compare(a.lost, b.lost),
+			cmp.Compare(b.gang.number, a.gang.number),
+		)
+	})
+	return list
+}
+
+// headCost and trialCost are what it costs to look up the head of a queue, and
+// to try a victim, in gangs looked at.
+const (
+	headCost  = 10
+	trialCost = 8
+)
+
+// victimsIn appends the gangs of a queue that g could displace, if they have to
+// be of lower priority only those.
+func (s *Scheduler) victimsIn(list []victim, g *member, queue string, lower bool) []victim {
+	s.looked += len(s.granted.byQueue[queue])
+	for _, v := range s.granted.byQueue[queue] {
+		if lower && v.Priority >= g.Priority || v.shrink != nil || v.phase != running && v.phase != starting {
 			continue
 		}
 		lost := int64(0)
@@ -129,15 +165,6 @@ func (s *Scheduler) victims(g *member, c queue.Claim) []victim {
 		}
 		list = append(list, victim{v, 0, least, lost})
 	}
-	slices.SortFunc(list, func(a, b victim) int {
-		return cmp.Or(
-			cmp.Compare(min(a.first, 1)*-1, min(b.first, 1)*-1),
-			cmp.Compare(a.gang.Priority, b.gang.Priority),
-			cmp.Compare(a.gang.evicted, b.gang.evicted),
-			cmp.Compare(a.lost, b.lost),
-			cmp.Compare(b.gang.number, a.gang.number),
-		)
-	})
 	return list
 }
 
@@ -250,7 +277,7 @@ func (t *trial) end() {
 
 // fits reports whether the gang could start in the trial's world.
 func (t *trial) fits() bool {
-	return len(t.s.tree.Admits(t.queue)) == 0 && t.fleet.Fits(&t.claim)
+	return t.s.tree.Lets(t.queue) && t.fleet.Fits(&t.claim)
 }
 
 // least is how many of the first victims are enough: with more of them gone

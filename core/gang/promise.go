@@ -111,7 +111,7 @@ func (p *promises) suspend(s *Scheduler) {
 
 // onlyRoom reports whether g, which is in line, could start if it had room.
 func (s *Scheduler) onlyRoom(g *member) bool {
-	return s.licensed(g) && s.reservationPends(g) == "" && (!s.tree.Limits() || len(s.tree.Admits(s.claim(g))) == 0)
+	return s.licensed(g) && s.reservationPends(g) == "" && s.tree.Lets(s.claim(g))
 }
 
 // sweep forgets who left the line.

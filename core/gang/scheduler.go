@@ -46,6 +46,8 @@ type Scheduler struct {
 	reservations []string // names, in order of arrival
 	displacing   []displacement
 	evictions    []int64 // when gangs had to give way, of the last minute
+	looked       int     // gangs looked at to displace them, in this round of preempt
+	preempted    int64   // until when no other round begins
 
 	// fresh is what came into line since the last pass, and moved says that
 	// what waited then may fit now.
@@ -59,6 +61,7 @@ type Scheduler struct {
 // decide.
 type holders struct {
 	list    []*member
+	byQueue map[string][]*member // in such an order, too
 	version uint64
 }
 
@@ -66,6 +69,11 @@ func (h *holders) add(g *member) {
 	h.version++
 	h.list = append(h.list, g)
 	g.holder = len(h.list)
+	if h.byQueue == nil {
+		h.byQueue = map[string][]*member{}
+	}
+	own := append(h.byQueue[g.queue], g)
+	h.byQueue[g.queue], g.inQueue = own, len(own)
 }
 
 func (h *holders) remove(g *member) {
@@ -74,6 +82,11 @@ func (h *holders) remove(g *member) {
 	h.list[g.holder-1], last.holder = last, g.holder
 	h.list[len(h.list)-1] = nil
 	h.list, g.holder = h.list[:len(h.list)-1], 0
+	own := h.byQueue[g.queue]
+	last = own[len(own)-1]
+	own[g.inQueue-1], last.inQueue = last, g.inQueue
+	own[len(own)-1] = nil
+	h.byQueue[g.queue], g.inQueue = own[:len(own)-1], 0
 }
 
 // phase is where a gang is in its life.
@@ -106,6 +119,7 @@ type member struct {
 	holding   core.Vector // what it holds
 	held      core.Vector // what it holds
 	holder    int         // in Scheduler.granted, from 1
+	inQueue   int         // in holders.byQueue, from 1
 	tried     uint64      // attempt at displacing others
 	due       int64       // end of the start timeout, the notice or the walltime; 0 for none
 	duePlace  int         // in dues, from 1
