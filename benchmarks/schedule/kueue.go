@@ -195,7 +195,7 @@ func (s *stage) play(ctx context.Context, r *report) error {
 		}
 	})
 	if err := ctx.Err(); err != nil {
-		return err
+		return fmt.Errorf("%d of %d workloads are to come, %d wait or run: %w", len(s.coming), all, len(s.begun), err)
 	}
 	r.add(Row{What: fmt.Sprintf("%s: %d workloads in %d queues", s.name, all, s.cohorts*s.queues), Figure: took.wall.Seconds(), Unit: "s", Goal: s.goal,
 		Note: fmt.Sprintf("%.1f s of CPU; Kueue %s s; %d gave way", took.cpu.Seconds(), amount(s.load.kueue), s.evicted)})
@@ -268,6 +268,9 @@ func (s *stage) wait(ctx context.Context) bool {
 	}
 	if len(s.ends) > 0 {
 		next = min(next, s.ends[0].at)
+	}
+	if due := s.Next(); due != 0 {
+		next = min(next, due-1) // the kernel's time is one ahead
 	}
 	select {
 	case <-time.After(time.Until(s.start.Add(time.Duration(next) * time.Millisecond))):

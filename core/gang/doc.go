@@ -61,6 +61,9 @@
 //	    in a set of intervals.
 //	G12 A node on which starts keep failing takes nobody for a while, unless there
 //	    is no other.
+//	G13 A pass that was much work is followed by no other for a while, in
+//	    proportion to what it looked at (not to the time it took: law G3), and
+//	    the next sees to all that happened meanwhile. Next says when it is due.
 //
 // # Left out
 //

@@ -184,6 +184,7 @@ func (a *ask) counts() bool {
 // walk offers room to the gangs in line.
 func (s *Scheduler) walk(r *Result) {
 	w := s.tree.Walk(s.now)
+	defer func() { s.effort += walkCost * w.Seen() }()
 	for tried := 0; tried < s.config.Depth && !s.plan.shut; {
 		e, ok := w.Next()
 		if !ok {

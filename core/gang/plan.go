@@ -69,6 +69,7 @@ func (p *plan) renew(s *Scheduler) {
 // foresee lists when what runs ends, at the latest.
 func (p *plan) foresee(s *Scheduler) {
 	p.known = true
+	s.effort += 4 * len(s.granted.list)
 	for _, g := range s.granted.list {
 		if at := g.latestEnd(s.now); at != forever {
 			p.ends = append(p.ends, moment{at: max(at, s.now+1), gang: g})

@@ -30,26 +30,15 @@ type victim struct {
 // minute is the window of Config.Evictions.
 const minute = 60_000
 
-// restFor is how many gangs a round of preempt may look at for each millisecond
-// that passes before the next: some tens of nanoseconds each, so that where
-// very many queues could displace each other no more than about half of a
-// core's time goes into finding out.
-const restFor = 4000
-
 // preempt makes room for gangs that may displace others: the first of each
-// queue, the most urgent first. After a round that was much work the next waits
-// a while, and then sees to all that came meanwhile.
+// queue, the most urgent first.
 func (s *Scheduler) preempt(r *Result) {
 	if !s.tree.Preempts() {
 		return
 	}
-	if s.now < s.preempted {
-		s.wakes.add(s.preempted)
-		return
-	}
 	s.forgetEvictions()
 	heads := s.tree.Heads()
-	s.looked = headCost * len(heads)
+	s.effort += headCost * len(heads)
 	slices.SortStableFunc(heads, func(a, b queue.Claim) int {
 		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Arrival, b.Arrival))
 	})
@@ -61,7 +50,6 @@ func (s *Scheduler) preempt(r *Result) {
 		g.tried = s.attempt()
 		s.displace(g, c, r)
 	}
-	s.preempted = s.now + int64(s.looked/restFor)
 }
 
 // attempt changes whenever trying to displace may have another outcome.
@@ -126,7 +114,7 @@ func (s *Scheduler) victims(g *member, c queue.Claim) []victim {
 	if s.tree.MayPreempt(c.Queue) {
 		list = s.victimsIn(list, g, c.Queue, true)
 	}
-	s.looked += trialCost * len(list)
+	s.effort += trialCost * len(list)
 	slices.SortFunc(list, func(a, b victim) int {
 		return cmp.Or(
 			cmp.Compare(min(a.first, 1)*-1, min(b.first, 1)*-1),
@@ -139,17 +127,10 @@ func (s *Scheduler) victims(g *member, c queue.Claim) []victim {
 	return list
 }
 
-// headCost and trialCost are what it costs to look up the head of a queue, and
-// to try a victim, in gangs looked at.
-const (
-	headCost  = 10
-	trialCost = 8
-)
-
 // victimsIn appends the gangs of a queue that g could displace, if they have to
 // be of lower priority only those.
 func (s *Scheduler) victimsIn(list []victim, g *member, queue string, lower bool) []victim {
-	s.looked += len(s.granted.byQueue[queue])
+	s.effort += len(s.granted.byQueue[queue])
 	for _, v := range s.granted.byQueue[queue] {
 		if lower && v.Priority >= g.Priority || v.shrink != nil || v.phase != running && v.phase != starting {
 			continue

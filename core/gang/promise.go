@@ -37,6 +37,8 @@ type promises struct {
 	dead  []tried
 	start []int64 // of the plan laid last
 	order []*member
+
+	effort int // see rest
 }
 
 // tried is a gang that could not start without breaking a promise: none that
@@ -148,6 +150,7 @@ const seen = 4 * Reserved
 func (p *promises) quote(s *Scheduler) {
 	p.order = append(p.order[:0], p.list...)
 	looked := min(len(p.news), seen)
+	p.effort += quoteCost * looked
 	for _, g := range p.news[:looked] {
 		if len(p.order) > Reserved {
 			break
@@ -204,6 +207,7 @@ func (p *promises) lay(first *member, keep bool) (broken *member) {
 		p.work.take(p.base.at[0], &first.ask.need, first.length())
 	}
 	p.start = p.start[:0]
+	p.effort += len(p.order) * (layCost + len(p.base.at)/2)
 	for _, g := range p.order {
 		if g == first || g.stuck {
 			p.start = append(p.start, g.planned)

@@ -46,13 +46,12 @@ type Scheduler struct {
 	reservations []string // names, in order of arrival
 	displacing   []displacement
 	evictions    []int64 // when gangs had to give way, of the last minute
-	looked       int     // gangs looked at to displace them, in this round of preempt
-	preempted    int64   // until when no other round begins
 
 	// fresh is what came into line since the last pass, and moved says that
 	// what waited then may fit now.
 	fresh []*member
 	moved bool
+	rest
 	// refused is gangs that were given up, to be told of.
 	refused []Refuse
 }
@@ -204,7 +203,11 @@ func (s *Scheduler) Step(e Event) Result {
 	subject := s.apply(e, &r)
 	s.expire(&r)
 	for range passes {
-		if s.pass(&r); !s.moved {
+		if s.resting() {
+			break
+		}
+		s.pass(&r)
+		if s.tire(); !s.moved {
 			break
 		}
 	}

@@ -20,7 +20,12 @@ type Walk struct {
 	touched []int32 // holders with a place or a settled class
 	moved   []int32 // classes that stand for a later item
 	holds   []hold
+	seen    int
 }
+
+// Seen is how many classes the walk has looked at, as a measure of what it
+// cost.
+func (w *Walk) Seen() int { return w.seen }
 
 type phase int
 
@@ -67,6 +72,7 @@ func (w *Walk) Next() (Claim, bool) {
 		if !ok {
 			break
 		}
+		w.seen++
 		c := &w.t.classes[i]
 		if c.repair || !w.t.nodes[c.queue].rules.bound || (probe{t: w.t, queue: c.queue, user: c.user, need: &c.need}).run(stop) {
 			w.on = i
