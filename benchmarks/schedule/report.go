@@ -80,6 +80,9 @@ func (r *report) add(row Row) {
 
 // latency adds what single steps took: the goal is for the 99th percentile.
 func (r *report) latency(what string, t *times, goal float64) {
+	if len(t.cpu) == 0 {
+		return // it was ended before: no sample, no figure
+	}
 	cpu, wall := t.cpu.summary(), t.wall.summary()
 	r.add(Row{What: what + ", p99", Figure: cpu.p99, Unit: "ms", Goal: goal,
 		Note: fmt.Sprintf("CPU of %d steps: p50 %s, max %s; wall p50 %s, p99 %s, max %s", len(t.cpu), amount(cpu.p50), amount(cpu.max),
