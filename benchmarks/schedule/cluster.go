@@ -75,6 +75,18 @@ func (k *kernel) run(q gang.Request) error {
 	return nil
 }
 
+// rested lets the pass happen that is due from what went before, and time
+// enough after it that the next step has a pass of its own (law G13 of package
+// gang).
+func (k *kernel) rested() {
+	k.now++
+	if next := k.Next(); next > 0 {
+		k.now = max(k.now, next)
+		k.Step(gang.Tick{Now: k.now})
+		k.now += 10_000
+	}
+}
+
 func (k *kernel) release(id gang.ID) gang.Result {
 	return k.Step(gang.Release{Now: k.now, Gang: id})
 }

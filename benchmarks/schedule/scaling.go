@@ -60,7 +60,7 @@ func decision(ctx context.Context, nodes, waiting int) (float64, error) {
 	took := measure(func() {
 		for i := range lives {
 			id, j := job("life", i)
-			k.now++
+			k.rested()
 			if err = k.run(gang.Request{Gang: id, Job: j, Size: 4, Each: core.Resources{CPU: 1000, Memory: 1 << 30}, Walltime: 60_000}); err != nil {
 				return
 			}
