@@ -33,10 +33,10 @@ const minute = 60_000
 // preempt makes room for gangs that may displace others: the first of each
 // queue, the most urgent first.
 func (s *Scheduler) preempt(r *Result) {
+	s.forgetEvictions()
 	if !s.tree.Preempts() {
 		return
 	}
-	s.forgetEvictions()
 	heads := s.tree.Heads()
 	s.effort += headCost * len(heads)
 	slices.SortStableFunc(heads, func(a, b queue.Claim) int {
