@@ -183,13 +183,14 @@ func CheckQueues(c queue.Config) error {
 // Next is when the next Tick would change something, in Unix milliseconds; 0
 // if only another event can.
 func (s *Scheduler) Next() int64 {
-	if s.moved {
-		return s.now
+	at := s.wakes.next()
+	if len(s.dues) > 0 {
+		at = earlier(s.dues[0].at, at)
 	}
-	if len(s.dues) == 0 {
-		return s.wakes.next()
+	if s.moved { // the last passes were not enough, or the next one has to rest
+		at = earlier(max(s.now, s.rest.until), at)
 	}
-	return earlier(s.dues[0].at, s.wakes.next())
+	return at
 }
 
 // passes bounds how often one step goes through the line: a gang that gives way
