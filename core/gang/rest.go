@@ -3,15 +3,17 @@ package gang
 // rest spaces passes that are much work: the next comes the later the more the
 // last one looked at, and sees to all that happened meanwhile. So a long line
 // on a large cluster costs a bounded part of a core's time, however many events
-// there are, and a start waits no longer for its pass than that pass takes. The
-// effort is counted, not timed, so that a log replays (law G3).
+// there are. A start may wait that long for its pass: some milliseconds with
+// hundreds of gangs in line, up to about a tenth of a second with very many on a
+// large cluster. The effort is counted, not timed, so that a log replays (law
+// G3); the costs are estimates.
 type rest struct {
 	effort int   // of the pass underway: things looked at, of about 50 ns each
 	until  int64 // when the next pass may begin
 }
 
 // restFor is the effort for which a millisecond has to pass before the next
-// pass: about a fifth of a core's time goes into passes at the most.
+// pass. At 50 ns a look that is a fifth of a core's time at the most.
 const restFor = 4000
 
 // What costs more than a look, in looks.

@@ -3,6 +3,7 @@ package work_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -15,11 +16,11 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/executor"
@@ -180,12 +181,25 @@ func TestRunsInOrder(t *testing.T) {
 	}
 	r.run(3, body)
 	r.until("the third run", func(s wire.Status) bool { return s.Number == 3 && s.Ready })
-	if err := syscall.Kill(child, 0); err == nil {
-		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
-		if !strings.Contains(string(b), ") Z ") { // nobody here buries orphans
-			t.Errorf("the child of run 2 lives: %s", b)
-		}
+	if !gone(t, child) {
+		t.Error("the child of run 2 lives")
 	}
+}
+
+// gone waits until a process that was told to die is dead, whether somebody
+// buries it or not.
+func gone(t *testing.T, pid int) bool {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return true
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+	return err == nil && n == 1
 }
 
 // A copy that goes is first not ready, then signalled, then killed.
