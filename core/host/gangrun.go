@@ -106,6 +106,7 @@ func (g *gangRun) request() gang.Request {
 		Reservation: m.Reservation, Image: ask.Image, Restart: ask.Restart, When: heldBy(m.When),
 		StartTimeout: time.Duration(ask.StartTimeout).Milliseconds(),
 		Walltime:     time.Duration(m.Walltime).Milliseconds(),
+		Predicted:    g.attempt.h.history.Predict(m.User, m.Name, time.Duration(m.Walltime).Milliseconds()),
 		Grace:        time.Duration(ask.Grace).Milliseconds(),
 		Arrival:      g.attempt.job.arrivals[g.id], Array: g.array,
 	}

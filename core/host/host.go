@@ -15,6 +15,7 @@ import (
 	"github.com/capstan-run/capstan/core/gang"
 	"github.com/capstan-run/capstan/core/journal"
 	"github.com/capstan-run/capstan/core/launch"
+	"github.com/capstan-run/capstan/core/predict"
 )
 
 // Host runs jobs. Open makes one; Close lets it go without ending its executors.
@@ -36,17 +37,18 @@ type Host struct {
 	members map[string]*member
 	shipped *artifacts
 	nodes   []core.Node
-	used    time.Time     // last job or call: for occasional hosts
-	calls   int           // API calls under way, but for streams that follow
-	closing chan struct{} // closed when somebody asked for shutdown
-	pool    *warmPool     // nil: none
-	due     chan struct{} // of one: what the scheduler waits for has changed
-	crowd   chan struct{} // of one: many jobs have ended
-	lease   uint64        // the last one of the jobs that were forgotten
-	trouble string        // what ails the store; "" while it is well
-	clerk   *clerk        // keeps the schedules
-	events  *eventLog     // what the scheduler was told; nil once it ended
-	policy  policy        // of the scheduler, as people set it
+	used    time.Time       // last job or call: for occasional hosts
+	calls   int             // API calls under way, but for streams that follow
+	closing chan struct{}   // closed when somebody asked for shutdown
+	pool    *warmPool       // nil: none
+	due     chan struct{}   // of one: what the scheduler waits for has changed
+	crowd   chan struct{}   // of one: many jobs have ended
+	lease   uint64          // the last one of the jobs that were forgotten
+	trouble string          // what ails the store; "" while it is well
+	clerk   *clerk          // keeps the schedules
+	history predict.History // how long the jobs of users took
+	events  *eventLog       // what the scheduler was told; nil once it ended
+	policy  policy          // of the scheduler, as people set it
 	// deciding keeps changes of the policy in order. It is taken before mu.
 	deciding sync.Mutex
 	volumes  volumes // who holds which

@@ -76,6 +76,7 @@ func (a *attempt) conclude(report core.Report, err error) {
 	// A full disk must not make the outcome disappear.
 	if h.insist(j, end, j.event("ended", text)) {
 		h.mu.Lock()
+		h.learn(&j.rec.Job)
 		if len(j.rec.Arrays) == 0 { // an array's last elements have to be heard of first
 			h.tellEnd(j)
 		}
@@ -101,6 +102,14 @@ func (a *attempt) sweep() {
 	h.used = now()
 	h.crowded()
 	h.mu.Unlock()
+}
+
+// learn remembers how long a job took, for guesses about the next of its kind.
+// h.mu is held.
+func (h *Host) learn(j *core.Job) {
+	if m := j.Spec.Metadata; !j.Started.IsZero() && j.State == core.Succeeded {
+		h.history.Ended(m.User, m.Name, j.Ended.Sub(j.Started).Milliseconds())
+	}
 }
 
 func finalState(k core.ErrKind) core.State {

@@ -104,6 +104,7 @@ func (h *Host) loadJobs(ctx context.Context) ([]*job, error) {
 		}
 		h.jobs[doc.ID] = j
 		h.order = append(h.order, doc.ID)
+		h.learn(&j.rec.Job)
 		jobs = append(jobs, j)
 	}
 	return jobs, nil
