@@ -173,7 +173,11 @@ func (p *plan) earliest(s *Scheduler, g *member) *booking {
 	q := g.ask.Claim
 	q.Avoid, q.Job = g.avoid, s.beside(g)
 	_, q.Relax = g.relaxation(s.now)
-	for i := 0; i < len(line); {
+	i := 0
+	if p.onlyEnds(s) {
+		f, i = p.skip(s, g, f, q, line)
+	}
+	for i < len(line) {
 		at := line[i].at
 		for ; i < len(line) && line[i].at == at; i++ {
 			line[i].apply(f)
@@ -206,6 +210,56 @@ func (p *plan) earliest(s *Scheduler, g *member) *booking {
 		return b
 	}
 	return nil
+}
+
+// onlyEnds reports whether nothing is known to start: then room only grows.
+func (p *plan) onlyEnds(s *Scheduler) bool {
+	return len(s.reservations) == 0 && !slices.ContainsFunc(p.booked, func(b *booking) bool { return !b.kept })
+}
+
+// skip goes through moments at which room only grows, in leaps that double, and
+// then by halves, to the first at which q fits on f. It answers f before that
+// moment, and where in line it is.
+func (p *plan) skip(s *Scheduler, g *member, f *place.Fleet, q place.Claim, line []moment) (*place.Fleet, int) {
+	q.Limit = p.limits(s, s.now, forever, g)
+	fits := func(from, to int) (*place.Fleet, bool) {
+		next := f.Clone()
+		for _, m := range line[from:to] {
+			m.apply(next)
+		}
+		return next, roomy(next, g.ask) && next.Fits(&q)
+	}
+	// together is the first index from i on that is another time than the one before.
+	together := func(i int) int {
+		for i < len(line) && line[i].at == line[i-1].at {
+			i++
+		}
+		return i
+	}
+	lo, hi := 0, len(line)
+	for leap := 1; lo < len(line); leap *= 2 {
+		end := together(min(lo+leap, len(line)))
+		next, ok := fits(lo, end)
+		if ok {
+			hi = end
+			break
+		}
+		f, lo = next, end
+	}
+	for lo < hi {
+		mid := together(lo + max(1, (hi-lo)/2))
+		if mid >= hi {
+			if mid = together(lo + 1); mid >= hi {
+				break
+			}
+		}
+		if next, ok := fits(lo, mid); ok {
+			hi = mid
+		} else {
+			f, lo = next, mid
+		}
+	}
+	return f, lo
 }
 
 // roomy is a quick no for an ask that has no room anywhere.
