@@ -151,7 +151,9 @@ func (s *Scheduler) explain(x *Explanation, g *member) {
 		x.Blockers = append(x.Blockers, "the nodes that are up could not hold it even if they were empty")
 	}
 	x.Remedy = strings.Join(s.changes(g, q, true), ", or ")
-	x.Estimate = s.estimate(g)
+	if s.licensed(g) { // when a licence comes free nobody knows
+		x.Estimate = s.estimate(g)
+	}
 	if len(x.Blockers) == 0 {
 		x.Blockers = []string{"it has not been looked at yet"}
 	}
