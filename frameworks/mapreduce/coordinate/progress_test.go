@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 )
 

@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
 	"github.com/capstan-run/capstan/plugins/plugintest"

@@ -9,9 +9,9 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/coordinate"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
 	"github.com/capstan-run/capstan/shuffle/store"

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 )
 
 //go:embed schema.json
@@ -33,12 +34,9 @@ func Ships() []string {
 
 // Defaults of a body's fields.
 const (
-	// DefaultSplitSize is such that the pairs of a split fit a task's memory,
-	// and CombinedSplitSize is for jobs that combine: what their tasks hold and
-	// write goes by the keys, and fewer tasks write them fewer times.
-	DefaultSplitSize  = core.Bytes(64 << 20)
-	CombinedSplitSize = core.Bytes(512 << 20)
-	DefaultMaxRecord  = core.Bytes(16 << 20)
+	DefaultSplitSize  = dataset.DefaultSplitSize
+	CombinedSplitSize = dataset.CombinedSplitSize
+	DefaultMaxRecord  = dataset.DefaultMaxRecord
 	DefaultAttempts   = 4
 	DefaultTimeout    = core.Duration(10 * time.Minute)
 	DefaultPreview    = 20
@@ -60,7 +58,7 @@ func Parse(body json.RawMessage) (*Body, error) {
 }
 
 func (b *Body) fill() {
-	b.Input.fill()
+	b.Input.Fill()
 	for _, s := range b.Steps() {
 		s.Step.fill()
 	}
@@ -68,14 +66,7 @@ func (b *Body) fill() {
 	fill(&b.Shuffle.Order, "ascending")
 	fill(&b.Shuffle.Durability, "disk")
 	fill(&b.Shuffle.Compression, "none")
-	fill(&b.Output.Format, "text")
-	fill(&b.Output.IfExists, "fail")
-	if b.Output.Compression == "" {
-		b.Output.Compression = "none"
-		if b.Output.Format == "parquet" {
-			b.Output.Compression = "zstd"
-		}
-	}
+	b.Output.Fill()
 	fill(&b.OnBadRecord, "fail")
 	if p := b.Preview; p != nil {
 		fill(&p.Limit, DefaultPreview)
@@ -86,19 +77,6 @@ func (b *Body) fill() {
 	fill(&b.Tasks.Timeout, DefaultTimeout)
 	if b.Tasks.Speculation == nil {
 		b.Tasks.Speculation = new(true)
-	}
-}
-
-func (i *Input) fill() {
-	fill(&i.Format, "text")
-	fill(&i.Encoding, "utf-8")
-	fill(&i.Delimiter, ",")
-	fill(&i.MaxRecord, DefaultMaxRecord)
-	if i.Format == "fixed" {
-		fill(&i.KeyLength, i.RecordLength)
-	}
-	if i.Header == nil {
-		i.Header = new(true)
 	}
 }
 

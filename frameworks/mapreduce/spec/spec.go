@@ -2,7 +2,10 @@
 // Schema, its defaults and its checks.
 package spec
 
-import "github.com/capstan-run/capstan/core"
+import (
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/dataset"
+)
 
 // Body is what stands under `spec:`.
 type Body struct {
@@ -24,30 +27,7 @@ type Body struct {
 }
 
 // Input is where records come from.
-type Input struct {
-	// Path is a URL or list of URLs: file:// or s3://, a file, a directory
-	// (recursive) or a glob with * ? [] ** {}. Compressed files (.gz, .zst)
-	// are recognised by name and magic.
-	Path   StringList `json:"path"`
-	Format string     `json:"format,omitempty"` // text (default), csv, json, parquet, arrow, fixed
-	// Encoding is "utf-8" (default; a line that is not is a bad record) or "bytes".
-	Encoding string `json:"encoding,omitempty"`
-	// Header, Delimiter: CSV only. Header default true, Delimiter ",".
-	Header    *bool    `json:"header,omitempty"`
-	Delimiter string   `json:"delimiter,omitempty"`
-	Columns   []string `json:"columns,omitempty"` // projection, for parquet and arrow
-	// RecordLength, KeyLength: of fixed records, in bytes. The first so many bytes
-	// of a record are its key; default all.
-	RecordLength int `json:"recordLength,omitempty"`
-	KeyLength    int `json:"keyLength,omitempty"`
-	// SplitSize is the most bytes in one map task; default 64Mi, or 512Mi in a
-	// job that combines.
-	SplitSize core.Bytes `json:"splitSize,omitempty"`
-	// MaxRecord is the longest record; default 16Mi. A longer one is a bad record.
-	MaxRecord core.Bytes `json:"maxRecord,omitempty"`
-	// AllowEmpty accepts a pattern that matches no file.
-	AllowEmpty bool `json:"allowEmpty,omitempty"`
-}
+type Input = dataset.Input
 
 // Step is user code: exactly one of Use, Exec, or Program with Use.
 type Step struct {
@@ -86,12 +66,10 @@ type Shuffle struct {
 }
 
 // Output is where the result goes.
-type Output struct {
-	Path        string `json:"path"`                  // file:// or s3://, a folder
-	Format      string `json:"format,omitempty"`      // text (default: key TAB value), csv, json, parquet, arrow, fixed
-	IfExists    string `json:"ifExists,omitempty"`    // "fail" (default), "replace"
-	Compression string `json:"compression,omitempty"` // none, gzip, zstd; parquet: also snappy (its default zstd)
-}
+type Output = dataset.Output
+
+// StringList is one string or a list of them.
+type StringList = dataset.StringList
 
 // Preview asks for rows in the report: the first Limit by value or key.
 type Preview struct {

@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/shuffle"
 )
 

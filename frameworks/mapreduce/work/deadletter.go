@@ -4,8 +4,8 @@ import (
 	"context"
 	"sync"
 
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/output"
 )
 
 // deadLetters takes a try's bad records: it refuses the first, or writes all to

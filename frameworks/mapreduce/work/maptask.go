@@ -8,8 +8,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/output"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 )
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"io"
 
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 )
 

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
 // addUp is a program's sum, over int64 or float64, unknown to be a fold.

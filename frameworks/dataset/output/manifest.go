@@ -16,8 +16,8 @@ import (
 	"github.com/apache/arrow/go/v15/arrow"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -75,7 +75,7 @@ type ManifestPart struct {
 }
 
 // manifestOf describes parts. staged: the destination is the store.
-func manifestOf(out spec.Output, parts []Part, meta Meta, staged bool) (Manifest, error) {
+func manifestOf(out dataset.Output, parts []Part, meta Meta, staged bool) (Manifest, error) {
 	m := Manifest{Version: 1, Meta: meta, Format: cmp.Or(out.Format, "text"), Compression: out.Compression, Parts: []ManifestPart{}}
 	rank := map[string]int{Result: 0, Side: 1, DeadLetter: 2}
 	parts = slices.Clone(parts)

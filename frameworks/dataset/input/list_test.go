@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -101,7 +101,7 @@ func TestListTable(t *testing.T) {
 		{"s3://bkt", []string{"bkt/logs/1.txt", "bkt/logs/2.csv", "bkt/logs/x/3.txt", "bkt/logs2/4.txt", "bkt/one"}},
 		{"s3://bkt/one", []string{"bkt/one"}},
 	} {
-		files, err := List(context.Background(), spec.Input{Path: spec.StringList{strings.ReplaceAll(c.path, "DIR", dir)}}, objects)
+		files, err := List(context.Background(), dataset.Input{Path: dataset.StringList{strings.ReplaceAll(c.path, "DIR", dir)}}, objects)
 		if err != nil {
 			t.Errorf("%s: %v", c.path, err)
 			continue
@@ -156,19 +156,19 @@ func TestListFaults(t *testing.T) {
 		{"s3://", core.Invalid, "names no bucket"},
 		{"s3://bkt/none", core.NotFound, "matches no file"},
 	} {
-		_, err := List(context.Background(), spec.Input{Path: spec.StringList{strings.ReplaceAll(c.path, "DIR", dir)}}, &memStore{})
+		_, err := List(context.Background(), dataset.Input{Path: dataset.StringList{strings.ReplaceAll(c.path, "DIR", dir)}}, &memStore{})
 		e := core.AsError(err)
 		if e == nil || e.Kind != c.kind || !strings.Contains(e.Error(), c.text) || e.Where != "spec.input.path" || e.Remedy == "" {
 			t.Errorf("%s: %+v", c.path, e)
 		}
 	}
 
-	_, err := List(context.Background(), spec.Input{Path: spec.StringList{"x", "file://" + dir + "/sub/*.txt", "file:///none"}}, nil)
+	_, err := List(context.Background(), dataset.Input{Path: dataset.StringList{"x", "file://" + dir + "/sub/*.txt", "file:///none"}}, nil)
 	e := core.AsError(err)
 	if e == nil || len(e.Diagnostics) != 2 || e.Diagnostics[1].Path != "spec.input.path[2]" {
 		t.Errorf("two faults: %+v", e)
 	}
-	files, err := List(context.Background(), spec.Input{Path: spec.StringList{"file://" + dir + "/*.none"}, AllowEmpty: true}, nil)
+	files, err := List(context.Background(), dataset.Input{Path: dataset.StringList{"file://" + dir + "/*.none"}, AllowEmpty: true}, nil)
 	if err != nil || len(files) != 0 {
 		t.Errorf("allowEmpty: %v, %v", files, err)
 	}
@@ -177,7 +177,7 @@ func TestListFaults(t *testing.T) {
 func TestListsEachFileOnce(t *testing.T) {
 	dir := t.TempDir()
 	f := writeFile(t, dir, "a.txt", []byte("a"))
-	files, err := List(context.Background(), spec.Input{Path: spec.StringList{"file://" + dir, "file://" + dir + "/*.txt", f.URL}}, nil)
+	files, err := List(context.Background(), dataset.Input{Path: dataset.StringList{"file://" + dir, "file://" + dir + "/*.txt", f.URL}}, nil)
 	if err != nil || len(files) != 1 || files[0] != f {
 		t.Fatalf("%v, %v", files, err)
 	}
@@ -203,7 +203,7 @@ func FuzzListPath(f *testing.F) {
 			p = "s3://bkt/" + p // no walks of the tester's disk
 		}
 		st := &memStore{objects: map[string][]byte{"bkt/a/b": nil, "bkt/c": nil}}
-		files, err := List(context.Background(), spec.Input{Path: spec.StringList{p}}, st)
+		files, err := List(context.Background(), dataset.Input{Path: dataset.StringList{p}}, st)
 		if err == nil && len(files) == 0 {
 			t.Fatalf("%q: neither files nor an error", p)
 		}
@@ -215,7 +215,7 @@ func BenchmarkList(b *testing.B) {
 	for i := range 10000 {
 		writeFile(b, dir, fmt.Sprintf("%d/%d.go", i/100, i), []byte("x\n"))
 	}
-	in := spec.Input{Path: spec.StringList{"file://" + dir + "/**/*.go"}}
+	in := dataset.Input{Path: dataset.StringList{"file://" + dir + "/**/*.go"}}
 	for b.Loop() {
 		files, err := List(context.Background(), in, nil)
 		if err != nil || len(files) != 10000 {

@@ -5,7 +5,7 @@ import (
 	"io"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
@@ -51,7 +51,7 @@ type Options struct {
 
 // OptionsOf takes the options from a document. Its faults were found by the
 // check of the document.
-func OptionsOf(in spec.Input, st Store, bad func(Bad) error) Options {
+func OptionsOf(in dataset.Input, st Store, bad func(Bad) error) Options {
 	o := Options{
 		Store:     st,
 		Format:    in.Format,

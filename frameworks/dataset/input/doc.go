@@ -1,11 +1,11 @@
-// Package input finds, cuts and reads what a MapReduce job reads.
+// Package input finds, cuts and reads what a job reads.
 //
 // # Model
 //
 //	spec.input.path ─ List ─→ []File ─ Plan ─→ []Split ─┬ BlockReader ─→ whole lines, by the buffer
 //	                                                     └ RecordReader ─→ arrow.Record, by the batch
 //
-// The coordinator lists and plans; a map task opens the one reader that fits
+// The coordinator lists and plans; a task opens the one reader that fits
 // its format. A [Split] is a few [Range]s, read in order. Text goes through
 // [BlockReader]: pread(2) into one reused buffer, cut at record borders, no work
 // per line. CSV, JSON lines, Parquet, Arrow IPC and records of a fixed length come

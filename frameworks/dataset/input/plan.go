@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 )
 
 const (
@@ -33,9 +33,9 @@ type PlanOptions struct {
 // three splits per core, so that a slow core does not hold up the others, or one
 // where splits may be as large as those of jobs that combine. Each of their tasks
 // writes nearly the same keys, so that a second one costs more than a late core.
-func PlanOptionsOf(in spec.Input, store Store, cores int) PlanOptions {
+func PlanOptionsOf(in dataset.Input, store Store, cores int) PlanOptions {
 	tasks := 3 * cores
-	if in.SplitSize >= spec.CombinedSplitSize {
+	if in.SplitSize >= dataset.CombinedSplitSize {
 		tasks = cores
 	}
 	return PlanOptions{SplitSize: int64(in.SplitSize), MinTasks: tasks, Read: OptionsOf(in, store, nil)}

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 )
 
 // vacant is Exists for a folder: it is absent or empty.
@@ -78,7 +78,7 @@ func (d dest) hides(name string, job core.JobID) bool {
 	return ok && len(parts) == 3 && (parts[2] == "tmp" || parts[2] == "old")
 }
 
-func (d dest) commitFiles(ctx context.Context, st Store, out spec.Output, parts []Part, m Manifest) (Manifest, error) {
+func (d dest) commitFiles(ctx context.Context, st Store, out dataset.Output, parts []Part, m Manifest) (Manifest, error) {
 	if have, ok, err := d.mine(ctx, m.Job); ok || err != nil {
 		return have, err
 	}
@@ -246,7 +246,7 @@ func (d dest) lockParent() (unlock func(), err error) {
 }
 
 // reveal is the commit's one step: tmp becomes the destination.
-func (d dest) reveal(ctx context.Context, tmp string, out spec.Output, m Manifest) (Manifest, error) {
+func (d dest) reveal(ctx context.Context, tmp string, out dataset.Output, m Manifest) (Manifest, error) {
 	unlock, err := d.lockParent()
 	if err != nil {
 		return m, err
@@ -261,7 +261,7 @@ func (d dest) reveal(ctx context.Context, tmp string, out spec.Output, m Manifes
 	return m, syncDir(filepath.Dir(d.dir))
 }
 
-func (d dest) moveIn(tmp string, out spec.Output, m Manifest) error {
+func (d dest) moveIn(tmp string, out dataset.Output, m Manifest) error {
 	// rename(2) replaces an empty folder and refuses one that is not.
 	err := unix.Rename(tmp, d.dir)
 	switch {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 	"github.com/capstan-run/capstan/shuffle/arena"
 	"github.com/capstan-run/capstan/shuffle/store/storetest"
 )
@@ -90,7 +90,7 @@ func TestPartWithinMemory(t *testing.T) {
 func TestCommitLinks(t *testing.T) {
 	st := storetest.OpenBeside(t, storetest.Start(t, storetest.Options(t.TempDir())).Access())
 	dir := t.TempDir() + "/out"
-	out := spec.Output{Path: "file://" + dir, Format: "text"}
+	out := dataset.Output{Path: "file://" + dir, Format: "text"}
 	parts := writeParts(t, st, out, "test/jobs/a/1/")
 	own, ok := st.LocalFile(parts[0].Object)
 	if !ok {

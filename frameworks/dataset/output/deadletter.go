@@ -6,7 +6,7 @@ import (
 	"io"
 	"unicode/utf8"
 
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
 // DeadLetters writes bad records as JSON lines: file, offset, length, reason,

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -24,7 +24,7 @@ const placers = 8
 // Exists is the check at submit time: a Conflict if a result could not be
 // committed to out because something is there. st may be nil; then places in
 // the store are not looked at.
-func Exists(ctx context.Context, st Store, out spec.Output) error {
+func Exists(ctx context.Context, st Store, out dataset.Output) error {
 	d, err := parseDest(out.Path)
 	replace := out.IfExists == "replace"
 	switch {
@@ -45,7 +45,7 @@ func Exists(ctx context.Context, st Store, out spec.Output) error {
 // Committed returns the manifest of job's result at out, and whether there is
 // one: a coordinator asks at its start, since an attempt before it may have
 // committed and died. A result that the crash left half placed is finished.
-func Committed(ctx context.Context, st Store, out spec.Output, job core.JobID) (Manifest, bool, error) {
+func Committed(ctx context.Context, st Store, out dataset.Output, job core.JobID) (Manifest, bool, error) {
 	m, err := ReadManifest(ctx, st, out.Path)
 	if core.KindOf(err) == core.NotFound {
 		return Manifest{}, false, nil
@@ -67,7 +67,7 @@ func Committed(ctx context.Context, st Store, out spec.Output, job core.JobID) (
 //
 // After any other error it is open whether the result is committed: call
 // Commit again.
-func Commit(ctx context.Context, st Store, out spec.Output, parts []Part, meta Meta) (Manifest, error) {
+func Commit(ctx context.Context, st Store, out dataset.Output, parts []Part, meta Meta) (Manifest, error) {
 	d, err := parseDest(out.Path)
 	if err != nil {
 		return Manifest{}, err
@@ -85,7 +85,7 @@ func Commit(ctx context.Context, st Store, out spec.Output, parts []Part, meta M
 // Sweep removes what a crashed commit of job left at or beside its destination,
 // and brings a result back that it had taken away but not replaced. Call it
 // when the job has ended for good, whatever the outcome.
-func Sweep(ctx context.Context, st Store, out spec.Output, job core.JobID) error {
+func Sweep(ctx context.Context, st Store, out dataset.Output, job core.JobID) error {
 	d, err := parseDest(out.Path)
 	if err != nil {
 		return err
@@ -175,7 +175,7 @@ func (d dest) replaceableStore(ctx context.Context, st Store) error {
 	return err
 }
 
-func (d dest) commitObjects(ctx context.Context, st Store, out spec.Output, m Manifest) (Manifest, error) {
+func (d dest) commitObjects(ctx context.Context, st Store, out dataset.Output, m Manifest) (Manifest, error) {
 	bucket, _, _ := strings.Cut(d.prefix, "/")
 	if err := st.EnsureBucket(ctx, bucket); err != nil {
 		return m, err

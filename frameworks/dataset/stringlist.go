@@ -1,4 +1,4 @@
-package spec
+package dataset
 
 import "encoding/json"
 

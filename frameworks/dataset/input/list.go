@@ -16,7 +16,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -28,7 +28,7 @@ type Lister interface {
 // List finds the files of in, each once, ordered by URL (law I5). lister may be
 // nil if no path is s3://. Every fault of every path is in the error, an
 // *core.Error of kind Invalid or NotFound with diagnostics.
-func List(ctx context.Context, in spec.Input, lister Lister) ([]File, error) {
+func List(ctx context.Context, in dataset.Input, lister Lister) ([]File, error) {
 	var files []File
 	var faults []*core.Error
 	bases := Base(in.Path)

@@ -24,8 +24,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capstan-run/capstan/core"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/input"
-	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
+	"github.com/capstan-run/capstan/frameworks/dataset"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/shuffle/store"
 	"github.com/capstan-run/capstan/shuffle/store/storetest"
 )
@@ -65,7 +65,7 @@ func word(i int) string {
 }
 
 // writeParts runs two tasks that write 100 rows each.
-func writeParts(t testing.TB, st Store, out spec.Output, prefix string) []Part {
+func writeParts(t testing.TB, st Store, out dataset.Output, prefix string) []Part {
 	var parts []Part
 	for task := range 2 {
 		pw := NewPart(st, prefix, fmt.Sprintf("reduce-%05d", task), 0, ResultPart(task, out.Format, out.Compression), t.TempDir())
@@ -114,7 +114,7 @@ func TestFormatsRoundTrip(t *testing.T) {
 	} {
 		for _, base := range []string{"file://" + dir, "s3://test/out"} {
 			n++
-			out := spec.Output{Path: fmt.Sprintf("%s/%d", base, n), Format: c.format, Compression: c.compression}
+			out := dataset.Output{Path: fmt.Sprintf("%s/%d", base, n), Format: c.format, Compression: c.compression}
 			name := fmt.Sprintf("%s %s %s", c.format, c.compression, out.Path)
 			if err := Exists(ctx, st, out); err != nil {
 				t.Fatal(name, err)
@@ -160,8 +160,8 @@ func TestFormatsRoundTrip(t *testing.T) {
 	}
 }
 
-func readBack(t testing.TB, st *store.Client, out spec.Output) (rows []string) {
-	files, err := input.List(ctx, spec.Input{Path: spec.StringList{out.Path}}, st)
+func readBack(t testing.TB, st *store.Client, out dataset.Output) (rows []string) {
+	files, err := input.List(ctx, dataset.Input{Path: dataset.StringList{out.Path}}, st)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestOneCommitWins(t *testing.T) {
 	dir := t.TempDir()
 	for _, path := range []string{"file://" + dir + "/out", "s3://test/race"} {
 		for _, ifExists := range []string{"fail", "replace"} {
-			out := spec.Output{Path: path + ifExists, Format: "text", IfExists: ifExists}
+			out := dataset.Output{Path: path + ifExists, Format: "text", IfExists: ifExists}
 			epochs := [][]Part{writeParts(t, st, out, "test/jobs/"+ifExists+"/1/"), writeParts(t, st, out, "test/jobs/"+ifExists+"/2/")}
 			var wg sync.WaitGroup
 			var won [3]atomic.Int32
@@ -274,11 +274,11 @@ func TestOneCommitWins(t *testing.T) {
 			if won[1].Load()+won[2].Load() != 16 || won[1].Load()*won[2].Load() != 0 {
 				t.Errorf("%s: %d found epoch 1, %d epoch 2", out.Path, won[1].Load(), won[2].Load())
 			}
-			files, err := input.List(ctx, spec.Input{Path: spec.StringList{out.Path}}, st)
+			files, err := input.List(ctx, dataset.Input{Path: dataset.StringList{out.Path}}, st)
 			if err != nil || len(files) != 2 {
 				t.Errorf("%s: %v, %v", out.Path, files, err)
 			}
-			_, err = Commit(ctx, st, spec.Output{Path: out.Path, Format: "text"}, epochs[0], Meta{Job: "other", Epoch: 1})
+			_, err = Commit(ctx, st, dataset.Output{Path: out.Path, Format: "text"}, epochs[0], Meta{Job: "other", Epoch: 1})
 			if core.KindOf(err) != core.Conflict {
 				t.Errorf("%s: another job's commit: %v", out.Path, err)
 			}
@@ -293,7 +293,7 @@ func TestOneCommitWins(t *testing.T) {
 func TestReplace(t *testing.T) {
 	st := startStore(t)
 	for _, path := range []string{"file://" + t.TempDir() + "/out", "s3://test/out"} {
-		out := spec.Output{Path: path, Format: "text", IfExists: "replace"}
+		out := dataset.Output{Path: path, Format: "text", IfExists: "replace"}
 		three := append(writeParts(t, st, out, "test/jobs/a/1/"), sidePart(t, st, "test/jobs/a/1/"))
 		if _, err := Commit(ctx, st, out, three, Meta{Job: "a", Epoch: 1}); err != nil {
 			t.Fatal(err)
@@ -309,7 +309,7 @@ func TestReplace(t *testing.T) {
 		if err := Cat(ctx, st, path, &cat); err != nil || strings.Count(cat.String(), "\n") != 100 {
 			t.Errorf("%s: %d rows, %v", path, strings.Count(cat.String(), "\n"), err)
 		}
-		files, err := input.List(ctx, spec.Input{Path: spec.StringList{path}}, st)
+		files, err := input.List(ctx, dataset.Input{Path: dataset.StringList{path}}, st)
 		if err != nil || len(files) != 1 {
 			t.Errorf("%s: %v, %v", path, files, err)
 		}
@@ -335,7 +335,7 @@ func TestReplaceSparesStrangers(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "thesis.tex"), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	out := spec.Output{Path: "file://" + dir, Format: "text", IfExists: "replace"}
+	out := dataset.Output{Path: "file://" + dir, Format: "text", IfExists: "replace"}
 	if err := Exists(ctx, st, out); core.KindOf(err) != core.Conflict {
 		t.Error(err)
 	}
@@ -372,7 +372,7 @@ func TestDestinationLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, job := range []core.JobID{"a", "b"} { // into the empty folder, and onto a result
-		out := spec.Output{Path: "file://" + link, Format: "text", IfExists: "replace"}
+		out := dataset.Output{Path: "file://" + link, Format: "text", IfExists: "replace"}
 		if err := Exists(ctx, st, out); err != nil {
 			t.Fatal(err)
 		}
@@ -409,7 +409,7 @@ func TestDeadLettersAndSideFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := spec.Output{Path: "file://" + dir, Format: "text"}
+	out := dataset.Output{Path: "file://" + dir, Format: "text"}
 	m, err := Commit(ctx, st, out, append(writeParts(t, st, out, prefix), p, sidePart(t, st, prefix)), Meta{Job: "a", Epoch: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -495,7 +495,7 @@ func TestCrashBetweenSteps(t *testing.T) {
 		for _, base := range []string{"file://" + dir + "/", "s3://test/"} {
 			done := false
 			for step := int64(0); !done; step++ {
-				out := spec.Output{Path: fmt.Sprintf("%s%s%d", base, ifExists, step), Format: "text", IfExists: ifExists}
+				out := dataset.Output{Path: fmt.Sprintf("%s%s%d", base, ifExists, step), Format: "text", IfExists: ifExists}
 				if ifExists == "replace" {
 					if _, err := Commit(ctx, st, out, writeParts(t, st, out, "test/jobs/old/1/"), Meta{Job: "old", Epoch: 1}); err != nil {
 						t.Fatal(err)
@@ -533,7 +533,7 @@ func TestCrashBetweenSteps(t *testing.T) {
 				if err := Sweep(ctx, st, out, "a"); err != nil {
 					t.Error(err)
 				}
-				files, err := input.List(ctx, spec.Input{Path: spec.StringList{out.Path}}, st)
+				files, err := input.List(ctx, dataset.Input{Path: dataset.StringList{out.Path}}, st)
 				if err != nil || len(files) != 2 {
 					t.Errorf("%s: %v, %v", out.Path, files, err)
 				}
@@ -550,7 +550,7 @@ func TestCrashBetweenSteps(t *testing.T) {
 // old result, whole.
 func TestSweepKeepsTheOldResult(t *testing.T) {
 	st := startStore(t)
-	out := spec.Output{Path: "s3://test/kept", Format: "text", IfExists: "replace"}
+	out := dataset.Output{Path: "s3://test/kept", Format: "text", IfExists: "replace"}
 	if _, err := Commit(ctx, st, out, writeParts(t, st, out, "test/jobs/old/1/"), Meta{Job: "old", Epoch: 1}); err != nil {
 		t.Fatal(err)
 	}
@@ -571,7 +571,7 @@ func TestSweepKeepsTheOldResult(t *testing.T) {
 		if err := Cat(ctx, st, out.Path, &cat); err != nil || strings.Count(cat.String(), "\n") != 200 {
 			t.Errorf("step %d: %d rows, %v", step, strings.Count(cat.String(), "\n"), err)
 		}
-		files, err := input.List(ctx, spec.Input{Path: spec.StringList{out.Path}}, st)
+		files, err := input.List(ctx, dataset.Input{Path: dataset.StringList{out.Path}}, st)
 		if err != nil || len(files) != 2 {
 			t.Errorf("step %d: %v, %v", step, files, err)
 		}
@@ -586,7 +586,7 @@ func TestSweepKeepsTheOldResult(t *testing.T) {
 func TestChangedPart(t *testing.T) {
 	st := startStore(t)
 	for _, path := range []string{"file://" + t.TempDir() + "/out", "s3://test/changed"} {
-		out := spec.Output{Path: path, Format: "text"}
+		out := dataset.Output{Path: path, Format: "text"}
 		parts := writeParts(t, st, out, "test/jobs/a/1/")
 		if _, err := st.Put(ctx, parts[0].Object, strings.NewReader(strings.Repeat("x", int(parts[0].Bytes))), parts[0].Bytes, store.PutOptions{}); err != nil {
 			t.Fatal(err)
@@ -606,7 +606,7 @@ func TestSweepBringsBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := Sweep(ctx, nil, spec.Output{Path: "file://" + dir + "/out"}, "a"); err != nil {
+	if err := Sweep(ctx, nil, dataset.Output{Path: "file://" + dir + "/out"}, "a"); err != nil {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(dir)
