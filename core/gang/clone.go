@@ -98,7 +98,7 @@ func (k *copier) member(g *member) *member {
 	v.nodes, v.roles, v.avoid = slices.Clone(g.nodes), slices.Clone(g.roles), slices.Clone(g.avoid)
 	v.lost, v.joined = slices.Clone(g.lost), slices.Clone(g.joined)
 	if g.shrink != nil {
-		v.shrink = &shrinking{slices.Clone(g.shrink.ranks), g.shrink.size, g.shrink.until}
+		v.shrink = new(*g.shrink)
 	}
 	return v
 }

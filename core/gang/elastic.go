@@ -9,9 +9,9 @@ import (
 	"github.com/capstan-run/capstan/core/queue"
 )
 
-// shrinking is ranks that an elastic gang was asked to do without.
+// shrinking is the last ranks of an elastic gang, which it was asked to do
+// without. Until they are gone, or the notice is over, it has no others.
 type shrinking struct {
-	ranks []int
 	size  int // that is left
 	until int64
 }
@@ -107,14 +107,19 @@ func (s *Scheduler) shrinkTo(g *member, size int, reason string, r *Result) {
 	if g.shrink != nil {
 		return
 	}
-	v := &shrinking{size: size, until: s.now + max(0, g.Grace)}
+	g.shrink = &shrinking{size: size, until: s.now + max(0, g.Grace)}
+	var ranks []int
 	for rank := size; rank < len(g.nodes); rank++ {
-		v.ranks = append(v.ranks, rank)
+		ranks = append(ranks, rank)
+		s.dropRepair(g, rank)
 	}
-	g.shrink = v
-	s.setDue(g, earlier(v.until, g.wallEnd()))
-	r.Actions = append(r.Actions, Shrink{g.Gang, g.lease, slices.Clone(v.ranks), v.until, reason})
+	s.setDue(g, earlier(g.shrink.until, g.wallEnd()))
+	r.Actions = append(r.Actions, Shrink{g.Gang, g.lease, ranks, g.shrink.until, reason})
+	s.endIfShrunk(g, r)
 }
+
+// leaves reports whether a rank of g is under notice.
+func (g *member) leaves(rank int) bool { return g.shrink != nil && rank >= g.shrink.size }
 
 // earlier is the earlier of two times of which 0 is never.
 func earlier(a, b int64) int64 {
@@ -130,13 +135,17 @@ func (s *Scheduler) shrunk(e Shrunk, r *Result) {
 		return
 	}
 	for _, rank := range e.Ranks {
-		if i := slices.Index(g.shrink.ranks, rank); i >= 0 {
-			g.shrink.ranks = slices.Delete(g.shrink.ranks, i, i+1)
-			s.dropRepair(g, rank)
+		if g.leaves(rank) && rank < len(g.nodes) {
 			s.lose(g, rank)
 		}
 	}
-	if len(g.shrink.ranks) == 0 {
+	s.endIfShrunk(g, r)
+}
+
+// endIfShrunk ends g's notice if the ranks that have it are gone, however they
+// went.
+func (s *Scheduler) endIfShrunk(g *member, r *Result) {
+	if g.shrink != nil && !slices.Contains(g.lost[g.shrink.size:], false) {
 		s.endShrink(g, r)
 	}
 }
@@ -144,9 +153,6 @@ func (s *Scheduler) shrunk(e Shrunk, r *Result) {
 // endShrink forgets the ranks that are gone. Holes among the others stay.
 func (s *Scheduler) endShrink(g *member, r *Result) {
 	n := g.shrink.size
-	for rank := n; rank < len(g.nodes); rank++ {
-		s.dropRepair(g, rank)
-	}
 	g.nodes, g.lost, g.shrink = g.nodes[:n], g.lost[:n], nil
 	s.granted.version++
 	s.moved = true
@@ -163,7 +169,7 @@ func (s *Scheduler) shrinkOver(g *member, r *Result) {
 	}
 	byNode := map[place.Ref][]int{}
 	var nodes []place.Ref
-	for _, rank := range g.shrink.ranks {
+	for rank := g.shrink.size; rank < len(g.nodes); rank++ {
 		n := g.nodes[rank]
 		if g.lost[rank] {
 			continue

@@ -300,10 +300,7 @@ func agree(s *Scheduler, m *model) error {
 	}
 	for id, g := range m.gangs {
 		v := s.gangs[id]
-		if v != nil && v.shrink == nil && g.shrink > 0 {
-			m.endShrink(g) // its notice is over, and none of the ranks was left
-		}
-		if v == nil || v.lease != g.lease || len(v.nodes) != len(g.nodes) {
+		if v == nil || (v.shrink != nil) != (g.shrink > 0) || v.lease != g.lease || len(v.nodes) != len(g.nodes) {
 			return fmt.Errorf("%s should hold lease %d: %v", id, g.lease, s)
 		}
 		for rank, n := range v.nodes {

@@ -209,6 +209,17 @@ func (m *model) within(g *modelGang) error {
 	return nil
 }
 
+// living is how many ranks of g are not lost.
+func (g *modelGang) living() int {
+	n := 0
+	for _, lost := range g.lost {
+		if !lost {
+			n++
+		}
+	}
+	return n
+}
+
 func (g *modelGang) role(rank int) core.Role {
 	list := g.Request.roles()
 	i := 0
@@ -245,8 +256,8 @@ func (m *model) replaced(a Replace) error {
 	if err != nil {
 		return err
 	}
-	if !g.lost[a.Rank] || !g.up {
-		return fmt.Errorf("rank %d is not lost", a.Rank)
+	if !g.lost[a.Rank] || !g.up || g.shrink > 0 && a.Rank >= g.shrink {
+		return fmt.Errorf("rank %d is not lost, or is to go", a.Rank)
 	}
 	g.nodes[a.Rank], g.lost[a.Rank] = a.Node, false
 	if err := m.fits(a.Node); err != nil {

@@ -127,7 +127,7 @@ func (m *model) constrained(g *modelGang, c core.Constraint, first int) error {
 			}
 		}
 	}
-	return counted(c, counts, len(g.nodes))
+	return counted(c, counts, g.living())
 }
 
 func suits(c core.Constraint, value string, has bool) bool {

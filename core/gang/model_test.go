@@ -100,11 +100,10 @@ func (m *model) hear(e Event) {
 	case Shrunk:
 		if g := m.gangs[e.Gang]; g != nil && g.shrink > 0 {
 			for _, rank := range e.Ranks {
-				if rank >= g.shrink {
+				if g.shrink > 0 && rank >= g.shrink {
 					m.lose(e.Gang, rank)
 				}
 			}
-			m.endShrink(g)
 		}
 	default:
 		m.hearRest(e)
@@ -262,10 +261,15 @@ func (m *model) endElement(whole ID, index int64, how Ending) {
 func (m *model) lose(id ID, rank int) {
 	if g := m.gangs[id]; g != nil && g.up && rank >= 0 && rank < len(g.nodes) {
 		g.lost[rank] = true
+		m.endShrink(g)
 	}
 }
 
+// endShrink forgets the ranks that a Shrink named, if they are gone.
 func (m *model) endShrink(g *modelGang) {
+	if g.shrink == 0 {
+		return
+	}
 	for rank := g.shrink; rank < len(g.nodes); rank++ {
 		if !g.lost[rank] {
 			return
@@ -289,6 +293,7 @@ func (m *model) see(a Action) error {
 			return fmt.Errorf("shrinks what does not run or shrinks already: %v", err)
 		}
 		g.shrink = a.Ranks[0]
+		m.endShrink(g)
 		return nil
 	case GiveWay:
 		g, err := m.holder(a.Gang, a.Lease)
@@ -337,9 +342,7 @@ func (m *model) lostOn(a Lost) error {
 		}
 		g.lost[rank] = true
 	}
-	if g.shrink > 0 {
-		m.endShrink(g)
-	}
+	m.endShrink(g)
 	return nil
 }
 

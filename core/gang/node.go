@@ -113,6 +113,7 @@ func (s *Scheduler) empty(n place.Ref, why string, r *Result) {
 				s.lose(g, rank)
 			}
 			r.Actions = append(r.Actions, Lost{g.Gang, g.lease, ranks, s.fleet.ID(n)})
+			s.endIfShrunk(g, r)
 		}
 	}
 }
@@ -193,6 +194,7 @@ func (s *Scheduler) moveAway(n place.Ref, r *Result) {
 				s.lose(g, rank)
 			}
 			r.Actions = append(r.Actions, Lost{g.Gang, g.lease, ranks, s.fleet.ID(n)})
+			s.endIfShrunk(g, r)
 			continue
 		}
 		g.evicted++

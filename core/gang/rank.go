@@ -46,6 +46,7 @@ func (s *Scheduler) upRank(id ID, rank int) *member {
 func (s *Scheduler) memberLost(e MemberLost, r *Result) ID {
 	if g := s.upRank(e.Gang, e.Rank); g != nil {
 		s.lose(g, e.Rank)
+		s.endIfShrunk(g, r)
 		return ""
 	}
 	g := s.gangs[e.Gang]
@@ -97,12 +98,16 @@ func (s *Scheduler) lose(g *member, rank int) {
 	s.settle(g)
 }
 
-func (s *Scheduler) memberReplace(e MemberReplace) ID {
+func (s *Scheduler) memberReplace(e MemberReplace, r *Result) ID {
 	g := s.upRank(e.Gang, e.Rank)
 	if g == nil {
 		return ""
 	}
 	s.lose(g, e.Rank)
+	if g.leaves(e.Rank) {
+		s.endIfShrunk(g, r)
+		return ""
+	}
 	s.addRepair(g, e.Rank)
 	return e.Gang
 }

@@ -239,7 +239,7 @@ func (s *Scheduler) apply(e Event, r *Result) ID {
 	case MemberLost:
 		return s.memberLost(e, r)
 	case MemberReplace:
-		return s.memberReplace(e)
+		return s.memberReplace(e, r)
 	case Adopt:
 		s.adopt(e)
 	case Resize:
