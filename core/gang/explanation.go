@@ -288,7 +288,9 @@ func (s *Scheduler) changes(g *member, q place.Claim, fresh bool) []string {
 func (s *Scheduler) blocker(self *member, q place.Claim) *member {
 	const tries = 64
 	var best *member
-	after := s.fleet.Clone()
+	after := s.fleet.Future()
+	defer after.Done()
+	view := after.Watch(&q)
 	for i, g := range s.granted.list {
 		if i == tries {
 			break
@@ -296,15 +298,13 @@ func (s *Scheduler) blocker(self *member, q place.Claim) *member {
 		if g == self || best != nil && len(g.nodes) >= len(best.nodes) {
 			continue
 		}
-		moment{gang: g}.apply(after)
-		if _, ok := after.Choose(&q); ok {
-			best = g
-		}
-		for rank, n := range g.nodes {
-			if !g.lost[rank] {
-				after.Take(n, g.shape(rank), 1)
+		g.giveAll(after)
+		if view.Roomy() {
+			if _, ok := view.Choose(&q); ok {
+				best = g
 			}
 		}
+		g.takeAll(after)
 	}
 	return best
 }

@@ -169,97 +169,39 @@ func (p *plan) earliest(s *Scheduler, g *member) *booking {
 	if len(line) == 0 {
 		return nil
 	}
-	f := s.fleet.Clone()
 	q := g.ask.Claim
 	q.Avoid, q.Job = g.avoid, s.beside(g)
 	_, q.Relax = g.relaxation(s.now)
-	i := 0
-	if p.onlyEnds(s) {
-		f, i = p.skip(s, g, f, q, line)
-	}
-	for i < len(line) {
+	later := s.fleet.Future()
+	defer later.Done()
+	view := later.Watch(&q)
+	for i := 0; i < len(line); {
 		at := line[i].at
 		for ; i < len(line) && line[i].at == at; i++ {
-			line[i].apply(f)
+			line[i].apply(later)
 		}
-		if at < s.now || s.pendsAt(g, at) != "" {
-			continue
-		}
-		if !roomy(f, g.ask) {
+		if at < s.now || !view.Roomy() || s.pendsAt(g, at) != "" {
 			continue
 		}
 		until := g.endIf(at)
 		q.Limit = p.limits(s, at, until, g)
-		c, ok := f.Choose(&q)
+		c, ok := view.Choose(&q)
 		if !ok {
 			continue
 		}
-		b := &booking{gang: g, from: at, until: until, ranks: c.Nodes}
+		b := &booking{gang: g, from: at, until: until, ranks: c.Nodes, nodes: distinct(c.Nodes)}
 		for role, n := range c.Counts {
 			for range n {
 				b.shape = append(b.shape, g.ask.Roles[role].Shape)
 			}
 		}
-		b.nodes = distinct(c.Nodes)
-		for rank, n := range b.ranks {
-			f.Take(n, b.shape[rank], 1)
-		}
+		b.take(later)
 		for _, n := range b.nodes {
-			b.slack = append(b.slack, f.Free(n))
+			b.slack = append(b.slack, later.Free(n))
 		}
 		return b
 	}
 	return nil
-}
-
-// onlyEnds reports whether nothing is known to start: then room only grows.
-func (p *plan) onlyEnds(s *Scheduler) bool {
-	return len(s.reservations) == 0 && !slices.ContainsFunc(p.booked, func(b *booking) bool { return !b.kept })
-}
-
-// skip goes through moments at which room only grows, in leaps that double, and
-// then by halves, to the first at which q fits on f. It answers f before that
-// moment, and where in line it is.
-func (p *plan) skip(s *Scheduler, g *member, f *place.Fleet, q place.Claim, line []moment) (*place.Fleet, int) {
-	q.Limit = p.limits(s, s.now, forever, g)
-	fits := func(from, to int) (*place.Fleet, bool) {
-		next := f.Clone()
-		for _, m := range line[from:to] {
-			m.apply(next)
-		}
-		return next, roomy(next, g.ask) && next.Fits(&q)
-	}
-	// together is the first index from i on that is another time than the one before.
-	together := func(i int) int {
-		for i < len(line) && line[i].at == line[i-1].at {
-			i++
-		}
-		return i
-	}
-	lo, hi := 0, len(line)
-	for leap := 1; lo < len(line); leap *= 2 {
-		end := together(min(lo+leap, len(line)))
-		next, ok := fits(lo, end)
-		if ok {
-			hi = end
-			break
-		}
-		f, lo = next, end
-	}
-	for lo < hi {
-		mid := together(lo + max(1, (hi-lo)/2))
-		if mid >= hi {
-			if mid = together(lo + 1); mid >= hi {
-				break
-			}
-		}
-		if next, ok := fits(lo, mid); ok {
-			hi = mid
-		} else {
-			f, lo = next, mid
-		}
-	}
-	return f, lo
 }
 
 // roomy is a quick no for an ask that has no room anywhere.
@@ -275,41 +217,68 @@ func roomy(f *place.Fleet, a *ask) bool {
 // moments is all that is known to end or to start, in order; what ends comes
 // before what starts at the same time.
 func (p *plan) moments(now int64) []moment {
-	line := slices.Clone(p.ends)
+	var starts []moment
 	for _, b := range p.booked {
 		if !b.kept {
-			line = append(line, moment{at: b.from, book: b, take: true})
+			starts = append(starts, moment{at: b.from, book: b, take: true})
 		} else if b.from > now {
-			line = append(line, moment{at: b.from, book: b}) // its holders may start
+			starts = append(starts, moment{at: b.from, book: b}) // its holders may start
 		}
 		if b.until != forever {
-			line = append(line, moment{at: b.until, book: b})
+			starts = append(starts, moment{at: b.until, book: b})
 		}
 	}
-	slices.SortStableFunc(line, func(a, b moment) int {
-		if a.at != b.at || a.take == b.take {
-			return cmp.Compare(a.at, b.at)
-		}
-		if a.take {
-			return 1
-		}
-		return -1
-	})
-	return line
+	slices.SortStableFunc(starts, moment.before)
+	return merge(p.ends, starts)
 }
 
-func (m moment) apply(f *place.Fleet) {
+// before orders moments by time; what ends comes before what starts.
+func (a moment) before(b moment) int {
+	if a.at != b.at || a.take == b.take {
+		return cmp.Compare(a.at, b.at)
+	}
+	if a.take {
+		return 1
+	}
+	return -1
+}
+
+// merge joins two lists of moments in order; of equals those of a come first.
+func merge(a, b []moment) []moment {
+	if len(b) == 0 {
+		return a
+	}
+	out := make([]moment, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].before(b[0]) <= 0 {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out, b = append(out, b[0]), b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+func (m moment) apply(f shelf) {
 	switch {
 	case m.gang != nil:
 		m.gang.giveAll(f)
 	case m.take:
-		for rank, n := range m.book.ranks {
-			f.Take(n, m.book.shape[rank], 1)
-		}
+		m.book.take(f)
 	default:
-		for rank, n := range m.book.ranks {
-			f.Give(n, m.book.shape[rank], 1)
+		m.book.runs(f.Give)
+	}
+}
+
+func (b *booking) take(f shelf) { b.runs(f.Take) }
+
+// runs calls f with each run of ranks that lie on one node and are of one shape.
+func (b *booking) runs(f func(n place.Ref, shape place.ShapeID, ranks int)) {
+	for rank := 0; rank < len(b.ranks); {
+		from := rank
+		for rank++; rank < len(b.ranks) && b.ranks[rank] == b.ranks[from] && b.shape[rank] == b.shape[from]; rank++ {
 		}
+		f(b.ranks[from], b.shape[from], rank-from)
 	}
 }
 

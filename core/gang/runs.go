@@ -17,11 +17,12 @@ func (g *member) runs(first, end int, f func(n place.Ref, shape place.ShapeID, r
 	}
 }
 
-// takeAll takes what g holds off the free of f, and giveAll gives it back.
-func (g *member) takeAll(f *place.Fleet) {
-	g.runs(0, len(g.nodes), func(n place.Ref, shape place.ShapeID, ranks int) { f.Take(n, shape, ranks) })
+// shelf is where ranks lie: a fleet, or what will become of it.
+type shelf interface {
+	Take(n place.Ref, shape place.ShapeID, ranks int)
+	Give(n place.Ref, shape place.ShapeID, ranks int)
 }
 
-func (g *member) giveAll(f *place.Fleet) {
-	g.runs(0, len(g.nodes), func(n place.Ref, shape place.ShapeID, ranks int) { f.Give(n, shape, ranks) })
-}
+// takeAll takes what g holds off the free of f, and giveAll gives it back.
+func (g *member) takeAll(f shelf) { g.runs(0, len(g.nodes), f.Take) }
+func (g *member) giveAll(f shelf) { g.runs(0, len(g.nodes), f.Give) }

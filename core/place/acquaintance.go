@@ -34,16 +34,32 @@ func (f *Fleet) acquaint(s *shape, known *acquaintance) *acquaintance {
 func (a *acquaintance) meets(f *Fleet, p *page, r Ref) bool {
 	for i := p.tenants.head[r&63]; i >= 0; i = p.tenants.arena[i].next {
 		id := p.tenants.arena[i].shape
-		v := &a.verdicts[id]
-		if *v == unasked {
-			*v = friendly
-			if a.s.clash(f.shapes[id]) {
-				*v = hostile
-			}
-		}
-		if *v == hostile {
+		if a.hostile(f, id) {
 			return true
 		}
 	}
 	return false
+}
+
+// foes is how many ranks on a node keep those of the shape away.
+func (a *acquaintance) foes(f *Fleet, r Ref) (n int32) {
+	on := &f.page(r).tenants
+	for i := on.head[r&63]; i >= 0; i = on.arena[i].next {
+		if a.hostile(f, on.arena[i].shape) {
+			n += on.arena[i].n
+		}
+	}
+	return n
+}
+
+// hostile reports whether ranks of another shape keep those of the shape away.
+func (a *acquaintance) hostile(f *Fleet, id ShapeID) bool {
+	v := &a.verdicts[id]
+	if *v == unasked {
+		*v = friendly
+		if a.s.clash(f.shapes[id]) {
+			*v = hostile
+		}
+	}
+	return *v == hostile
 }

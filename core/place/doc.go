@@ -51,6 +51,8 @@
 //	    nothing happened: so that refusals can be remembered.
 //	F4  A clone shares nothing that either could notice. Fleets belong to one
 //	    goroutine each.
+//	F5  What a claim finds in a Future is what it would find in a clone to which
+//	    the same was done.
 //
 // A node without a rack or zone is in the unnamed one: nodes of which nothing
 // is known could share a switch, so that spread puts one rank on all of them
@@ -90,6 +92,8 @@
 // zone, O(racks) and the nodes of that domain; a gang over the whole cluster
 // O(N). Limits cost O(limits) and a copy of the counts; spread, slices over the
 // cluster and constraints that count O(N); several roles O(N) for each level.
+// A Future costs a copy of the counts, O(N), for each claim that watches it, and
+// O(1) for each change and claim.
 //
 // # Left out
 //

@@ -32,6 +32,7 @@ type Fleet struct {
 	clock   uint64            // counts growth, for Grown
 	freed   uint64
 	sights  []*sight // not in use
+	futures []*Future
 }
 
 // NewFleet is a fleet without nodes.
@@ -61,7 +62,7 @@ func (f *Fleet) Clone() *Fleet {
 	c.kinds = f.kinds.Clone()
 	c.sieves = slices.Clone(f.sieves)
 	c.columns, c.stock = maps.Clone(f.columns), maps.Clone(f.stock)
-	c.sights = nil
+	c.sights, c.futures = nil, nil
 	for v := range views {
 		c.logs[v] = f.logs[v].clone()
 		c.tallies[v] = slices.Clone(f.tallies[v])

@@ -171,7 +171,7 @@ func (f *Fleet) fitsWith(c *Claim, each core.Vector) bool {
 }
 
 func (f *Fleet) fitsAs(c *Claim, shapes []*shape) bool {
-	s := f.lookAs(c, shapes)
+	s := f.lookAs(c, shapes, nil)
 	defer f.done(s)
 	return s.fitsLeast()
 }

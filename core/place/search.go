@@ -29,7 +29,7 @@ func (s *sight) choose() bool {
 		return false
 	}
 	if len(s.c.Avoid) > 0 {
-		g := s.f.lookAs(s.c, s.shapes())
+		g := s.f.lookAs(s.c, s.shapes(), s.later)
 		g.forbid(s.c.Avoid)
 		g.apply()
 		ok := g.most()

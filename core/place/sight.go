@@ -10,6 +10,7 @@ import (
 type sight struct {
 	f     *Fleet
 	c     *Claim
+	later *Prospect // nil for the fleet as it is
 	roles []role
 
 	// Domains are tried from bottom to top; only those around near, if it is
@@ -62,17 +63,18 @@ type put struct {
 
 // look is c's sight of the fleet; give it back with done.
 func (f *Fleet) look(c *Claim) *sight {
-	return f.lookAs(c, nil)
+	return f.lookAs(c, nil, nil)
 }
 
-// lookAs is look with other shapes for the roles, nil for their own.
-func (f *Fleet) lookAs(c *Claim, shapes []*shape) *sight {
+// lookAs is look with other shapes for the roles, nil for their own, into a
+// future, nil for the present.
+func (f *Fleet) lookAs(c *Claim, shapes []*shape, later *Prospect) *sight {
 	f.settle()
 	s := &sight{}
 	if n := len(f.sights); n > 0 {
 		s, f.sights = f.sights[n-1], f.sights[:n-1]
 	}
-	s.f, s.c = f, c
+	s.f, s.c, s.later = f, c, later
 	s.aim()
 	s.limits = s.limits[:0]
 	s.enrol(shapes)
@@ -159,7 +161,10 @@ func (s *sight) limit() []limited {
 // raw is what node i has in the claim's view, before limits.
 func (s *sight) raw(i int) core.Vector {
 	r := s.f.order[i]
-	if s.c.View == Present {
+	switch {
+	case s.later != nil:
+		return s.later.u.Free(r)
+	case s.c.View == Present:
 		return s.f.Free(r)
 	}
 	return s.f.capacity[r]
@@ -218,12 +223,15 @@ func (s *sight) enrol(shapes []*shape) {
 		}
 	}
 	for k := range s.roles {
-		s.survey(&s.roles[k])
+		s.survey(k)
 	}
 }
 
-func (s *sight) survey(r *role) {
-	if r.shape.id < 0 {
+func (s *sight) survey(k int) {
+	r := &s.roles[k]
+	if s.later != nil {
+		r.tally = &s.later.roles[k].tally
+	} else if r.shape.id < 0 {
 		tried := slot{tally: s.f.count(r.shape, s.c.View, s.f.acquaint(r.shape, nil))}
 		s.f.fetch(&tried, r.shape)
 		r.tally = tried.tally
