@@ -103,14 +103,14 @@ func (w *faultyWorld) known(job core.JobID) bool {
 // answer is what the host says of a gang, true or not.
 func (w *faultyWorld) answer() {
 	list := w.m.ordered()
+	roll := w.roll
+	if !roll.oneIn(10) { // who holds nothing has little to say
+		list = slices.DeleteFunc(list, func(g *modelGang) bool { return g.lease == 0 && g.Array == nil })
+	}
 	if len(list) == 0 {
 		return
 	}
-	roll := w.roll
 	g := pick(roll, list...)
-	if g.lease == 0 && !roll.oneIn(8) {
-		return
-	}
 	lease := g.lease
 	if roll.oneIn(10) {
 		lease -= uint64(roll(0, 2)) // of an earlier grant, perhaps of another gang
@@ -122,7 +122,14 @@ func (w *faultyWorld) answer() {
 		return
 	}
 	rank := roll(-1, len(g.nodes))
-	switch roll(0, 13) {
+	kind := roll(0, 15)
+	switch {
+	case kind > 9 && g.up && g.Max != 0: // an elastic gang is told to go up and down
+		kind = roll(8, 9)
+	case kind > 5 && kind < 14 && !g.up:
+		kind = 0
+	}
+	switch kind {
 	case 0, 1, 2, 3:
 		w.step(Started{w.now, g.Gang, lease})
 	case 4:
@@ -165,8 +172,10 @@ func (w *faultyWorld) shrunk(g *modelGang) Shrunk {
 // settle lets everything that runs end well and time pass, and nothing new
 // come. What still waits then has to have a reason.
 func (w *faultyWorld) settle() {
-	for _, job := range w.jobs {
-		w.step(Hold{w.now, job, false})
+	for _, g := range w.m.ordered() {
+		if g.When.Hold {
+			w.step(Hold{w.now, g.Job, false})
+		}
 	}
 	for range 400 {
 		if w.fault != nil || !w.obey() {
@@ -248,7 +257,9 @@ func (w *faultyWorld) clear() {
 		w.step(Cancel{w.now, g.Gang, ""})
 	}
 	for _, job := range w.jobs {
-		w.step(JobEnded{w.now, job, OK})
+		if w.m.ended[job] == Unsaid {
+			w.step(JobEnded{w.now, job, OK})
+		}
 		w.step(JobForgotten{w.now, job})
 	}
 	w.step(Unreserve{w.now, "r"})

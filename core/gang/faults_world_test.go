@@ -23,6 +23,7 @@ type faultyWorld struct {
 	s     *Scheduler
 	m     *model
 	log   []Event
+	told  told // of this life of the scheduler
 	now   int64
 	next  int // number of the next job
 	jobs  []core.JobID
@@ -32,7 +33,7 @@ type faultyWorld struct {
 func newFaultyWorld(roll dice) *faultyWorld {
 	w := &faultyWorld{roll: roll, s: New(Config{}), m: newModel(), now: 1000}
 	w.step(Configure{w.now, anyQueues(roll)})
-	for i := range roll(1, 6) {
+	for i := range roll(1, 8) {
 		w.step(NodeUp{w.now, w.node(i)})
 	}
 	w.step(Supply{w.now, map[string]int64{"l": int64(roll(0, 3))}})
@@ -48,23 +49,24 @@ func (w *faultyWorld) step(e Event) {
 		return
 	}
 	w.log = append(w.log, e)
-	if err := play(&w.s, w.m, e); err != nil {
+	if err := play(&w.s, w.m, e, &w.told); err != nil {
 		w.fault = fmt.Errorf("after %T%+v: %w", e, e, err)
 	}
 }
 
-// play takes one event in a scheduler and a model.
-func play(s **Scheduler, m *model, e Event) (err error) {
+// play takes one event in a scheduler and a model, and notes it down.
+func play(s **Scheduler, m *model, e Event, t *told) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
 		}
 	}()
 	if _, ok := e.(restarted); ok {
-		return restart(s, m)
+		return restart(s, m, t)
 	}
 	m.hear(e)
 	r := (*s).Step(e)
+	t.log, t.result = append(t.log, e), append(t.result, r)
 	for _, a := range r.Actions {
 		if err := m.see(a); err != nil {
 			return fmt.Errorf("%v: %w", a, err)
@@ -74,8 +76,9 @@ func play(s **Scheduler, m *model, e Event) (err error) {
 }
 
 // restart makes a new scheduler and tells it what a host knows from its journal.
-func restart(s **Scheduler, m *model) error {
-	*s = New(Config{Lease: m.lease})
+func restart(s **Scheduler, m *model, t *told) error {
+	*t = told{first: Config{Lease: m.lease}}
+	*s = New(t.first)
 	fresh := []Event{Configure{m.now, m.queues}, Supply{m.now, m.licences}}
 	for _, id := range slices.Sorted(keys(m.nodes)) {
 		n := m.nodes[id]
@@ -126,7 +129,7 @@ func restart(s **Scheduler, m *model) error {
 		fresh = append(fresh, Submit{Now: m.now, Request: g.Request, Again: true})
 	}
 	for _, e := range fresh {
-		if err := play(s, m, e); err != nil {
+		if err := play(s, m, e, t); err != nil {
 			return fmt.Errorf("restart, %T%+v: %w", e, e, err)
 		}
 	}
@@ -189,7 +192,7 @@ func anyQueues(roll dice) queue.Config {
 func (w *faultyWorld) node(i int) core.Node {
 	n := core.Node{
 		ID: core.NodeID(rune('a' + i)), Zone: []string{"z1", "z2"}[i/3%2], Rack: []string{"r1", "r1", "r2", "r3", "r3", ""}[i%6],
-		Capacity: core.Resources{CPU: core.MilliCPU(w.roll(1, 8)) * 1000, Memory: core.Bytes(w.roll(1, 8)) << 30},
+		Capacity: core.Resources{CPU: core.MilliCPU(w.roll(1, 12)) * 1000, Memory: core.Bytes(w.roll(1, 12)) << 30},
 		Labels:   map[string]string{"disk": []string{"ssd", "hdd"}[i%2]},
 	}
 	if i%3 != 2 {
@@ -204,9 +207,9 @@ func (w *faultyWorld) request() Request {
 	w.next++
 	job := core.JobID(fmt.Sprintf("j%03d", w.next))
 	q := Request{
-		Gang: IDOf(job, "m"), Job: job, Size: roll(1, 6), Priority: pick(roll, 50, 50, 50, 10, 90),
+		Gang: IDOf(job, "m"), Job: job, Size: roll(1, 6), Priority: pick(roll, 50, 50, 10, 90),
 		Each:  core.Resources{CPU: core.MilliCPU(roll(1, 6)) * 500, Memory: core.Bytes(roll(0, 4)) << 29},
-		Queue: pick(roll, "a", "a", "b", "b2"), User: pick(roll, "", "u", "v"), StartTimeout: int64(roll(1, 20)) * 1000,
+		Queue: pick(roll, "a", "a", "b", "b2"), User: pick(roll, "", "u", "v"), StartTimeout: int64(roll(1, 60)) * 1000,
 	}
 	if roll.oneIn(2) {
 		q.Walltime = int64(roll(1, 90)) * 1000
@@ -221,8 +224,8 @@ func (w *faultyWorld) request() Request {
 
 func (w *faultyWorld) shape(q *Request) {
 	roll := w.roll
-	switch roll(0, 7) {
-	case 0:
+	switch roll(0, 8) {
+	case 0, 8:
 		q.Min = roll(1, q.Size)
 		q.Max = q.Size + roll(0, 3)
 	case 1:

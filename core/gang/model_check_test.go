@@ -37,7 +37,7 @@ func (m *model) granted(a Grant) error {
 	if err := m.licensed(g); err != nil {
 		return err
 	}
-	if err := m.within(g); err != nil {
+	if err := m.within(g, true); err != nil {
 		return err
 	}
 	return m.placed(g, 0)
@@ -71,14 +71,24 @@ func (m *model) elementsUp(whole *modelGang) int {
 	return n
 }
 
+// heldBack is what holds a gang back. It is written out only if somebody reads
+// it: every step asks for it, of every gang.
+type heldBack struct {
+	why  string
+	now  int64
+	when *When
+}
+
+func (h *heldBack) Error() string { return fmt.Sprintf("%s, at %d: %+v", h.why, h.now, *h.when) }
+
 // mayRun says what other than room holds g back; nil if nothing.
 func (m *model) mayRun(g *modelGang) error {
 	w := g.When
 	if w.Hold || w.Begin > m.now || w.Deadline != 0 && m.now > w.Deadline-g.Walltime {
-		return fmt.Errorf("at %d it is held, too early or too late: %+v", m.now, w)
+		return &heldBack{"it is held, too early or too late", m.now, &g.When}
 	}
 	if !m.depends(g) && !m.unclear(g) {
-		return fmt.Errorf("not all of %+v has come true", w.After)
+		return &heldBack{"not all that it comes after has come true", m.now, &g.When}
 	}
 	for _, job := range m.singles[single{g.User, g.Name}] {
 		if job == g.Job || !w.Singleton {
@@ -176,8 +186,8 @@ func (m *model) licensed(g *modelGang) error {
 }
 
 // within checks the limits of g's queue, if it has any: its own, a user's, and
-// how many run.
-func (m *model) within(g *modelGang) error {
+// of a gang that starts how many run.
+func (m *model) within(g *modelGang, starts bool) error {
 	for _, q := range m.queues.Queues {
 		if q.Name != g.Queue {
 			continue
@@ -202,7 +212,7 @@ func (m *model) within(g *modelGang) error {
 		limit, has := q.Limit["cpu"]
 		maxUser, hasUser := q.MaxUser["cpu"]
 		if has && used > limit || hasUser && users > maxUser ||
-			q.MaxRunning > 0 && running > q.MaxRunning || q.MaxPerUser > 0 && usersRun > q.MaxPerUser {
+			starts && (q.MaxRunning > 0 && running > q.MaxRunning || q.MaxPerUser > 0 && usersRun > q.MaxPerUser) {
 			return fmt.Errorf("queue %s uses %d cpu, its user %d, and %d and %d run: %+v", q.Name, used, users, running, usersRun, q)
 		}
 	}
@@ -245,7 +255,7 @@ func (m *model) grown(a Grow) error {
 		return fmt.Errorf("it has %d ranks, at most %d", len(g.nodes), max(g.Size, g.Max))
 	}
 	g.nodes, g.lost = append(g.nodes, a.Nodes...), append(g.lost, make([]bool, len(a.Nodes))...)
-	if err := m.within(g); err != nil {
+	if err := m.within(g, false); err != nil {
 		return err
 	}
 	return m.placed(g, a.First)
