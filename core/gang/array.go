@@ -1,7 +1,6 @@
 package gang
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +13,8 @@ import (
 // that waits or has ended is only a number in a set.
 type array struct {
 	of      *core.Array
-	waits   spans // not granted yet, or sent back
+	each    *Request // what an element asks; Gang is the array's
+	waits   spans    // not granted yet, or sent back
 	ok      spans
 	failed  spans
 	granted int  // elements that hold nodes
@@ -22,7 +22,11 @@ type array struct {
 }
 
 // Element names the gang of an array's element: "job/main[17]".
-func Element(whole ID, index int64) ID { return ID(fmt.Sprintf("%s[%d]", whole, index)) }
+func Element(whole ID, index int64) ID {
+	b := make([]byte, 0, len(whole)+len("[1000000]"))
+	b = strconv.AppendInt(append(append(b, whole...), '['), index, 10)
+	return ID(append(b, ']'))
+}
 
 // ElementOf is the array that an element belongs to and its index, if id is an
 // element's.
@@ -37,7 +41,9 @@ func ElementOf(id ID) (whole ID, index int64, ok bool) {
 }
 
 func newArray(q *Request) *array {
-	a := &array{of: q.Array}
+	each := *q
+	each.Array, each.When = nil, When{}
+	a := &array{of: q.Array, each: &each}
 	if n := q.Array.Len(); n > 0 {
 		a.waits = spans{{0, n - 1}}
 	}
@@ -112,10 +118,9 @@ func (s *Scheduler) take(g *member, n int) *member {
 	g.array.granted++
 	g.array.begun = true
 	s.number++
-	e := &member{Request: g.Request, number: s.number, phase: waiting, ask: g.ask, queue: g.queue, target: g.Size,
-		arrived: g.arrived, revokes: g.revokes, avoid: slices.Clone(g.avoid), whole: g, element: n}
-	e.Gang, e.Array, e.When = Element(g.Gang, g.Array.Index(n)), nil, When{}
-	s.gangs[e.Gang], s.byNumber[e.number] = e, e
+	e := &member{Request: g.array.each, Gang: Element(g.Gang, g.Array.Index(n)), job: s.jobOf(g), number: s.number, phase: waiting,
+		ask: g.ask, queue: g.queue, target: g.Size, arrived: g.arrived, revokes: g.revokes, avoid: slices.Clone(g.avoid), whole: g, element: n}
+	s.gangs[e.Gang] = e
 	return e
 }
 
@@ -125,8 +130,7 @@ func (s *Scheduler) elementBack(e *member) {
 	g.array.granted--
 	g.array.waits.add(e.element)
 	g.revokes, g.avoid = max(g.revokes, e.revokes), e.avoid
-	delete(s.gangs, e.Gang)
-	delete(s.byNumber, e.number)
+	s.unname(e)
 	s.recheck(g)
 }
 
@@ -146,7 +150,7 @@ func (s *Scheduler) elementEnded(e *member, how Ending) {
 		g.array.failed.add(e.element)
 	}
 	s.recheck(g)
-	s.reconsider(s.jobs[g.Job])
+	s.reconsider(s.knownJob(g))
 }
 
 // cancelElement ends an element of an array that waits.
@@ -160,7 +164,7 @@ func (s *Scheduler) cancelElement(id ID) {
 		g.array.waits.remove(n)
 		g.array.failed.add(n)
 		s.recheck(g)
-		s.reconsider(s.jobs[g.Job])
+		s.reconsider(s.knownJob(g))
 	}
 }
 
@@ -180,7 +184,7 @@ func (s *Scheduler) elementsKnown(e ElementsEnded) {
 	}
 	s.endElements(g, e)
 	s.recheck(g)
-	s.reconsider(s.jobs[g.Job])
+	s.reconsider(s.knownJob(g))
 }
 
 // arrayOver remembers an array that ended in an earlier life.
@@ -208,7 +212,7 @@ func (s *Scheduler) endElements(g *member, e ElementsEnded) {
 
 // claimElements makes the adopted elements of an array its own.
 func (s *Scheduler) claimElements(g *member) {
-	for _, e := range s.job(g.Job).gangs {
+	for _, e := range s.jobOf(g).gangs {
 		whole, index, ok := ElementOf(e.Gang)
 		if !ok || whole != g.Gang || e.whole != nil {
 			continue

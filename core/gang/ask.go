@@ -197,8 +197,17 @@ func (a *asks) keepsApart(q *Request) bool {
 	return news
 }
 
-// class numbers the gangs that are interchangeable with g: a hash (FNV-1a) of
-// what makes them so, so that nothing has to be kept of them.
+// likeness numbers the gangs that are interchangeable with g.
+func (g *member) likeness() uint64 {
+	if g.alone() {
+		return g.class + g.number // like nobody
+	}
+	return g.class
+}
+
+// classNumber is a hash (FNV-1a) of what never changes of g and makes gangs
+// interchangeable, so that nothing has to be kept of them. A new ask makes a new
+// one.
 func (g *member) classNumber() uint64 {
 	h := uint64(14695981039346656037)
 	mix := func(b byte) { h = (h ^ uint64(b)) * 1099511628211 }
@@ -213,9 +222,6 @@ func (g *member) classNumber() uint64 {
 		}
 		mix(0)
 	}
-	if g.alone() {
-		h += g.number // like nobody
-	}
 	return h
 }
 
@@ -229,12 +235,13 @@ func (g *member) alone() bool {
 func (s *Scheduler) retag() {
 	s.asks.outdated = false
 	for _, g := range s.ordered() {
-		a, err := s.asks.of(&g.Request, s.fleet)
+		a, err := s.asks.of(g.Request, s.fleet)
 		if err != nil || a == g.ask {
 			continue
 		}
 		old := g.ask
 		g.ask = a
+		g.class = g.classNumber()
 		for rank, n := range g.nodes {
 			if !g.lost[rank] {
 				s.fleet.Give(n, old.Roles[g.role(rank)].Shape, 1)

@@ -10,7 +10,7 @@ import (
 // Clone returns a scheduler that shares nothing with s that changes: for asking
 // what if.
 func (s *Scheduler) Clone() *Scheduler {
-	k := copier{members: make(map[*member]*member, len(s.gangs)), asks: map[*ask]*ask{}, arrays: map[*array]*array{}}
+	k := copier{members: make(map[*member]*member, len(s.gangs)), asks: map[*ask]*ask{}, arrays: map[*array]*array{}, jobs: map[*job]*job{}}
 	c := *s
 	c.fleet, c.tree = s.fleet.Clone(), s.tree.Clone()
 	c.nodes = make([]*node, len(s.nodes))
@@ -82,6 +82,7 @@ type copier struct {
 	members map[*member]*member
 	asks    map[*ask]*ask
 	arrays  map[*array]*array
+	jobs    map[*job]*job
 }
 
 func (k *copier) member(g *member) *member {
@@ -95,6 +96,7 @@ func (k *copier) member(g *member) *member {
 	k.members[g] = v
 	*v = *g
 	v.ask, v.whole, v.array = k.ask(g.ask), k.member(g.whole), k.array(g.array)
+	v.job = k.job(g.job)
 	v.nodes, v.roles, v.avoid = slices.Clone(g.nodes), slices.Clone(g.roles), slices.Clone(g.avoid)
 	v.lost, v.joined = slices.Clone(g.lost), slices.Clone(g.joined)
 	if g.shrink != nil {
@@ -148,7 +150,11 @@ func (k *copier) array(a *array) *array {
 }
 
 func (k *copier) job(j *job) *job {
+	if v := k.jobs[j]; v != nil {
+		return v
+	}
 	c := *j
+	k.jobs[j] = &c
 	c.gangs, c.waiters = k.list(j.gangs), k.list(j.waiters)
 	c.arrays = make([]*array, len(j.arrays))
 	for i, a := range j.arrays {

@@ -310,14 +310,16 @@ func (s *Scheduler) blocker(self *member, q place.Claim) *member {
 }
 
 // Check tells whether a request would be refused at once, whatever waits.
-func (s *Scheduler) Check(q Request) (Refuse, bool) {
+func (s *Scheduler) Check(q Request) (Refuse, bool) { return s.check(&q) }
+
+func (s *Scheduler) check(q *Request) (Refuse, bool) {
 	if why := q.malformed(); why != "" {
 		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: why}, true
 	}
 	if q.When.Deadline != 0 && s.now > q.When.Deadline-q.Walltime {
-		return tooLate(&member{Request: q}), true
+		return tooLate(q), true
 	}
-	a, err := s.asks.of(&q, s.fleet)
+	a, err := s.asks.of(q, s.fleet)
 	if err != nil {
 		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: err.Error(), Remedy: "see gang.constraints and gang.generic"}, true
 	}
@@ -332,7 +334,7 @@ func (s *Scheduler) Check(q Request) (Refuse, bool) {
 	if s.described == 0 || s.asked(a, &a.ever, place.Ever) {
 		return Refuse{}, false
 	}
-	return s.tooLarge(&q, a), true
+	return s.tooLarge(q, a), true
 }
 
 // tooLarge refuses q, which all nodes, empty, could not hold.

@@ -9,12 +9,12 @@ import (
 )
 
 // submit lets a gang wait, or refuses it (law G8).
-func (s *Scheduler) submit(e Submit, r *Result) {
-	q := e.Request
+func (s *Scheduler) submit(e *Submit, r *Result) {
+	q := &e.Request
 	if s.gangs[q.Gang] != nil {
 		return
 	}
-	if refuse, no := s.Check(q); no && (!e.Again || refuse.Kind == core.Invalid) {
+	if refuse, no := s.check(q); no && (!e.Again || refuse.Kind == core.Invalid) {
 		r.Actions = append(r.Actions, refuse)
 		delete(s.early, q.Gang)
 		return
@@ -25,15 +25,15 @@ func (s *Scheduler) submit(e Submit, r *Result) {
 	s.recheck(g)
 }
 
-// admit makes q known, as waiting. It has been checked.
-func (s *Scheduler) admit(q Request) *member {
+// admit makes q known, as waiting. It has been checked, and is the scheduler's.
+func (s *Scheduler) admit(q *Request) *member {
 	if q.StartTimeout == 0 {
 		q.StartTimeout = s.config.StartTimeout
 	}
 	if q.Grace == 0 {
 		q.Grace = s.config.Grace
 	}
-	a, err := s.asks.of(&q, s.fleet)
+	a, err := s.asks.of(q, s.fleet)
 	if err != nil {
 		panic("gang: a request that was checked: " + err.Error())
 	}
@@ -41,14 +41,14 @@ func (s *Scheduler) admit(q Request) *member {
 		s.retag()
 	}
 	s.number++
-	g := &member{Request: q, number: s.number, phase: waiting, ask: a, target: q.Size}
-	g.Arrival = orElse(min(q.Arrival, g.number), g.number)
-	g.queue = s.queueOf(&q)
-	s.gangs[q.Gang], s.byNumber[g.number] = g, g
+	q.Arrival = orElse(min(q.Arrival, s.number), s.number)
 	j := s.job(q.Job)
+	g := &member{Request: q, Gang: q.Gang, job: j, number: s.number, phase: waiting, ask: a, target: q.Size, queue: s.queueOf(q)}
+	g.class = g.classNumber()
+	s.gangs[q.Gang] = g
 	j.ended, j.known, j.forgotten = Unsaid, true, false
 	if q.Array != nil {
-		g.array = newArray(&q)
+		g.array = newArray(q)
 		j.arrays = append(j.arrays, g.array)
 		s.claimElements(g)
 		if e, ok := s.early[q.Gang]; ok {
@@ -95,7 +95,7 @@ func (s *Scheduler) elements(g *member) []*member {
 		return nil
 	}
 	var out []*member
-	for _, v := range s.job(g.Job).gangs {
+	for _, v := range s.jobOf(g).gangs {
 		if v.whole == g {
 			out = append(out, v)
 		}
@@ -120,8 +120,13 @@ func (s *Scheduler) forget(g *member) {
 	s.vacate(g)
 	s.outOfLine(g)
 	s.unawait(g)
+	s.unname(g)
+}
+
+// unname forgets who is called as g is.
+func (s *Scheduler) unname(g *member) {
+	g.gone = true
 	delete(s.gangs, g.Gang)
-	delete(s.byNumber, g.number)
 }
 
 // vacate frees all that g holds and ends its repairs.
@@ -139,9 +144,8 @@ func (s *Scheduler) vacate(g *member) {
 	s.returnLicences(g)
 	s.discharge(g)
 	s.granted.remove(g)
-	j := s.jobs[g.Job]
-	j.gangs = slices.DeleteFunc(j.gangs, func(v *member) bool { return v == g })
-	s.dropJob(j)
+	g.job.remove(g)
+	s.dropJob(g.job)
 	if g.elastic() {
 		s.elastic = slices.DeleteFunc(s.elastic, func(v *member) bool { return v == g })
 	}
@@ -164,8 +168,7 @@ func (s *Scheduler) occupy(g *member, c place.Choice) {
 	s.takeLicences(g)
 	s.settle(g)
 	s.granted.add(g)
-	j := s.job(g.Job)
-	j.gangs = append(j.gangs, g)
+	s.jobOf(g).add(g)
 	if g.elastic() {
 		s.elastic = append(s.elastic, g)
 	}
@@ -248,7 +251,7 @@ func (s *Scheduler) revoke(g *member, reason string, r *Result) ID {
 	s.vacate(g)
 	g.phase, g.promise = waiting, 0
 	if last := g.lastStart(); last != 0 && s.now > last {
-		r.Actions = append(r.Actions, tooLate(g))
+		r.Actions = append(r.Actions, tooLate(g.Request))
 		s.forget(g)
 		return ""
 	}
@@ -320,9 +323,9 @@ func (g *member) lastStart() int64 {
 	return g.When.Deadline - g.Walltime
 }
 
-func tooLate(g *member) Refuse {
-	return Refuse{Gang: g.Gang, Kind: core.TimedOut,
-		Why:    fmt.Sprintf("it did not start in time to end by its deadline, with a walltime of %s", millis(g.Walltime)),
+func tooLate(q *Request) Refuse {
+	return Refuse{Gang: q.Gang, Kind: core.TimedOut,
+		Why:    fmt.Sprintf("it did not start in time to end by its deadline, with a walltime of %s", millis(q.Walltime)),
 		Remedy: "set a later deadline or a shorter walltime"}
 }
 
@@ -337,7 +340,7 @@ func (s *Scheduler) adopt(e Adopt) {
 	if _, err := s.asks.of(&q, s.fleet); err != nil {
 		return
 	}
-	g := s.admit(q)
+	g := s.admit(&q)
 	s.awaitTurn(g)
 	g.target = max(g.target, len(e.Placement))
 	g.lease, g.phase = e.Lease, starting

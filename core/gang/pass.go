@@ -36,7 +36,7 @@ func (s *Scheduler) pass(r *Result) {
 	case len(s.fresh) > 0:
 		s.promises.begin(s)
 		for _, g := range s.fresh {
-			for g.inLine && !s.plan.shut && s.tree.Lets(s.claim(g)) && s.serve(g, nil, r) {
+			for g.inLine && !s.plan.shut && s.tree.Allows(g.wants()) && s.serve(g, nil, r) {
 				// An array has more than one.
 			}
 			// What is kept for others is kept from those behind them only.
@@ -90,7 +90,7 @@ func (s *Scheduler) serveAlone(g *member, r *Result) bool {
 	if !g.inLine || g.count != 1 || g.array != nil || s.plan.shut || !s.licensed(g) || s.reservationPends(g) != "" {
 		return false
 	}
-	if !s.tree.Lets(s.claim(g)) {
+	if !s.tree.Allows(g.wants()) {
 		return false
 	}
 	c, ok := s.choose(g)
@@ -107,7 +107,7 @@ func (s *Scheduler) keepTo(r *Result) {
 		return
 	}
 	for _, g := range s.promises.due(s.now) {
-		if !g.inLine || !s.licensed(g) || s.reservationPends(g) != "" || !s.tree.Lets(s.claim(g)) {
+		if !g.inLine || !s.licensed(g) || s.reservationPends(g) != "" || !s.tree.Allows(g.wants()) {
 			continue
 		}
 		c, ok := s.chooseAmong(g, s.plan.standingLimits(s, g))
@@ -165,7 +165,7 @@ func (s *Scheduler) beside(g *member) []place.Ref {
 		return nil
 	}
 	var out []place.Ref
-	for _, v := range s.job(g.Job).gangs {
+	for _, v := range s.jobOf(g).gangs {
 		out = append(out, v.living()...)
 	}
 	return out
@@ -277,19 +277,14 @@ func (s *Scheduler) leaveLine(g *member, w *queue.Walk) {
 	if w != nil {
 		w.Granted()
 	} else {
-		s.tree.Remove(g.number)
-		_ = s.tree.Charge(queue.Claim{ID: g.number, Queue: g.queue, User: g.User, Need: g.ask.need})
-		if g.count > 1 {
-			c := s.claim(g)
-			c.Count = g.count - 1
-			_ = s.tree.Add(c)
-		}
+		s.tree.Grant(g.number)
 	}
 	g.count--
-	g.inLine = g.count > 0
 	s.promises.leave(g)
-	if g.inLine {
+	if g.inLine = g.count > 0; g.inLine {
 		s.promises.join(g) // for its next element
+	} else {
+		delete(s.byNumber, g.number)
 	}
 }
 
@@ -310,12 +305,13 @@ func (s *Scheduler) choose(g *member) (place.Choice, bool) {
 
 // chooseAmong finds nodes for g within limits.
 func (s *Scheduler) chooseAmong(g *member, limits []place.Limit) (c place.Choice, ok bool) {
-	q := g.ask.Claim
+	q := &s.sought
+	*q = g.ask.Claim
 	q.Avoid, q.Job, q.Limit = g.avoid, s.beside(g), limits
 	relax, most := g.relaxation(s.now)
 	for ; relax <= most && !ok; relax++ {
 		q.Relax = relax
-		c, ok = s.fleet.Choose(&q)
+		c, ok = s.fleet.Choose(q)
 	}
 	return c, ok
 }
@@ -392,6 +388,11 @@ func (s *Scheduler) grant(g *member, c place.Choice, r *Result) {
 	r.Actions = append(r.Actions, act)
 }
 
+// wants is what g asks of its queue.
+func (g *member) wants() queue.Claim {
+	return queue.Claim{ID: g.number, Queue: g.queue, User: g.User, Need: g.ask.need}
+}
+
 // claim is g's place in the line.
 func (s *Scheduler) claim(g *member) queue.Claim {
 	since := g.arrived
@@ -400,7 +401,7 @@ func (s *Scheduler) claim(g *member) queue.Claim {
 	}
 	return queue.Claim{
 		ID: g.number, Queue: g.queue, User: g.User, Priority: g.Priority, Arrival: g.Arrival, Since: since,
-		Need: g.ask.need, Class: g.classNumber(), Hint: g.Predicted, Count: g.count,
+		Need: g.ask.need, Class: g.likeness(), Hint: g.Predicted, Count: g.count,
 		Work: g.ask.need[0] * orElse(g.Walltime, 24*3600_000),
 	}
 }
@@ -435,6 +436,7 @@ func (s *Scheduler) lineUp(g *member) {
 	}
 	s.promises.join(g)
 	if fresh {
+		s.byNumber[g.number] = g
 		s.fresh = append(s.fresh, g)
 		s.expectChange(g)
 	}
@@ -463,6 +465,7 @@ func (s *Scheduler) outOfLine(g *member) {
 	if g.inLine {
 		g.inLine, g.count = false, 0
 		s.tree.Remove(g.number)
+		delete(s.byNumber, g.number)
 		s.promises.leave(g)
 		s.moved = true
 	}

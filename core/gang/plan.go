@@ -54,7 +54,7 @@ func (p *plan) renew(s *Scheduler) {
 	p.shutFor = nil
 	p.version++
 	if len(p.marks) < s.fleet.Len() {
-		p.marks = make([]int32, s.fleet.Len())
+		p.marks = append(p.marks, make([]int32, s.fleet.Len()-len(p.marks))...)
 	}
 	for _, name := range s.reservations {
 		v := s.reserved[name]

@@ -58,7 +58,7 @@ func (s *Scheduler) attempt() uint64 { return s.granted.version + s.topology }
 // endDisplacements forgets those that are over, or whose gang waits no more.
 func (s *Scheduler) endDisplacements() {
 	s.displacing = slices.DeleteFunc(s.displacing, func(d displacement) bool {
-		return d.by.phase != waiting || s.gangs[d.by.Gang] != d.by || d.until <= s.now
+		return d.by.phase != waiting || d.by.gone || d.until <= s.now
 	})
 }
 
@@ -258,7 +258,7 @@ func (t *trial) end() {
 
 // fits reports whether the gang could start in the trial's world.
 func (t *trial) fits() bool {
-	return t.s.tree.Lets(t.queue) && t.fleet.Fits(&t.claim)
+	return t.s.tree.Allows(t.queue) && t.fleet.Fits(&t.claim)
 }
 
 // least is how many of the first victims are enough: with more of them gone

@@ -113,22 +113,30 @@ func (p *promises) suspend(s *Scheduler) {
 
 // onlyRoom reports whether g, which is in line, could start if it had room.
 func (s *Scheduler) onlyRoom(g *member) bool {
-	return s.licensed(g) && s.reservationPends(g) == "" && s.tree.Lets(s.claim(g))
+	return s.licensed(g) && s.reservationPends(g) == "" && s.tree.Allows(g.wants())
 }
 
 // sweep forgets who left the line.
 func (p *promises) sweep(s *Scheduler) {
 	gone := func(g *member) bool { return !g.inLine }
-	for len(p.old) > 0 && gone(p.old[0]) {
-		p.old = p.old[1:]
-	}
-	for len(p.news) > 0 && gone(p.news[0]) {
-		p.news = p.news[1:]
-	}
+	p.old, p.news = inLineFrom(p.old), inLineFrom(p.news)
 	if len(p.old) > 2*s.tree.Len()+64 {
 		p.old = slices.DeleteFunc(p.old, gone)
 		p.news = slices.DeleteFunc(p.news, gone)
 	}
+}
+
+// inLineFrom is the list from the first that is in line on.
+func inLineFrom(list []*member) []*member {
+	i := 0
+	for i < len(list) && !list[i].inLine {
+		list[i] = nil
+		i++
+	}
+	if i == len(list) {
+		return list[:0] // its room is used again
+	}
+	return list[i:]
 }
 
 // foreseeFree is what is free in the whole cluster over time.

@@ -143,7 +143,7 @@ func (r Request) String() string {
 }
 
 // malformed names what makes r impossible whatever the cluster; "" if nothing.
-func (r Request) malformed() string {
+func (r *Request) malformed() string {
 	switch {
 	case r.Size < 1:
 		return fmt.Sprintf("a gang needs at least one executor, not %d", r.Size)
@@ -169,7 +169,7 @@ func (r Request) malformed() string {
 	return ""
 }
 
-func (r Request) rolesMalformed() string {
+func (r *Request) rolesMalformed() string {
 	sum := 0
 	for _, role := range r.Roles {
 		if role.Size < 1 || role.Min < 0 || role.Min > role.Size {

@@ -27,20 +27,20 @@ type Scheduler struct {
 	timed     bool        // some node has a deadline or is in quarantine
 	tree      *queue.Tree
 	gangs     map[ID]*member
-	// byNumber finds the gang of an entry of the tree.
-	byNumber map[uint64]*member
-	jobs     map[core.JobID]*job
-	singles  map[single][]core.JobID // by arrival; the first may run
-	early    map[ID]ElementsEnded    // of arrays that are not submitted yet
-	dues     dues
-	granted  holders
-	repairs  []repair  // in the order in which they are to be served
-	elastic  []*member // that hold nodes
-	licences map[string]*licence
-	asks     asks
-	plan     plan
-	promises promises
-	wakes    wakes
+	byNumber  map[uint64]*member // in line: finds the gang of an entry of the tree
+	jobs      map[core.JobID]*job
+	singles   map[single][]core.JobID // by arrival; the first may run
+	early     map[ID]ElementsEnded    // of arrays that are not submitted yet
+	dues      dues
+	granted   holders
+	repairs   []repair  // in the order in which they are to be served
+	elastic   []*member // that hold nodes
+	licences  map[string]*licence
+	asks      asks
+	plan      plan
+	promises  promises
+	sought    place.Claim // by chooseAmong; here so that it need not be allocated
+	wakes     wakes
 
 	reserved     map[string]*reservation
 	reservations []string // names, in order of arrival
@@ -102,11 +102,14 @@ const (
 
 // member is a gang that the scheduler knows.
 type member struct {
-	Request
+	*Request         // never changed: an array's elements and clones of the state share it
+	Gang      ID     // of an element its own, where the Request has its array's
+	job       *job   // see Scheduler.jobOf
 	number    uint64 // also its arrival: less is earlier
+	gone      bool   // it was forgotten
 	phase     phase
-	ask       *ask // what it asks for, shared with its like
-	class     uint64
+	ask       *ask        // what it asks for, shared with its like
+	class     uint64      // what makes it like others, see member.classNumber
 	lease     uint64      // 0 while waiting
 	nodes     []place.Ref // by rank; nil while waiting
 	roles     []int       // by rank; nil for a gang without roles
@@ -116,9 +119,9 @@ type member struct {
 	counted   core.Vector // what the queue was charged
 	isCharged bool
 	holding   core.Vector // what it holds
-	held      core.Vector // what it holds
 	holder    int         // in Scheduler.granted, from 1
 	inQueue   int         // in holders.byQueue, from 1
+	inJob     int         // in job.gangs, from 1
 	tried     uint64      // attempt at displacing others
 	due       int64       // end of the start timeout, the notice or the walltime; 0 for none
 	duePlace  int         // in dues, from 1
@@ -147,7 +150,7 @@ type member struct {
 // job is what is known of a job beyond its gangs.
 type job struct {
 	id      core.JobID
-	gangs   []*member // that hold nodes
+	gangs   []*member // that hold nodes, in no order
 	ended   Ending
 	waiters []*member // gangs held by a dependency on it
 	single  *single   // the name of which it is one
@@ -155,6 +158,25 @@ type job struct {
 	// known says that it was more than the name in a dependency, forgotten that
 	// nobody will ask about it any more.
 	known, forgotten bool
+	dropped          bool // Scheduler.jobs has it no more
+}
+
+// add notes that g holds nodes.
+func (j *job) add(g *member) {
+	j.gangs = append(j.gangs, g)
+	g.inJob = len(j.gangs)
+}
+
+// remove notes that g holds none any more.
+func (j *job) remove(g *member) {
+	end := len(j.gangs) - 1
+	last := j.gangs[end]
+	j.gangs[g.inJob-1], last.inJob = last, g.inJob
+	j.gangs[end] = nil
+	j.gangs, g.inJob = j.gangs[:end], 0
+	if end == 0 {
+		j.gangs = nil // very many jobs may be known that hold nothing
+	}
 }
 
 // New returns a scheduler that knows no node and no gang.
@@ -224,7 +246,7 @@ func (s *Scheduler) Step(e Event) Result {
 func (s *Scheduler) apply(e Event, r *Result) ID {
 	switch e := e.(type) {
 	case Submit:
-		s.submit(e, r)
+		s.submit(&e, r)
 		return e.Request.Gang
 	case Cancel:
 		s.cancel(e, r)

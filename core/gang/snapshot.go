@@ -110,9 +110,10 @@ func (s *Scheduler) positions() map[*member]int {
 
 func (s *Scheduler) view(g *member, position int) GangView {
 	v := GangView{
-		Request: g.Request, State: string(g.phase), Position: position, Lease: g.lease, Nodes: s.ids(g.nodes),
+		Request: *g.Request, State: string(g.phase), Position: position, Lease: g.lease, Nodes: s.ids(g.nodes),
 		Ranks: slices.Clone(g.roles), Since: g.since, Due: g.due, Promise: g.promise, Revokes: g.revokes, Evicted: g.evicted,
 	}
+	v.Gang = g.Gang
 	if g.nodes == nil {
 		v.Nodes = nil
 	}

@@ -20,6 +20,22 @@ func (s *Scheduler) job(id core.JobID) *job {
 	return j
 }
 
+// jobOf is the record of g's job, made anew if it was dropped since g came.
+func (s *Scheduler) jobOf(g *member) *job {
+	if g.job.dropped {
+		g.job = s.job(g.Job)
+	}
+	return g.job
+}
+
+// knownJob is the record of g's job, nil if it was dropped.
+func (s *Scheduler) knownJob(g *member) *job {
+	if g.job.dropped {
+		return s.jobs[g.Job]
+	}
+	return g.job
+}
+
 // await files g under whatever may let it go later.
 func (s *Scheduler) await(g *member) {
 	for _, d := range g.When.After {
@@ -40,7 +56,7 @@ func (s *Scheduler) awaitTurn(g *member) {
 	if list := s.singles[key]; !slices.Contains(list, g.Job) {
 		s.singles[key] = append(list, g.Job)
 	}
-	s.job(g.Job).single = &key
+	s.jobOf(g).single = &key
 }
 
 // unawait is the reverse of await, but for the turn of a single job, which
@@ -58,6 +74,7 @@ func (s *Scheduler) unawait(g *member) {
 func (s *Scheduler) dropJob(j *job) {
 	if (j.forgotten || !j.known) && len(j.gangs) == 0 && len(j.waiters) == 0 {
 		delete(s.jobs, j.id)
+		j.dropped = true
 	}
 }
 
@@ -129,7 +146,7 @@ func (s *Scheduler) reconsider(j *job) {
 // recheck moves g between held and waiting as its holds say, and gives it up
 // if they can never end.
 func (s *Scheduler) recheck(g *member) {
-	if g.phase != held && g.phase != waiting || s.gangs[g.Gang] != g {
+	if g.phase != held && g.phase != waiting || g.gone {
 		return // it runs, or somebody it waited for took it along
 	}
 	if why := s.never(g); why != "" {
@@ -137,12 +154,12 @@ func (s *Scheduler) recheck(g *member) {
 		return
 	}
 	if last := g.lastStart(); last != 0 && s.now > last {
-		s.giveUp(g, tooLate(g))
+		s.giveUp(g, tooLate(g.Request))
 		return
 	}
 	if g.array != nil {
 		s.skipElements(g)
-		if s.gangs[g.Gang] != g {
+		if g.gone {
 			return
 		}
 	}
@@ -170,7 +187,7 @@ func (s *Scheduler) giveUp(g *member, why Refuse) {
 		a.failed = union(a.failed, a.waits)
 		a.waits = nil
 		s.lineUp(g)
-		s.reconsider(s.jobs[g.Job])
+		s.reconsider(s.knownJob(g))
 	}
 	s.refused = append(s.refused, why)
 }
@@ -208,7 +225,7 @@ func (s *Scheduler) skipElements(g *member) {
 		g.array.waits, g.array.failed = subtract(g.array.waits, gone), union(g.array.failed, gone)
 		why.Elements = indexes(gone, g.Array)
 		s.refused = append(s.refused, why)
-		s.reconsider(s.jobs[g.Job])
+		s.reconsider(s.knownJob(g))
 	}
 }
 
@@ -257,7 +274,9 @@ func (s *Scheduler) jobForgotten(id core.JobID) {
 func (s *Scheduler) hold(e Hold) {
 	for _, g := range s.ordered() {
 		if g.Job == e.Job && g.whole == nil && (g.phase == held || g.phase == waiting) {
-			g.When.Hold = e.Hold
+			q := *g.Request
+			q.When.Hold = e.Hold
+			g.Request = &q
 			s.recheck(g)
 		}
 	}

@@ -49,7 +49,8 @@ func (w *scratch) spend(rooms []int32, n int, images bitset, lo int) []pick {
 	if i := w.take(rooms, n, rest, images, lo, false); last < 0 {
 		last = i
 	}
-	return append(w.picks, pick{last, rest})
+	w.picks = append(w.picks, pick{last, rest})
+	return w.picks
 }
 
 // take picks the nodes that are to be full, of those that hold the image or of

@@ -70,9 +70,11 @@ func (f *Fleet) look(c *Claim) *sight {
 // future, nil for the present.
 func (f *Fleet) lookAs(c *Claim, shapes []*shape, later *Prospect) *sight {
 	f.settle()
-	s := &sight{}
+	var s *sight
 	if n := len(f.sights); n > 0 {
 		s, f.sights = f.sights[n-1], f.sights[:n-1]
+	} else {
+		s = new(sight)
 	}
 	s.f, s.c, s.later = f, c, later
 	s.aim()

@@ -99,11 +99,16 @@ func amount(dims *core.Dimensions, d int, n int64) string {
 // have free; empty if nothing does, and for a repair. A queue that does not
 // exist admits nothing and has no reason: see Resolve.
 func (t *Tree) Admits(c Claim) []Reason {
-	var reasons []Reason
 	queue, err := t.find(c.Queue)
-	if err != nil || c.Repair {
+	if err != nil || c.Repair || !t.nodes[queue].rules.bound {
 		return nil
 	}
+	return t.reasons(queue, c)
+}
+
+// reasons is Admits for a queue that limits bind.
+func (t *Tree) reasons(queue int32, c Claim) []Reason {
+	var reasons []Reason
 	user, ok := t.known[c.User]
 	if !ok {
 		user = none
@@ -121,21 +126,23 @@ func (t *Tree) Admits(c Claim) []Reason {
 	return reasons
 }
 
-// Allows reports whether nothing stands in the way of one gang of c: whether
-// Admits would be empty, without the cost of telling why.
+// Allows reports whether nothing stands in the way of one gang of c: whether c's
+// queue exists and Admits would be empty, without the cost of telling why.
 func (t *Tree) Allows(c Claim) bool {
 	queue, err := t.find(c.Queue)
 	if err != nil {
 		return false
 	}
-	if c.Repair || !t.nodes[queue].rules.bound {
-		return true
-	}
-	user, ok := t.known[c.User]
+	return c.Repair || !t.nodes[queue].rules.bound || t.open(queue, c.User, c.Need)
+}
+
+// open asks the limits that bind a queue.
+func (t *Tree) open(queue int32, name string, need core.Vector) bool {
+	user, ok := t.known[name]
 	if !ok {
 		user = none
 	}
-	return probe{t: t, queue: queue, user: user, need: &c.Need}.run(stop)
+	return probe{t: t, queue: queue, user: user, need: &need}.run(stop)
 }
 
 // place is r without amounts.

@@ -266,8 +266,9 @@ func TestWhatIsLentCanBeReclaimed(t *testing.T) {
 		var owed core.Vector
 		for _, d := range w.t.Reclaimable(c) {
 			owed = owed.Add(d.Over)
-			if got := w.t.Borrows(d.Queue).Min(d.Over); d.Queue == c.Queue || got != d.Over {
-				t.Fatalf("%+v is named, which borrows %v", d, w.t.Borrows(d.Queue))
+			borrows := w.t.borrows(w.t.number[d.Queue])
+			if d.Queue == c.Queue || borrows.Min(d.Over) != d.Over {
+				t.Fatalf("%+v is named, which borrows %v", d, borrows)
 			}
 		}
 		for d := range c.Need {
@@ -310,8 +311,8 @@ func TestOwnersReclaim(t *testing.T) {
 		short, owed := used+c.Need[0]-sum, int64(0)
 		for _, d := range tree.Reclaimable(c) {
 			owed += d.Over[0]
-			if d.Over != tree.Borrows(d.Queue) || d.Lower {
-				t.Fatalf("%+v, borrows %v", d, tree.Borrows(d.Queue))
+			if borrows := tree.borrows(tree.number[d.Queue]); d.Over != borrows || d.Lower {
+				t.Fatalf("%+v, borrows %v", d, borrows)
 			}
 		}
 		if short <= 0 && owed != 0 || short > 0 && owed < short {

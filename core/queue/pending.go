@@ -153,3 +153,37 @@ func (t *Tree) count(i int32, n int) {
 		t.nodes[h].pending += n
 	}
 }
+
+// Grant says that one gang of the claim runs now, though no walk offered it: it
+// waits no more and is charged as [Walk.Granted] does. It reports whether the
+// claim waited.
+func (t *Tree) Grant(id uint64) bool {
+	w, ok := t.where[id]
+	if ok {
+		x, _ := t.classes[w.class].get(item{arrival: w.arrival, id: id})
+		t.granted(w.class, x)
+	}
+	return ok
+}
+
+// granted takes a gang of item x of class i out of line, and charges it unless
+// it is a repair.
+func (t *Tree) granted(i int32, x item) {
+	c := &t.classes[i]
+	k, holder, need := c.classKey, c.holder, c.need
+	if x.count > 1 {
+		y := x
+		y.count--
+		c.replace(x, y)
+		if c.offered == x {
+			c.offered = y
+		}
+		t.count(i, -1)
+	} else {
+		t.drop(i, x)
+	}
+	if !k.repair {
+		t.look(holder)
+		t.charge(k.queue, k.user, need, 1)
+	}
+}

@@ -90,15 +90,6 @@ func (t *Tree) borrows(i int32) core.Vector {
 	return v
 }
 
-// Borrows is what the queue called name uses beyond its quota, where it has one
-// or a queue above it has.
-func (t *Tree) Borrows(name string) core.Vector {
-	if i, ok := t.number[name]; ok {
-		return t.borrows(i)
-	}
-	return core.Vector{}
-}
-
 // Debt is what a queue uses beyond its quota and may have to give back.
 type Debt struct {
 	Queue string

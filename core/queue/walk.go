@@ -156,21 +156,7 @@ func (w *Walk) Granted() {
 		return
 	}
 	w.on = none
-	c := &w.t.classes[i]
-	k, holder, need, x := c.classKey, c.holder, c.need, c.offered
-	if x.count > 1 {
-		y := x
-		y.count--
-		c.replace(x, y)
-		c.offered = y
-		w.t.count(i, -1)
-	} else {
-		w.t.drop(i, x)
-	}
-	if !k.repair {
-		w.t.look(holder)
-		w.t.charge(k.queue, k.user, need, 1)
-	}
+	w.t.granted(i, w.t.classes[i].offered)
 }
 
 // Skip says that no claim of the class finds room: it is left out of this walk.

@@ -6,8 +6,9 @@ import (
 	"github.com/capstan-run/capstan/core"
 )
 
-// TestLets: it says what Admits says, as a queue fills.
-func TestLets(t *testing.T) {
+// TestAllows: it says what Admits says, as a queue fills, and that a queue which is
+// not there takes nothing.
+func TestAllows(t *testing.T) {
 	tree, err := New(Config{Queues: []Queue{
 		{Name: "a", Quota: Amounts{"cpu": 3000}, Borrow: Amounts{"cpu": 1000}}, {Name: "b", Quota: Amounts{"cpu": 2000}, MaxPerUser: 2}, {Name: "c"},
 	}}, new(core.Dimensions))
@@ -18,9 +19,9 @@ func TestLets(t *testing.T) {
 	for i := range 12 {
 		for _, name := range []string{"a", "b", "c", "nowhere"} {
 			c := Claim{ID: uint64(i), Queue: name, User: "u", Need: core.Vector{1000, 0}}
-			got := tree.Lets(c)
-			if want := len(tree.Admits(c)) == 0; got != want {
-				t.Errorf("%d: queue %s: Lets is %v, Admits has %v", i, name, got, tree.Admits(c))
+			got := tree.Allows(c)
+			if want := name != "nowhere" && len(tree.Admits(c)) == 0; got != want {
+				t.Errorf("%d: queue %s: Allows is %v, Admits has %v", i, name, got, tree.Admits(c))
 			}
 			if got {
 				yes++
