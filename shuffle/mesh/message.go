@@ -42,6 +42,13 @@ func (m *Message) Release() {
 	m.data = nil
 }
 
+// Lent reports whether Bytes lie in the sender's shared memory, which until
+// Release has that much less room for what it sends.
+func (m *Message) Lent() bool {
+	_, lent := m.owner.(*shared)
+	return lent
+}
+
 // key is what a receiver asks for: a tag on one of the two lanes.
 type key uint64
 
