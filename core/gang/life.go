@@ -106,7 +106,7 @@ func (s *Scheduler) elements(g *member) []*member {
 
 func (s *Scheduler) release(e Release) {
 	g := s.gangs[e.Gang]
-	if g == nil {
+	if g == nil || !g.under(e.Lease) {
 		return
 	}
 	for _, v := range s.elements(g) {
