@@ -14,7 +14,7 @@ func (s *Scheduler) submit(e *Submit, r *Result) {
 	if s.gangs[q.Gang] != nil {
 		return
 	}
-	if refuse, no := s.check(q); no && (!e.Again || refuse.Kind == core.Invalid) {
+	if refuse, no := s.check(q); no && (!e.Again || refuse.Kind == core.Invalid || s.nameable(q) != nil) {
 		r.Actions = append(r.Actions, refuse)
 		delete(s.early, q.Gang)
 		return

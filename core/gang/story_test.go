@@ -189,7 +189,7 @@ func (w *world) event(c command) (Event, error) {
 	case "drain", "undrain":
 		return NodeDrain{Now: w.now, ID: core.NodeID(id), Drain: c.verb == "drain", Until: w.until(c)}, nil
 	case "submit":
-		return Submit{Now: w.now, Request: w.request(c)}, nil
+		return Submit{Now: w.now, Request: w.request(c), Again: c.str("again", "") != ""}, nil
 	case "cancel":
 		return Cancel{w.now, id, reason}, nil
 	case "joined":
