@@ -14,7 +14,7 @@ func (s *Scheduler) submit(e *Submit, r *Result) {
 	if s.gangs[q.Gang] != nil {
 		return
 	}
-	if refuse, no := s.check(q); no && (!e.Again || refuse.Kind == core.Invalid || s.nameable(q) != nil) {
+	if refuse, no := s.check(q); no && (!e.Again || refuse.Kind == core.Invalid) {
 		r.Actions = append(r.Actions, refuse)
 		delete(s.early, q.Gang)
 		return
@@ -106,7 +106,7 @@ func (s *Scheduler) elements(g *member) []*member {
 
 func (s *Scheduler) release(e Release) {
 	g := s.gangs[e.Gang]
-	if g == nil || !g.under(e.Lease) {
+	if g == nil {
 		return
 	}
 	for _, v := range s.elements(g) {

@@ -1,0 +1,126 @@
+package work
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/capstan-run/capstan/frameworks/bsp/peer"
+	"github.com/capstan-run/capstan/frameworks/bsp/task"
+	"github.com/capstan-run/capstan/frameworks/dataset/output"
+)
+
+// gauge notes what each superstep costs: the last few and the sum, for the
+// coordinator, and all of them as lines of a file, for whoever draws them. Past
+// seriesLines lines it writes every second one, then every fourth, and so on.
+type gauge struct {
+	mu       sync.Mutex
+	last     []task.Superstep // since the last take, at most task.LastSteps
+	total    task.Superstep
+	counters map[string]int64
+	news     bool
+
+	series      *os.File
+	text        *bufio.Writer
+	lines, skip int64 // written since skip was doubled; every skip-th superstep is written
+	broken      error // of the series
+	incarnation int
+	rank        int
+}
+
+const seriesLines = 1 << 16
+
+// SeriesHeader names the columns of the series that a rank writes; times are
+// nanoseconds.
+const SeriesHeader = "incarnation,rank,superstep,compute,send,wait,checkpoint,messages,bytes,spilled,active\n"
+
+func newGauge(dir string, rank int) (*gauge, error) {
+	f, err := os.OpenFile(filepath.Join(dir, "supersteps.csv"), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	g := &gauge{series: f, text: bufio.NewWriterSize(f, 64<<10), skip: 1, rank: rank}
+	_, g.broken = g.text.WriteString(SeriesHeader)
+	return g, nil
+}
+
+// begin starts the count of an incarnation.
+func (g *gauge) begin(incarnation int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.incarnation, g.last, g.total, g.news = incarnation, nil, task.Superstep{}, false
+}
+
+// observe is peer.Config.Observe.
+func (g *gauge) observe(s peer.Superstep) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.counters = s.Counters
+	if s.Ended {
+		return
+	}
+	t := task.Superstep{Number: s.Number + 1, Compute: int64(s.Compute), Send: int64(s.Send), Wait: int64(s.Wait),
+		Checkpoint: int64(s.Checkpoint), Messages: s.Messages, Bytes: s.Bytes, Active: s.Active, Spilled: s.Spilled}
+	if len(g.last) == task.LastSteps {
+		copy(g.last, g.last[1:])
+		g.last = g.last[:task.LastSteps-1]
+	}
+	g.last = append(g.last, t)
+	g.total.Add(t)
+	g.total.Number, g.news = t.Number, true
+	g.line(t)
+}
+
+func (g *gauge) line(t task.Superstep) {
+	if g.broken != nil || t.Number%g.skip != 0 {
+		return
+	}
+	_, g.broken = fmt.Fprintf(g.text, "%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d\n", g.incarnation, g.rank, t.Number,
+		t.Compute, t.Send, t.Wait, t.Checkpoint, t.Messages, t.Bytes, t.Spilled, t.Active)
+	if g.lines++; g.lines == seriesLines {
+		g.lines, g.skip = 0, g.skip*2
+	}
+}
+
+// take returns what happened since the last take, nil for nothing.
+func (g *gauge) take() *task.Steps {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.news {
+		return nil
+	}
+	s := &task.Steps{Incarnation: g.incarnation, Last: g.last, Total: g.total}
+	g.last, g.news = nil, false
+	return s
+}
+
+func (g *gauge) sum() (task.Superstep, map[string]int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.total, g.counters
+}
+
+// put writes the series into a part of the result's side.
+func (g *gauge) put(ctx context.Context, w *output.PartWriter) (output.Part, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	defer w.Abort()
+	if err := errors.Join(g.broken, g.text.Flush()); err != nil {
+		return output.Part{}, err
+	}
+	size, err := g.series.Seek(0, io.SeekEnd)
+	if err != nil {
+		return output.Part{}, err
+	}
+	if _, err := io.Copy(w, io.NewSectionReader(g.series, 0, size)); err != nil {
+		return output.Part{}, err
+	}
+	return w.Close(ctx, 0)
+}
+
+func (g *gauge) close() error { return g.series.Close() }
