@@ -23,7 +23,7 @@ var (
 // TestFaults plays random fault schedules, numbered so that parts of a long run
 // can be played side by side and again:
 //
-//	go test -run TestFaults ./core/gang -faults 1000000 -fault-seed 1
+//	GOGC=off GOMEMLIMIT=100MiB go test -run TestFaults ./core/gang -faults 1000000 -fault-seed 1
 //
 // A schedule that finds a fault is made as short as it gets.
 func TestFaults(t *testing.T) {
@@ -54,13 +54,13 @@ func schedule(roll dice) *faultyWorld {
 	w := newFaultyWorld(roll)
 	for range roll(10, 90) {
 		w.happen()
-		if roll.oneIn(8) {
+		if roll.oneIn(16) {
 			w.look()
 		}
 	}
 	w.settle()
 	w.clear()
-	if w.fault == nil && roll.oneIn(4) {
+	if w.fault == nil && roll.oneIn(6) {
 		w.fault = w.told.replays(w.s)
 	}
 	return w
