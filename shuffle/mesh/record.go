@@ -85,6 +85,11 @@ func (r *Records) Send(ctx context.Context, to int, t Tag, rec arrow.Record) err
 	return r.m.Hand(ctx, to, t, b)
 }
 
+// Near reports whether what is sent to a rank stays in memory: Hand then does
+// not wait until the rank asks for it, but where the buffer lies outside shared
+// memory and the rank in another process.
+func (m *Mesh) Near(rank int) bool { return rank >= 0 && rank < m.cfg.Size && !m.remote(rank) }
+
 // remote reports whether what is sent to a rank passes through the kernel.
 func (m *Mesh) remote(to int) bool {
 	if to < 0 || to >= m.cfg.Size {

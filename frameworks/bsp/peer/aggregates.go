@@ -43,18 +43,18 @@ func (a *aggregates) contributions(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// combine makes the results of all ranks' contributions, on rank 0.
-func (a *aggregates) combine(b []byte, contributions [][]byte) ([]byte, error) {
+// combine makes the results of all ranks' contributions.
+func (a *aggregates) combine(b []byte, words []word) ([]byte, error) {
 	for _, name := range a.names {
 		if err := a.of[name].begin(); err != nil {
 			return nil, aggregatorError(name, "its zero has no bytes: %v", err)
 		}
 	}
-	for rank, c := range contributions {
-		err := pairs(c, func(name string, value []byte) error {
+	for rank := range words {
+		err := pairs(words[rank].rest, func(name string, value []byte) error {
 			x, ok := a.of[name]
 			if !ok {
-				return aggregatorError(name, "rank %d added to it, and rank 0 has not made it: make aggregators on all ranks", rank)
+				return aggregatorError(name, "rank %d added to it, and another has not made it: make aggregators on all ranks", rank)
 			}
 			if err := x.take(value); err != nil {
 				return aggregatorError(name, "what rank %d added cannot be read: %v", rank, err)

@@ -50,7 +50,7 @@ type Aggregator[T any] struct {
 	value T // of the superstep that ended
 	added bool
 	local T
-	total T // rank 0: of the ranks so far
+	total T // where they are combined: of the ranks so far
 }
 
 // aggregate is an aggregator of any type.

@@ -25,7 +25,7 @@ const (
 	flagCheckpoint             // answer: take one
 )
 
-// word is what a rank says at a barrier, and what rank 0 answers. In an answer
+// word is what a rank says at a barrier, and what it is answered. In an answer
 // counts are of what each rank sent to this one, and rank is who failed.
 //
 //	0  uint8   intent
@@ -74,81 +74,39 @@ func (w *word) parse(b []byte, size int) error {
 	return nil
 }
 
-// barrier is where all ranks meet: each says its word to rank 0, which answers
-// when it has heard all.
+// barrier is where all ranks meet: each says its word, and hears what one of
+// them, who has heard all, makes of them.
 type barrier struct {
 	p      *Peer
+	way    way
 	mine   word
 	answer word
-	words  []word // rank 0
-	out    []byte
+	words  []word // of all ranks, at the one that judges
 }
 
-func newBarrier(p *Peer) *barrier {
+// way is how words and answers pass.
+type way interface {
+	// meet says b.mine, lets one rank judge b.words, and leaves b.answer.
+	meet(ctx context.Context, b *barrier) error
+	close()
+}
+
+func newBarrier(p *Peer, w way) *barrier {
 	n := p.Size()
-	b := &barrier{p: p, mine: word{counts: make([]int64, n)}, answer: word{counts: make([]int64, n)}}
-	if p.Rank() == 0 {
-		b.words = make([]word, n)
-	}
-	return b
+	return &barrier{p: p, way: w, mine: word{counts: make([]int64, n)}, answer: word{counts: make([]int64, n)}, words: make([]word, n)}
 }
 
-// meet says b.mine and waits for b.answer.
-func (b *barrier) meet(ctx context.Context) error {
-	if b.p.Rank() == 0 {
-		return b.preside(ctx)
-	}
-	b.out = b.mine.append(b.out[:0])
-	if err := b.p.mesh.Send(ctx, 0, tagBarrier, b.out); err != nil {
-		return err
-	}
-	return b.hear(ctx, 0, &b.answer)
-}
+func (b *barrier) meet(ctx context.Context) error { return b.way.meet(ctx, b) }
 
-func (b *barrier) hear(ctx context.Context, from int, w *word) error {
-	msg, err := b.p.mesh.Recv(ctx, from, tagBarrier)
-	if err != nil {
-		return err
-	}
-	defer msg.Release()
-	if err := w.parse(msg.Bytes(), b.p.Size()); err != nil {
-		return fmt.Errorf("barrier of rank %d: %w", from, err)
-	}
-	return nil
-}
-
-// preside is rank 0's side.
-func (b *barrier) preside(ctx context.Context) error {
-	b.words[0] = b.mine
-	for r := 1; r < len(b.words); r++ {
-		if err := b.hear(ctx, r, &b.words[r]); err != nil {
-			return err
-		}
-	}
-	verdict := b.judge()
-	for r := len(b.words) - 1; r >= 0; r-- {
-		for from := range b.words {
-			b.answer.counts[from] = b.words[from].counts[r]
-		}
-		counts := b.answer.counts
-		b.answer = verdict
-		b.answer.counts = counts
-		if r > 0 {
-			b.out = b.answer.append(b.out[:0])
-			if err := b.p.mesh.Send(ctx, r, tagBarrier, b.out); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// judge makes the answer of all words; its counts are each rank's own.
+// judge makes the answer of all words; its counts are for each rank its own.
 func (b *barrier) judge() word {
 	answer := word{intent: b.words[0].intent, step: b.words[0].step, rest: b.answer.rest[:0]}
 	var votes, holds, messages int
 	for r := range b.words {
 		w := &b.words[r]
+		if w.intent != answer.intent || w.step != answer.step {
+			return failure(r, w.step, fmt.Sprintf("%s while %s: all ranks call Sync equally often", w.doing(), b.words[0].doing()))
+		}
 		if w.flags&flagVote != 0 {
 			votes++
 		}
@@ -159,21 +117,12 @@ func (b *barrier) judge() word {
 			messages += int(n)
 		}
 	}
-	for r := range b.words {
-		if w := &b.words[r]; w.intent != answer.intent {
-			return failure(r, w.step, fmt.Sprintf("%s while %s: all ranks call Sync equally often", b.words[r].doing(), b.words[0].doing()))
-		}
-	}
 	if answer.intent == toEnd {
 		return answer
 	}
-	contributions := make([][]byte, len(b.words))
-	for r := range b.words {
-		contributions[r] = b.words[r].rest
-	}
-	rest, err := b.p.aggregates.combine(answer.rest, contributions)
+	rest, err := b.p.aggregates.combine(answer.rest, b.words)
 	if err != nil {
-		return failure(0, answer.step, err.Error())
+		return failure(b.p.Rank(), answer.step, err.Error())
 	}
 	answer.rest = rest
 	if votes == len(b.words) && messages == 0 {
@@ -185,9 +134,16 @@ func (b *barrier) judge() word {
 	return answer
 }
 
+// incoming fills in what each rank sent to rank r.
+func (b *barrier) incoming(counts []int64, r int) {
+	for from := range b.words {
+		counts[from] = b.words[from].counts[r]
+	}
+}
+
 func (w *word) doing() string {
 	if w.intent == toEnd {
-		return fmt.Sprintf("its program ended in superstep %d", w.step)
+		return fmt.Sprintf("the program of rank %d ended in superstep %d", w.rank, w.step)
 	}
 	return fmt.Sprintf("rank %d ended superstep %d", w.rank, w.step)
 }

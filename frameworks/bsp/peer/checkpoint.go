@@ -38,7 +38,7 @@ type Resume struct {
 	Fresh bool
 }
 
-// policy decides on rank 0 when a checkpoint is due.
+// policy says when a checkpoint is due.
 type policy struct {
 	every  int64
 	period time.Duration
@@ -54,12 +54,10 @@ func newPolicy(c Config, keeper bool, step int64) policy {
 	return p
 }
 
-// due reports whether to take a checkpoint of step, and if so counts on that it
-// is taken.
+// due reports whether to take a checkpoint of step.
 func (p *policy) due(step int64) bool {
-	if (p.every == 0 || step-p.step < p.every) && (p.period == 0 || time.Since(p.since) < p.period) {
-		return false
-	}
-	p.step, p.since = step, time.Now()
-	return true
+	return p.every > 0 && step-p.step >= p.every || p.period > 0 && time.Since(p.since) >= p.period
 }
+
+// taken notes that one is.
+func (p *policy) taken(step int64) { p.step, p.since = step, time.Now() }

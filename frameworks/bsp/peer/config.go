@@ -15,13 +15,18 @@ import (
 // Config is what a rank runs with. Every, Period, and whether there are
 // Checkpoints must be the same on all ranks.
 type Config struct {
-	// Mesh links the ranks. It is the peer's alone while Run runs, and still
-	// open when Run has returned.
+	// Mesh links the ranks. It is Run's, which closes it.
 	Mesh *mesh.Mesh
 	// Arena is the mesh's own Config.Arena; default 64 MiB. Shared memory that
 	// messages lie in is the sender's, who may need it back: a rank holds no
 	// more of it than its share.
 	Arena int
+
+	// Table is the path of a file in shared memory, or on a disk, that all
+	// ranks share: they are on one host, and meet there. No two incarnations of
+	// a gang have the same, and it is made and removed by the ranks. Empty: they
+	// meet over the mesh, which takes longer.
+	Table string
 
 	Cores   int    // goroutines worth having; default GOMAXPROCS
 	Memory  int64  // bytes that peer and program hold together; default 512 MiB
@@ -32,7 +37,7 @@ type Config struct {
 	Output  Output // nil: the program cannot write rows
 
 	// A checkpoint is due after Every supersteps, or when Period has passed
-	// since the last one began; 0 is never. Rank 0 decides for all.
+	// since the last one began; 0 is never. One rank decides for all.
 	Every  int64
 	Period time.Duration
 	// Checkpoints is where they lie; nil: there are none.

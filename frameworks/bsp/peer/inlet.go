@@ -3,10 +3,10 @@ package peer
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/capstan-run/capstan/shuffle/mesh"
+	"github.com/capstan-run/capstan/shuffle/slab"
 )
 
 // inlet takes what peers send as it comes, so that no sender waits for this
@@ -22,6 +22,7 @@ type inlet struct {
 	size   int
 	budget int64
 	share  int64
+	pool   slab.Pool
 
 	mu       sync.Mutex
 	arriving [2]*mail
@@ -67,7 +68,7 @@ func (in *inlet) run(ctx context.Context) {
 	}
 }
 
-// deliver takes a message; msg is nil where b is the garbage collector's.
+// deliver takes a message; where msg is nil b is of the inlet's pool.
 func (in *inlet) deliver(from int, b []byte, msg *mesh.Message) error {
 	c, kind, step, err := parseHead(b)
 	if err != nil {
@@ -83,6 +84,9 @@ func (in *inlet) deliver(from int, b []byte, msg *mesh.Message) error {
 		return fmt.Errorf("rank %d sent a message of superstep %d while rank %d awaits those of %d", from, step, in.p.Rank(), m.step)
 	}
 	l := letter{class: c, kind: kind, payload: b[headSize:], msg: msg, n: int64(len(b) - headSize)}
+	if msg == nil {
+		l.slab = b
+	}
 	if err := in.place(m, from, &l); err != nil {
 		return err
 	}
@@ -108,22 +112,25 @@ func (in *inlet) restore(m *mail, from int, l letter) error {
 // place decides where a letter lies.
 func (in *inlet) place(m *mail, from int, l *letter) error {
 	lent := l.msg != nil && l.msg.Lent()
+	// A pool's slice is longer than what lies in it.
+	takes := int64(cap(l.payload))
 	switch {
-	case in.bytes+l.n > in.budget:
+	case in.bytes+takes > in.budget:
 		return in.toDisk(m, l)
 	case lent && (in.held[from]+l.n > in.share || in.lent[from] >= maxLent):
-		b := make([]byte, l.n)
+		b := in.pool.Get(int(l.n))
 		copy(b, l.payload)
 		l.msg.Release()
-		l.payload, l.msg = b, nil
+		l.payload, l.msg, l.slab = b, nil, b
+		takes = int64(cap(b))
 	case lent:
 		in.held[from] += l.n
 		in.lent[from]++
 		m.held[from] += l.n
 		m.lent[from]++
 	}
-	in.bytes += l.n
-	m.bytes += l.n
+	in.bytes += takes
+	m.bytes += takes
 	return nil
 }
 
@@ -136,10 +143,8 @@ func (in *inlet) toDisk(m *mail, l *letter) (err error) {
 	if l.at, err = m.spill.add(l.payload); err != nil {
 		return err
 	}
-	if l.msg != nil {
-		l.msg.Release()
-	}
-	l.payload, l.msg, l.spilled = nil, nil, true
+	in.discard(l)
+	l.payload, l.spilled = nil, true
 	in.spilled += l.n
 	return nil
 }
@@ -216,9 +221,7 @@ func (in *inlet) release(m *mail) {
 func (in *inlet) drop(m *mail) {
 	for from, column := range m.columns {
 		for i := range column {
-			if msg := column[i].msg; msg != nil {
-				msg.Release()
-			}
+			in.discard(&column[i])
 		}
 		clear(column)
 		m.columns[from] = column[:0]
@@ -238,11 +241,22 @@ func (in *inlet) drop(m *mail) {
 	}
 }
 
+// discard gives a letter's memory back.
+func (in *inlet) discard(l *letter) {
+	if l.msg != nil {
+		l.msg.Release()
+	}
+	if l.slab != nil {
+		in.pool.Free(l.slab)
+	}
+	l.msg, l.slab = nil, nil
+}
+
 // end frees what arrived and nobody asked for.
 func (in *inlet) end() {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for _, m := range slices.Clone(in.arriving[:]) {
+	for _, m := range in.arriving {
 		in.drop(m)
 	}
 }

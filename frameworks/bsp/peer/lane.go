@@ -1,21 +1,26 @@
 package peer
 
 import (
+	"context"
+	"errors"
 	"sync"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/shuffle/mesh"
 )
 
-// lane is the way of what this rank sends to another: in order, short messages
-// at once, long ones by a goroutine of their own while the program computes.
+// lane is the way of what this rank sends to another: in order; what does not
+// wait for the receiver at once, the rest by a goroutine of its own while the
+// program computes.
 type lane struct {
 	p     *Peer
 	to    int
+	near  bool  // by memory
 	batch batch // only the program's goroutine
 
 	mu     sync.Mutex
-	moved  sync.Cond // queue or bytes are smaller
+	moved  sync.Cond // queue and bytes are smaller
 	queue  []parcel
 	bytes  int   // in queue
 	busy   bool  // the goroutine is there
@@ -23,21 +28,21 @@ type lane struct {
 	volume int64
 }
 
-// parcel is a message on its way.
+// parcel is a message on its way, in the mesh's memory or not.
 type parcel struct {
-	buf *mesh.Buffer
-	n   int
+	buf  *mesh.Buffer
+	heap []byte
+	n    int
 }
 
-// inline is the size up to which a message is copied to a peer's ring or window
-// and nothing is gained by another goroutine.
+// inline is the size up to which a message is copied to a peer's ring or window.
 const inline = 16 << 10
 
 // backlog bounds the bytes of a lane's queue, but for a longer message alone.
 const backlog = 8 << 20
 
 func newLane(p *Peer, to int) *lane {
-	l := &lane{p: p, to: to}
+	l := &lane{p: p, to: to, near: p.mesh.Near(to)}
 	l.moved.L = &l.mu
 	return l
 }
@@ -51,39 +56,55 @@ func (l *lane) post(h head, parts ...[]byte) error {
 	if l.to == l.p.Rank() {
 		return l.postSelf(h, n, parts)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.sent++
-	l.volume += int64(n - headSize)
-	if n <= inline && len(l.queue) == 0 && !l.busy {
-		return l.p.lost(l.p.mesh.Send(l.p.ctx, l.to, tagData, append([][]byte{h[:]}, parts...)...))
+	if n <= inline {
+		if done, err := l.postShort(h, n, parts); done {
+			return l.p.lost(err)
+		}
 	}
-	buf, err := l.alloc(n)
+	x, err := l.parcel(n)
 	if err != nil {
 		return l.p.lost(err)
 	}
-	gather(buf.Bytes(), h, parts)
-	for l.bytes > 0 && l.bytes+n > backlog {
-		l.moved.Wait()
-	}
-	if err := l.p.failed(); err != nil {
-		buf.Release()
-		return err
-	}
-	l.queue, l.bytes = append(l.queue, parcel{buf, n}), l.bytes+n
-	if !l.busy {
-		l.busy = true
-		l.p.running.Go(l.run)
-	}
-	return nil
+	gather(x.bytesOf(), h, parts)
+	return l.p.lost(l.enqueue(x))
 }
 
-// alloc may wait for shared memory that others hold, whose turn may come only
-// when those behind l.mu have theirs.
-func (l *lane) alloc(n int) (*mesh.Buffer, error) {
-	l.mu.Unlock()
-	defer l.mu.Lock()
-	return l.p.mesh.Alloc(l.p.ctx, n)
+// postShort sends a short message unless others are waiting before it.
+func (l *lane) postShort(h head, n int, parts [][]byte) (done bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy {
+		return false, nil
+	}
+	l.sent++
+	l.volume += int64(n - headSize)
+	return true, l.p.mesh.Send(l.p.ctx, l.to, tagData, append([][]byte{h[:]}, parts...)...)
+}
+
+// patience is how long a message waits for shared memory. Receivers hold at
+// most half of it, but that may leave no piece that is large enough; then the
+// message takes the way of those that are too large for it.
+const patience = 100 * time.Millisecond
+
+func (l *lane) parcel(n int) (parcel, error) {
+	ctx := l.p.ctx
+	if n > inline {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, patience)
+		defer cancel()
+	}
+	buf, err := l.p.mesh.Alloc(ctx, n)
+	if errors.Is(err, context.DeadlineExceeded) && l.p.ctx.Err() == nil {
+		return parcel{heap: make([]byte, n), n: n}, nil
+	}
+	return parcel{buf: buf, n: n}, err
+}
+
+func (x *parcel) bytesOf() []byte {
+	if x.buf == nil {
+		return x.heap
+	}
+	return x.buf.Bytes()
 }
 
 func gather(dst []byte, h head, parts [][]byte) {
@@ -93,7 +114,35 @@ func gather(dst []byte, h head, parts [][]byte) {
 	}
 }
 
-// run sends what is queued.
+// enqueue sends x, or leaves it to the goroutine where that may wait.
+func (l *lane) enqueue(x parcel) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sent++
+	l.volume += int64(x.n - headSize)
+	if !l.busy && l.near && x.buf != nil && x.n <= l.p.c.Arena/2 {
+		return l.send(x)
+	}
+	for l.bytes > 0 && l.bytes+x.n > backlog {
+		l.moved.Wait()
+	}
+	l.queue, l.bytes = append(l.queue, x), l.bytes+x.n
+	if !l.busy {
+		l.busy = true
+		l.p.running.Go(l.run)
+	}
+	return nil
+}
+
+func (l *lane) send(x parcel) error {
+	if x.buf == nil {
+		return l.p.mesh.Send(l.p.ctx, l.to, tagData, x.heap)
+	}
+	return l.p.mesh.Hand(l.p.ctx, l.to, tagData, x.buf)
+}
+
+// run sends what is queued. After an error the rest goes the same way, each
+// with the same error.
 func (l *lane) run() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -102,8 +151,7 @@ func (l *lane) run() {
 		l.queue[0] = parcel{}
 		l.queue = l.queue[1:]
 		l.mu.Unlock()
-		err := l.p.mesh.Hand(l.p.ctx, l.to, tagData, next.buf)
-		_ = l.p.lost(err)
+		_ = l.p.lost(l.send(next))
 		l.mu.Lock()
 		l.bytes -= next.n
 		l.moved.Broadcast()
@@ -113,7 +161,7 @@ func (l *lane) run() {
 
 // postSelf delivers to this rank.
 func (l *lane) postSelf(h head, n int, parts [][]byte) error {
-	b := make([]byte, n)
+	b := l.p.in.pool.Get(n)
 	gather(b, h, parts)
 	l.mu.Lock()
 	l.sent++

@@ -9,7 +9,8 @@ type letter struct {
 	class   class
 	kind    uint32
 	payload []byte        // nil while it lies in the spill
-	msg     *mesh.Message // whose bytes payload is; nil: the garbage collector's
+	msg     *mesh.Message // whose bytes payload is; nil: the pool's
+	slab    []byte        // of the pool
 	at, n   int64         // place in the spill
 	spilled bool
 }

@@ -206,6 +206,14 @@ func (p *Peer) lost(err error) error {
 	if errors.Is(err, mesh.ErrLost) {
 		// It may have said why before it went: the inlet hears that first.
 		<-p.in.ended
+	} else if errors.Is(err, mesh.ErrLeft) {
+		// Whoever leaves before the end has failed, and said so.
+		wait := time.NewTimer(farewell)
+		defer wait.Stop()
+		select {
+		case <-p.ctx.Done():
+		case <-wait.C:
+		}
 	}
 	return p.fail(err)
 }

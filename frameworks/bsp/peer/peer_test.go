@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer/peertest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var sizes = []int{1, 2, 3, 5, 8}
 
@@ -23,10 +23,12 @@ func program(f peer.Func) func() peer.Program { return func() peer.Program { ret
 
 // TestMessages sends messages of many lengths and checks their order.
 func TestMessages(t *testing.T) {
-	for _, size := range sizes {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			peertest.Run(t, size, program(exchange))
-		})
+	for _, link := range peertest.Links {
+		for _, size := range sizes {
+			t.Run(fmt.Sprint(link, size), func(t *testing.T) {
+				peertest.Gang{Size: size, Program: program(exchange), Link: link}.Run(t)
+			})
+		}
 	}
 }
 
@@ -38,7 +40,7 @@ func message(step int64, from, to, n int) []byte {
 }
 
 func exchange(ctx context.Context, p *peer.Peer) error {
-	const perStep = 40
+	perStep := 9 + 32/p.Size()
 	for step := range int64(4) {
 		for n := range perStep {
 			for to := range p.Size() {
@@ -176,8 +178,9 @@ func TestAggregators(t *testing.T) {
 
 // TestFailure has one rank's program fail while the others wait or compute.
 func TestFailure(t *testing.T) {
-	for rank := range 3 {
-		_, err := peertest.Gang{Size: 3, Program: program(func(ctx context.Context, p *peer.Peer) error {
+	for n := range 9 {
+		rank, link := n/3, peertest.Links[n%3]
+		_, err := peertest.Gang{Size: 3, Link: link, Program: program(func(ctx context.Context, p *peer.Peer) error {
 			if err := p.Sync(ctx); err != nil {
 				return err
 			}
@@ -258,4 +261,101 @@ func (w *walk) Run(ctx context.Context, p *peer.Peer) error {
 		}
 	}
 	return p.WriteKV([]byte("end"), []byte(fmt.Sprint(w.sum, trail.Value())))
+}
+
+// TestRecords sends records of two schemas, one with a dictionary.
+func TestRecords(t *testing.T) {
+	words := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
+	schemas := []*arrow.Schema{
+		arrow.NewSchema([]arrow.Field{{Name: "id", Type: arrow.PrimitiveTypes.Int64}, {Name: "name", Type: arrow.BinaryTypes.String, Nullable: true}}, nil),
+		arrow.NewSchema([]arrow.Field{{Name: "word", Type: words}}, nil),
+	}
+	docs := []string{`[{"id":1,"name":"a"},{"id":%d,"name":null}]`, `[{"word":"x"},{"word":"y%d"},{"word":"x"}]`}
+	r := peertest.Run(t, 3, program(func(ctx context.Context, p *peer.Peer) error {
+		for i := range 4 {
+			rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, schemas[i%2], strings.NewReader(fmt.Sprintf(docs[i%2], p.Rank())))
+			if err != nil {
+				return err
+			}
+			err = p.SendRecord((p.Rank()+1)%p.Size(), rec.NewSlice(1, rec.NumRows()))
+			rec.Release()
+			if err != nil {
+				return err
+			}
+		}
+		if err := p.Sync(ctx); err != nil {
+			return err
+		}
+		for from, rec := range p.Records() {
+			if from != (p.Rank()+2)%3 {
+				return fmt.Errorf("a record from rank %d", from)
+			}
+			if err := p.WriteRecord(rec); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	for rank, rows := range r.Rows {
+		from := (rank + 2) % 3
+		once := []peertest.Row{{Value: fmt.Sprintf(`{"id":%d,"name":null}`, from)}, {Value: fmt.Sprintf(`{"word":"y%d"}`, from)}, {Value: `{"word":"x"}`}}
+		if want := append(once, once...); !slices.Equal(rows, want) {
+			t.Errorf("rank %d has %v, want %v", rank, rows, want)
+		}
+	}
+}
+
+// TestSpill receives many times what a peer may hold, and has senders that
+// compute all the while: nobody waits for them, and the order stays.
+func TestSpill(t *testing.T) {
+	for _, link := range peertest.Links {
+		t.Run(link.String(), func(t *testing.T) {
+			const blocks, size = 24, 1 << 18
+			gang := peertest.Gang{Size: 3, Link: link, Program: program(func(ctx context.Context, p *peer.Peer) error {
+				block := make([]byte, size)
+				for range 3 {
+					for n := range blocks {
+						for to := range p.Size() {
+							block[0], block[size-1] = byte(n), byte(p.Rank())
+							if err := p.SendBlock(to, uint32(n), block); err != nil {
+								return err
+							}
+							if err := p.Send(to, block[:1]); err != nil {
+								return err
+							}
+						}
+					}
+					if err := p.Sync(ctx); err != nil {
+						return err
+					}
+					n := 0
+					for b := range p.Blocks() {
+						if len(b.Data) != size || b.Data[0] != byte(n%blocks) || b.Data[size-1] != byte(b.From) || b.From != n/blocks {
+							return fmt.Errorf("block %d from rank %d is another", n, b.From)
+						}
+						n++
+					}
+					if n != blocks*p.Size() {
+						return fmt.Errorf("%d blocks", n)
+					}
+					n = 0
+					for from, msg := range p.Messages() {
+						if from != n/blocks || msg[0] != byte(n%blocks) {
+							return fmt.Errorf("message %d is another", n)
+						}
+						n++
+					}
+				}
+				return nil
+			}), Config: func(_ int, c *peer.Config) { c.Memory = 16 << 20 }}
+			spilled := int64(0)
+			for _, s := range gang.Run(t).Supersteps {
+				spilled += s.Spilled
+			}
+			// 18 MiB come in each superstep, and a quarter of 16 may be held.
+			if spilled < 3*(18-4)<<20 {
+				t.Errorf("%d bytes went to disk", spilled)
+			}
+		})
+	}
 }

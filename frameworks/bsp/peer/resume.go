@@ -173,11 +173,11 @@ func (p *Peer) resumeMail(r *SnapshotReader) error {
 		if int(from) >= p.Size() {
 			return errPiece
 		}
-		b := make([]byte, n)
+		b := p.in.pool.Get(int(n))
 		if _, err := io.ReadFull(in, b); err != nil {
 			return err
 		}
-		if err := p.in.restore(m, int(from), letter{class: class(h[16]), kind: binary.LittleEndian.Uint32(h[4:]), payload: b, n: int64(n)}); err != nil {
+		if err := p.in.restore(m, int(from), letter{class: class(h[16]), kind: binary.LittleEndian.Uint32(h[4:]), payload: b, slab: b, n: int64(n)}); err != nil {
 			return err
 		}
 	}

@@ -57,6 +57,7 @@ func TestKill(t *testing.T) {
 			for rank := range size {
 				for step := range int64(steps) {
 					gang.Kills = []peertest.Kill{{Rank: rank, Superstep: step, Phase: phase}}
+					gang.Link = peertest.Links[(rank+int(step))%3]
 					got := gang.Run(t)
 					struck += got.Incarnations - 1
 					if !reflect.DeepEqual(got.Rows, want.Rows) || !reflect.DeepEqual(got.Counters, want.Counters) {

@@ -5,21 +5,46 @@ import (
 	"errors"
 	"time"
 
+	"github.com/capstan-run/capstan/frameworks/bsp/peer/table"
 	"github.com/capstan-run/capstan/shuffle/mesh"
 )
 
 // Run runs prog as this rank of the mesh until it has ended on all ranks.
 //
 // Errors: prog's own; a [*RankError] where another rank's program failed; with
-// a *mesh.PeerError in the chain where a rank is lost. After an error the
-// caller aborts the mesh, lest others wait for this rank; to go on, all ranks
-// join a new mesh and Run again with Config.Resume.
+// a *mesh.PeerError in the chain where a rank is lost. The mesh is closed when
+// Run returns, and aborted where a rank is lost; to go on, all ranks join a new
+// mesh and Run again with Config.Resume.
 func Run(ctx context.Context, c Config, prog Program) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
 	c = c.withDefaults()
-	p := newPeer(ctx, c, prog)
+	err := run(ctx, c, prog)
+	if errors.Is(err, mesh.ErrLost) || ctx.Err() != nil {
+		c.Mesh.Abort()
+		return err
+	}
+	// What a failed program said of itself is delivered, or the others would
+	// find it lost.
+	closing, cancel := context.WithTimeout(ctx, farewell)
+	defer cancel()
+	if closed := c.Mesh.Close(closing); err == nil && closed != nil {
+		c.Log.Debug("the mesh did not close in time", "error", closed)
+	}
+	return err
+}
+
+func run(ctx context.Context, c Config, prog Program) error {
+	var w way = &star{}
+	if c.Table != "" && c.Mesh.Size() > 1 {
+		t, err := table.Open(c.Table, c.Mesh.Rank(), c.Mesh.Size())
+		if err != nil {
+			return err
+		}
+		w = &seat{table: t}
+	}
+	p := newPeer(ctx, c, prog, w)
 	defer p.close()
 	if c.Output != nil && c.Resume == nil {
 		if err := c.Output.Rewind(nil); err != nil {
@@ -38,7 +63,7 @@ func Run(ctx context.Context, c Config, prog Program) error {
 	return p.end(prog.Run(p.ctx, p))
 }
 
-func newPeer(ctx context.Context, c Config, prog Program) *Peer {
+func newPeer(ctx context.Context, c Config, prog Program, w way) *Peer {
 	p := &Peer{c: c, prog: prog, mesh: c.Mesh, counters: map[string]int64{}, aggregates: newAggregates()}
 	p.ctx, p.cancel = context.WithCancel(ctx)
 	if c.Resume != nil {
@@ -48,7 +73,7 @@ func newPeer(ctx context.Context, c Config, prog Program) *Peer {
 	for to := range p.Size() {
 		p.lanes = append(p.lanes, newLane(p, to))
 	}
-	p.barrier = newBarrier(p)
+	p.barrier = newBarrier(p, w)
 	_, keeper := prog.(Keeper)
 	p.policy = newPolicy(c, keeper, p.step)
 	p.keeping = newKeeping(c)
@@ -118,6 +143,7 @@ func (p *Peer) close() {
 	p.cancel()
 	p.keeping.end()
 	p.running.Wait()
+	p.barrier.way.close()
 	if p.mail != nil {
 		p.in.release(p.mail)
 	}

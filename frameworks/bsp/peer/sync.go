@@ -54,6 +54,7 @@ func (p *Peer) sync(s *Superstep) error {
 	}
 	if answer.flags&flagCheckpoint != 0 {
 		start := time.Now()
+		p.policy.taken(p.step)
 		if err := p.keeping.begin(p); err != nil {
 			return err
 		}

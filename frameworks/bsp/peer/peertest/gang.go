@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -20,7 +21,22 @@ type Gang struct {
 	Config func(rank int, c *peer.Config)
 	Every  int64 // supersteps between checkpoints; 0: none
 	Kills  []Kill
+	Link   Link
 }
+
+// Link is how the ranks are linked, all in this process.
+type Link int
+
+const (
+	ByMemory       Link = iota // as goroutines of one process
+	BySharedMemory             // as processes of one host that meet at a table
+	ByNetwork                  // as hosts
+)
+
+// Links are all of them.
+var Links = []Link{ByMemory, BySharedMemory, ByNetwork}
+
+func (l Link) String() string { return [...]string{"memory", "shared", "network"}[l] }
 
 // Kill is the death of a rank, once.
 type Kill struct {
@@ -131,7 +147,7 @@ func (r *run) finish() *Result {
 func (r *run) incarnation(ctx context.Context) error {
 	r.result.Incarnations++
 	r.struck = false
-	meshes, err := join(ctx, r.Size, fmt.Sprint(r.result.Incarnations))
+	meshes, err := r.join(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,16 +156,11 @@ func (r *run) incarnation(ctx context.Context) error {
 	for rank, m := range meshes {
 		wg.Go(func() {
 			c := r.config(rank, m, &deaths)
-			if errs[rank] = peer.Run(ctx, c, r.result.Programs[rank]); errs[rank] != nil {
-				m.Abort()
-			}
+			errs[rank] = peer.Run(ctx, c, r.result.Programs[rank])
 		})
 	}
 	wg.Wait()
 	deaths.Wait()
-	for _, m := range meshes {
-		m.Abort()
-	}
 	for rank, fresh := range r.fresh {
 		if fresh {
 			r.result.Programs[rank] = r.Program()
@@ -176,6 +187,9 @@ func first(errs []error) error {
 
 func (r *run) config(rank int, m *mesh.Mesh, deaths *sync.WaitGroup) peer.Config {
 	c := peer.Config{Mesh: m, Cores: 1, Scratch: r.scratch, Output: r.outputs[rank]}
+	if r.Link == BySharedMemory {
+		c.Table = filepath.Join(r.scratch, fmt.Sprintf("table-%d", r.result.Incarnations))
+	}
 	// A death is carried out by a goroutine, since Abort waits for the calls
 	// that are under way.
 	die := func() { deaths.Go(m.Abort) }
@@ -221,25 +235,4 @@ func (r *run) strikes(rank int, step int64, phase Phase) bool {
 		}
 	}
 	return false
-}
-
-// join links size ranks of this process.
-func join(ctx context.Context, size int, id string) ([]*mesh.Mesh, error) {
-	places := make([]mesh.Place, size)
-	for i := range places {
-		places[i].Process = "test"
-	}
-	hub := new(mesh.Hub)
-	meshes, errs := make([]*mesh.Mesh, size), make([]error, size)
-	var wg sync.WaitGroup
-	for rank := range size {
-		wg.Go(func() {
-			meshes[rank], errs[rank] = mesh.Join(ctx, mesh.Config{ID: id, Rank: rank, Size: size, Places: places, Hub: hub})
-		})
-	}
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return meshes, nil
 }
