@@ -310,18 +310,22 @@ func (s *Scheduler) blocker(self *member, q place.Claim) *member {
 }
 
 // Check tells whether a request would be refused at once, whatever waits.
-func (s *Scheduler) Check(q Request) (Refuse, bool) { return s.check(&q) }
+func (s *Scheduler) Check(q Request) (Refuse, bool) {
+	_, refuse, no := s.check(&q)
+	return refuse, no
+}
 
-func (s *Scheduler) check(q *Request) (Refuse, bool) {
+// check is Check and what q asks, nil if it was refused before that was looked up.
+func (s *Scheduler) check(q *Request) (*ask, Refuse, bool) {
 	if why := q.malformed(); why != "" {
-		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: why}, true
+		return nil, Refuse{Gang: q.Gang, Kind: core.Invalid, Why: why}, true
 	}
 	if q.When.Deadline != 0 && s.now > q.When.Deadline-q.Walltime {
-		return tooLate(q), true
+		return nil, tooLate(q), true
 	}
 	a, err := s.asks.of(q, s.fleet)
 	if err != nil {
-		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: err.Error(), Remedy: "see gang.constraints and gang.generic"}, true
+		return nil, Refuse{Gang: q.Gang, Kind: core.Invalid, Why: err.Error(), Remedy: "see gang.constraints and gang.generic"}, true
 	}
 	c := queue.Claim{Queue: q.Queue, User: q.User, Need: a.need, Count: 1}
 	if q.Array != nil {
@@ -329,12 +333,12 @@ func (s *Scheduler) check(q *Request) (Refuse, bool) {
 	}
 	if err := s.tree.Check(c, s.fleet.Kinds()); err != nil {
 		e := core.AsError(err)
-		return Refuse{Gang: q.Gang, Kind: e.Kind, Why: e.What, Remedy: e.Remedy}, true
+		return a, Refuse{Gang: q.Gang, Kind: e.Kind, Why: e.What, Remedy: e.Remedy}, true
 	}
 	if s.described == 0 || s.asked(a, &a.ever, place.Ever) {
-		return Refuse{}, false
+		return a, Refuse{}, false
 	}
-	return s.tooLarge(q, a), true
+	return a, s.tooLarge(q, a), true
 }
 
 // tooLarge refuses q, which all nodes, empty, could not hold.

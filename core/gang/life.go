@@ -14,28 +14,35 @@ func (s *Scheduler) submit(e *Submit, r *Result) {
 	if s.gangs[q.Gang] != nil {
 		return
 	}
-	if refuse, no := s.check(q); no && (!e.Again || refuse.Kind == core.Invalid) {
+	a, refuse, no := s.check(q)
+	if no && (!e.Again || refuse.Kind == core.Invalid) {
 		r.Actions = append(r.Actions, refuse)
 		delete(s.early, q.Gang)
 		return
 	}
-	g := s.admit(q)
+	g := s.admit(q, a)
+	if s.startAtOnce(g, r) {
+		return
+	}
 	s.await(g)
 	g.phase = held
 	s.recheck(g)
 }
 
-// admit makes q known, as waiting. It has been checked, and is the scheduler's.
-func (s *Scheduler) admit(q *Request) *member {
+// admit makes q known, as waiting. It has been checked, and is the scheduler's. a
+// is what it asks, nil if that was not looked up.
+func (s *Scheduler) admit(q *Request, a *ask) *member {
 	if q.StartTimeout == 0 {
 		q.StartTimeout = s.config.StartTimeout
 	}
 	if q.Grace == 0 {
 		q.Grace = s.config.Grace
 	}
-	a, err := s.asks.of(q, s.fleet)
-	if err != nil {
-		panic("gang: a request that was checked: " + err.Error())
+	if a == nil {
+		var err error
+		if a, err = s.asks.of(q, s.fleet); err != nil {
+			panic("gang: a request that was checked: " + err.Error())
+		}
 	}
 	if s.asks.outdated {
 		s.retag()
@@ -44,7 +51,6 @@ func (s *Scheduler) admit(q *Request) *member {
 	q.Arrival = orElse(min(q.Arrival, s.number), s.number)
 	j := s.job(q.Job)
 	g := &member{Request: q, Gang: q.Gang, job: j, number: s.number, phase: waiting, ask: a, target: q.Size, queue: s.queueOf(q)}
-	g.class = g.classNumber()
 	s.gangs[q.Gang] = g
 	j.ended, j.known, j.forgotten = Unsaid, true, false
 	if q.Array != nil {
@@ -276,6 +282,11 @@ func (s *Scheduler) revoke(g *member, reason string, r *Result) ID {
 	return ""
 }
 
+// expiring reports whether something has become due.
+func (s *Scheduler) expiring() bool {
+	return len(s.dues) > 0 && s.dues[0].at <= s.now || len(s.wakes) > 0 && s.wakes.next() <= s.now
+}
+
 // expire does what has become due.
 func (s *Scheduler) expire(r *Result) {
 	for len(s.dues) > 0 && s.dues[0].at <= s.now {
@@ -337,10 +348,11 @@ func (s *Scheduler) adopt(e Adopt) {
 	if len(q.Roles) == 0 && len(e.Placement) != q.Size && q.Min == 0 && q.Max == 0 {
 		return
 	}
-	if _, err := s.asks.of(&q, s.fleet); err != nil {
+	a, err := s.asks.of(&q, s.fleet)
+	if err != nil {
 		return
 	}
-	g := s.admit(&q)
+	g := s.admit(&q, a)
 	s.awaitTurn(g)
 	g.target = max(g.target, len(e.Placement))
 	g.lease, g.phase = e.Lease, starting

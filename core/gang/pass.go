@@ -31,17 +31,8 @@ func (s *Scheduler) pass(r *Result) {
 		s.keepTo(r)
 		s.grow(r)
 		s.preempt(r)
-	case len(s.fresh) == 1 && s.tree.Len() == 1 && s.serveAlone(s.fresh[0], r):
-		// Nobody waits beside it, so nobody is promised anything.
 	case len(s.fresh) > 0:
-		s.promises.begin(s)
-		for _, g := range s.fresh {
-			for g.inLine && !s.plan.shut && s.tree.Allows(g.wants()) && s.serve(g, nil, r) {
-				// An array has more than one.
-			}
-			// What is kept for others is kept from those behind them only.
-			s.moved = s.moved || s.overlooked(g)
-		}
+		s.serveFresh(r)
 		s.preempt(r)
 	}
 	clear(s.fresh)
@@ -82,22 +73,6 @@ func (s *Scheduler) overlooked(g *member) bool {
 // line.
 func (g *member) mayPrecede(other *member) bool {
 	return g.Priority > other.Priority || g.queue != other.queue || g.User != other.User || g.Predicted < other.Predicted
-}
-
-// serveAlone starts g, the only one in line, if there is room. What is promised
-// to others does not have to be worked out for that.
-func (s *Scheduler) serveAlone(g *member, r *Result) bool {
-	if !g.inLine || g.count != 1 || g.array != nil || s.plan.shut || !s.licensed(g) || s.reservationPends(g) != "" {
-		return false
-	}
-	if !s.tree.Allows(g.wants()) {
-		return false
-	}
-	c, ok := s.choose(g)
-	if ok {
-		s.start(g, nil, c, r)
-	}
-	return ok
 }
 
 // keepTo starts the gangs whose planned start has come, whoever has nodes kept:
@@ -268,7 +243,6 @@ func (s *Scheduler) start(g *member, w *queue.Walk, c place.Choice, r *Result) {
 		n, _ := s.nextElement(g)
 		g = s.take(g, n)
 	}
-	s.promises.started(g)
 	s.grant(g, c, r)
 }
 
@@ -376,7 +350,9 @@ func (g *member) relaxation(now int64) (from, to int) {
 // wait is how long a preferred level is waited for, in milliseconds.
 func wait(p core.PlacementAsk) int64 { return max(1, int64(p.Wait)/1e6) }
 
+// grant gives g, which is in line no more and charged, the nodes that were chosen.
 func (s *Scheduler) grant(g *member, c place.Choice, r *Result) {
+	s.promises.started(g)
 	s.lease++
 	g.lease, g.phase = s.lease, starting
 	g.counted, g.isCharged = g.ask.need, true // leaveLine has
@@ -430,6 +406,9 @@ func (s *Scheduler) lineUp(g *member) {
 	g.count, g.inLine = count, true
 	if g.arrived == 0 {
 		g.arrived = s.now
+	}
+	if g.class == 0 {
+		g.class = g.classNumber()
 	}
 	if err := s.tree.Add(s.claim(g)); err != nil {
 		panic("gang: put into line what was checked: " + err.Error())

@@ -98,7 +98,7 @@ func (g *member) latestEnd(now int64) int64 {
 // reserve keeps the earliest start for g that the walltimes allow to know; if
 // they do not, it keeps nodes free for it.
 func (p *plan) reserve(s *Scheduler, g *member) {
-	if len(p.booked)-p.standing > Reserved {
+	if !p.keeps() {
 		return
 	}
 	if !p.known {
@@ -117,6 +117,9 @@ func (p *plan) reserve(s *Scheduler, g *member) {
 		p.shut, p.shutFor = true, g
 	}
 }
+
+// keeps reports whether one more may hold a reservation.
+func (p *plan) keeps() bool { return len(p.booked)-p.standing <= Reserved }
 
 // pin keeps nodes free on which q would fit if they were empty. It reports
 // whether there are such that nobody else has pinned.

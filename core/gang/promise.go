@@ -29,6 +29,8 @@ type promises struct {
 	old  []*member // all in line, by arrival; those that left are skipped
 
 	on   bool     // somebody waits
+	full bool     // there are enough to be quoted before whoever comes into line behind last
+	last uint64   // number of the gang that was looked at last
 	base *profile // what is free by walltimes, with what this pass started
 	work *profile // to lay plans on
 	late overtaken
@@ -64,6 +66,9 @@ func (p *promises) join(g *member) {
 }
 
 func insertByNumber(list []*member, g *member) []*member {
+	if n := len(list); n == 0 || list[n-1].number < g.number {
+		return append(list, g)
+	}
 	i, found := slices.BinarySearchFunc(list, g, byNumber)
 	if found {
 		return list
@@ -79,7 +84,7 @@ func (p *promises) leave(g *member) {
 	if i := slices.Index(p.heads, g); i >= 0 {
 		p.heads = slices.Delete(p.heads, i, i+1)
 	}
-	g.promised = false
+	g.promised, p.full = false, false
 }
 
 // begin starts a pass: it works out what is free over time and quotes whoever
@@ -159,14 +164,17 @@ func (p *promises) quote(s *Scheduler) {
 	p.order = append(p.order[:0], p.list...)
 	looked := min(len(p.news), seen)
 	p.effort += quoteCost * looked
+	p.last, p.full = 0, looked == seen
 	for _, g := range p.news[:looked] {
 		if len(p.order) > Reserved {
 			break
 		}
+		p.last = g.number
 		if g.inLine && !g.promised && s.onlyRoom(g) {
 			p.order = append(p.order, g)
 		}
 	}
+	p.full = p.full || len(p.order) > Reserved
 	p.lay(nil, false)
 	p.settle()
 	for _, g := range p.order {
@@ -180,6 +188,9 @@ func (p *promises) quote(s *Scheduler) {
 	p.drop(looked)
 	p.sort()
 }
+
+// reaches reports whether g, which came into line, could be quoted a start.
+func (p *promises) reaches(g *member) bool { return !p.full || g.number <= p.last }
 
 func (p *promises) promise(s *Scheduler, g *member) {
 	g.promised, g.latest = true, g.planned+s.config.Slack*g.Walltime

@@ -130,6 +130,11 @@ type When struct {
 	Singleton bool              `json:"singleton,omitempty"`
 }
 
+// none reports whether nothing holds the gang back, and nothing refuses it later.
+func (w *When) none() bool {
+	return !w.Hold && w.Begin == 0 && w.Deadline == 0 && len(w.After) == 0 && !w.Singleton
+}
+
 // String is the shape in words: "gang of 4 x (1 cpu, 512Mi memory), pack host".
 func (r Request) String() string {
 	s := fmt.Sprintf("gang of %d x (%s)", r.Size, r.Each)

@@ -72,11 +72,15 @@ func (s *Scheduler) unawait(g *member) {
 
 // dropJob forgets a job of which nothing is known and nothing asked any more.
 func (s *Scheduler) dropJob(j *job) {
-	if (j.forgotten || !j.known) && len(j.gangs) == 0 && len(j.waiters) == 0 {
+	if (j.forgotten || !j.known || j.blank()) && len(j.gangs) == 0 && len(j.waiters) == 0 {
 		delete(s.jobs, j.id)
 		j.dropped = true
 	}
 }
+
+// blank reports whether nothing is known of j that would be asked: it is made
+// again when it ends.
+func (j *job) blank() bool { return j.ended == Unsaid && j.single == nil && len(j.arrays) == 0 }
 
 // held lists what other than room holds g back; nothing if it may run. An
 // array that waits element by element may run when one of them may.
