@@ -239,6 +239,16 @@ type GiveWay struct {
 	Final bool
 }
 
+// Shrink says that an elastic gang will lose some of its ranks, the last ones: at
+// Until their executors are taken away, and the gang goes on without. Each loss
+// is told by ExecutorLost when it happens; the ranks come back if the gang grows.
+type Shrink struct {
+	Gang   string
+	Ranks  []int
+	Until  time.Time
+	Reason string
+}
+
 func (GangUp) event()           {}
 func (Message) event()          {}
 func (ExecutorLost) event()     {}
@@ -246,6 +256,7 @@ func (ExecutorReplaced) event() {}
 func (GangRefused) event()      {}
 func (CancelAsked) event()      {}
 func (GiveWay) event()          {}
+func (Shrink) event()           {}
 
 // StoreAccess is how to reach the object store, and as whom.
 type StoreAccess struct {

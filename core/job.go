@@ -153,6 +153,9 @@ type Job struct {
 	Ended     time.Time `json:"ended,omitzero"`
 	Progress  Progress  `json:"progress,omitzero"`
 	Outcome   *Outcome  `json:"outcome,omitempty"` // set once State is final
+	// Queue is the one that serves the job, which may have named another or none.
+	// It is told where a job is shown.
+	Queue string `json:"queue,omitempty"`
 }
 
 // State is where a job is in its life.

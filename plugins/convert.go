@@ -91,6 +91,12 @@ func eventToWire(e core.Event) (*pluginpb.FromHost, error) {
 	case core.GiveWay:
 		w := &pluginpb.GiveWay{Gang: text(e.Gang), Until: e.Until.UnixMilli(), Reason: text(e.Reason), Final: e.Final}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_GiveWay{GiveWay: w}}, nil
+	case core.Shrink:
+		w := &pluginpb.Shrink{Gang: text(e.Gang), Until: e.Until.UnixMilli(), Reason: text(e.Reason)}
+		for _, r := range e.Ranks {
+			w.Ranks = append(w.Ranks, int32(r))
+		}
+		return &pluginpb.FromHost{What: &pluginpb.FromHost_Shrink{Shrink: w}}, nil
 	}
 	return nil, fmt.Errorf("event %T has no wire form", e)
 }
@@ -125,6 +131,12 @@ func eventFromWire(m *pluginpb.FromHost) (core.Event, error) {
 		return e, nil
 	case *pluginpb.FromHost_Cancel:
 		return core.CancelAsked{Reason: w.Cancel.GetReason()}, nil
+	case *pluginpb.FromHost_Shrink:
+		e := core.Shrink{Gang: w.Shrink.GetGang(), Until: time.UnixMilli(w.Shrink.GetUntil()).UTC(), Reason: w.Shrink.GetReason()}
+		for _, r := range w.Shrink.GetRanks() {
+			e.Ranks = append(e.Ranks, int(r))
+		}
+		return e, nil
 	case *pluginpb.FromHost_GiveWay:
 		return core.GiveWay{Gang: w.GiveWay.GetGang(), Until: time.UnixMilli(w.GiveWay.GetUntil()).UTC(), Reason: w.GiveWay.GetReason(), Final: w.GiveWay.GetFinal()}, nil
 	}

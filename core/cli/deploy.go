@@ -146,7 +146,7 @@ func (a *app) followRollout(ctx context.Context, c *api.Client, id core.JobID, v
 		a.hint("%s version %d of job %s: all copies are ready", a.colour(green, "✓"), version, id)
 		return a.printDeployed(id, rolled{Version: version, Changed: true}, true)
 	case errors.Is(err, decided):
-		return core.Errorf(core.Failed, "version %d of job %s is %s: %s", version, id, state, note).
+		return core.Errorf(core.Failed, "version %d of job %s %s: %s", version, id, state, note).
 			Do("see `" + a.again("logs "+string(id)) + "` and `" + a.again("service history "+string(id)) + "`")
 	case err == nil:
 		return core.Errorf(core.Failed, "job %s ended before its version %d was decided", id, version).Do("see `" + a.again("status "+string(id)) + "`")

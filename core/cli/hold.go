@@ -56,7 +56,7 @@ func (a *app) eachJob(ctx context.Context, call func(context.Context, *connect.R
 // heldBy is what a queued job waits for beside room, as its spec says; some of
 // it may have come true.
 func heldBy(j *core.Job) (list []string) {
-	if j.State != core.Queued {
+	if j.State != core.Queued || !j.Started.IsZero() { // it had what it waited for
 		return nil
 	}
 	w := j.Spec.Metadata.When

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,7 +143,7 @@ func statusTable(w io.Writer, j *core.Job) {
 	row("kind", j.Spec.Kind)
 	row("state", string(j.State))
 	row("gang", fmt.Sprintf("%s of %s cpu, %s memory", several(int64(j.Spec.Gang.Size), "executor"), j.Spec.Gang.CPU, j.Spec.Gang.Memory))
-	row("queue", fmt.Sprintf("%s, priority %d", j.Spec.Metadata.Queue, j.Spec.Metadata.Priority))
+	row("queue", fmt.Sprintf("%s, priority %d", cmp.Or(j.Queue, j.Spec.Metadata.Queue), j.Spec.Metadata.Priority))
 	for _, text := range heldBy(j) {
 		row("waits for", text)
 	}
@@ -156,7 +157,7 @@ func statusTable(w io.Writer, j *core.Job) {
 			row(s.Name, fmt.Sprintf("%d of %s%d", s.Done, atMost(s.AtMost), s.Tasks))
 			continue
 		}
-		row(s.Name, fmt.Sprintf("%d of %s%s done, %d running, %s, %s of %s", s.Done, atMost(s.AtMost), several(int64(s.Tasks), "task"), s.Running, failedTries(s.Failed), size(s.BytesDone), size(s.BytesTotal)))
+		row(s.Name, stageRow(s))
 	}
 	if !j.State.Final() {
 		row("note", j.Progress.Note)
@@ -173,6 +174,20 @@ func statusTable(w io.Writer, j *core.Job) {
 			row("note", n)
 		}
 	}
+}
+
+// stageRow is how far a stage is; of "elements" and "tasks" its name says what is
+// counted.
+func stageRow(s core.Stage) string {
+	what := atMost(s.AtMost) + several(int64(s.Tasks), "task")
+	if s.Name == "elements" || s.Name == "tasks" {
+		what = fmt.Sprint(s.Tasks)
+	}
+	text := fmt.Sprintf("%d of %s done, %d running, %s", s.Done, what, s.Running, failedTries(s.Failed))
+	if s.BytesTotal > 0 {
+		text += fmt.Sprintf(", %s of %s", size(s.BytesDone), size(s.BytesTotal))
+	}
+	return text
 }
 
 func (a *app) whyCommand() *cobra.Command {

@@ -26,7 +26,8 @@ type otherwise struct {
 
 func (a *app) whatIfCommand() *cobra.Command {
 	var o otherwise
-	c := &cobra.Command{
+	var c *cobra.Command
+	c = &cobra.Command{
 		Use: "what-if [JOB|SPEC]", Short: "Say what would happen in another cluster, or if a job asked for something else", Args: takes(0, 1),
 		Long: `Asks a copy of the scheduler; nothing of it is real.
 
@@ -36,6 +37,9 @@ func (a *app) whatIfCommand() *cobra.Command {
   capstan what-if --drain node3`,
 		ValidArgsFunction: a.completeJobs,
 		RunE: a.onHost(func(ctx context.Context, s *session, args []string) error {
+			if err := o.check(c.Flags().Changed); err != nil {
+				return err
+			}
 			q, err := o.request()
 			if err != nil {
 				return err
@@ -71,6 +75,17 @@ func (a *app) whatIfCommand() *cobra.Command {
 	f.StringVar(&o.walltime, "walltime", "", "if it had this walltime")
 	f.StringVar(&o.queue, "queue", "", "if it were in this queue")
 	return c
+}
+
+// check refuses numbers that ask for nothing, which else would change nothing.
+func (o *otherwise) check(given func(flag string) bool) error {
+	if given("size") && o.size < 1 {
+		return core.Errorf(core.Invalid, "--size %d is no number of executors", o.size).Do("give one from 1")
+	}
+	if given("priority") && o.priority < 0 {
+		return core.Errorf(core.Invalid, "--priority %d is no priority", o.priority).Do("give one from 0")
+	}
+	return nil
 }
 
 func (o *otherwise) request() (*clusterpb.WhatIfRequest, error) {

@@ -65,7 +65,7 @@ func (g *gangRun) comeUp() {
 	a.job.notify()
 	n := len(g.members)
 	g.do(func(ctx context.Context) {
-		h.persistPatiently(ctx, a.job, g.event("gang-up", fmt.Sprintf("gang %s: all %d executors are up", g.state.Ask.Name, n))...)
+		h.persistPatiently(ctx, a.job, g.event("gang-up", upText(g.state.Ask.Name, n))...)
 	})
 	if g.wanted {
 		a.side.tell(g.upEvent(false))
@@ -90,4 +90,18 @@ func (g *gangRun) setGeneration(gen int64) {
 			g.attempt.h.server.SetGeneration(m.id, gen)
 		}
 	}
+}
+
+func upText(name string, n int) string {
+	if n == 1 {
+		return "gang " + name + ": its executor is up"
+	}
+	return fmt.Sprintf("gang %s: all %d executors are up", name, n)
+}
+
+func executors(n int) string {
+	if n == 1 {
+		return "1 executor"
+	}
+	return fmt.Sprintf("%d executors", n)
 }

@@ -124,14 +124,13 @@ func (s *clusterService) Explain(_ context.Context, r *connect.Request[clusterpb
 	if j.attempt == nil {
 		return connect.NewResponse(out), nil
 	}
-	for _, name := range gangNames(j) {
-		if g := j.attempt.gangs[name]; g != nil {
-			doc, err := api.ToStruct(h.sched.Why(g.id))
-			if err != nil {
-				return nil, api.ToConnect(err)
-			}
-			out.Explanations = append(out.Explanations, doc)
+	list, _ := h.nextOf(j)
+	for _, g := range list {
+		doc, err := api.ToStruct(h.sched.Why(g.id))
+		if err != nil {
+			return nil, api.ToConnect(err)
 		}
+		out.Explanations = append(out.Explanations, doc)
 	}
 	return connect.NewResponse(out), nil
 }
@@ -140,6 +139,9 @@ func (s *clusterService) Gangs(context.Context, *connect.Request[clusterpb.Gangs
 	h := s.h
 	h.mu.Lock()
 	gangs := h.sched.Snapshot().Gangs
+	for i := range gangs {
+		gangs[i].Queue = h.policy.serves(gangs[i].Queue)
+	}
 	h.mu.Unlock()
 	docs, err := structs(gangs)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/gang"
 )
 
@@ -25,9 +26,16 @@ func (g *gangRun) grow(act gang.Grow) {
 	g.tell("grown", fmt.Sprintf("gang %s grows to %d executors", g.state.Ask.Name, act.First+len(act.Nodes)))
 }
 
-// shrinks says that an elastic gang will lose its last ranks. What they do is
-// done again by others. h.mu is held.
+// shrinks says that an elastic gang will lose its last ranks, so that its
+// coordinator gives them nothing more to do. h.mu is held.
 func (g *gangRun) shrinks(act gang.Shrink) {
+	if !g.holds(act.Lease) {
+		return
+	}
+	if g.wanted {
+		until := time.UnixMilli(act.Until).UTC()
+		g.attempt.side.tell(core.Shrink{Gang: g.state.Ask.Name, Ranks: act.Ranks, Until: until, Reason: act.Reason})
+	}
 	g.tell("shrinks", fmt.Sprintf("gang %s goes on with %d executors from %s: %s", g.state.Ask.Name, len(g.members)-len(act.Ranks),
 		time.UnixMilli(act.Until).UTC().Format(time.RFC3339), act.Reason))
 }

@@ -1,8 +1,11 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/api"
 	"github.com/capstan-run/capstan/core/api/apipb"
+	"github.com/capstan-run/capstan/core/gang"
 )
 
 func (s *service) one(ref string) (*job, error) {
@@ -87,18 +91,53 @@ func (s *service) Why(_ context.Context, r *connect.Request[apipb.JobRequest]) (
 		return connect.NewResponse(out), nil
 	}
 	// A job that runs may still wait for a gang.
-	for _, name := range gangNames(j) {
-		if g := j.attempt.gangs[name]; g != nil && !g.gone && g.state.Lease == 0 {
-			e := h.sched.Why(g.id)
-			text = append(text, e.String())
-			out.Blockers = append(out.Blockers, e.Blockers...)
-			if e.Remedy != "" {
-				out.Remedy = e.Remedy
-			}
+	list, more := h.nextOf(j)
+	for _, g := range list {
+		e := h.sched.Why(g.id)
+		if g.state.Lease != 0 && !e.Waits() {
+			continue
 		}
+		text = append(text, e.String())
+		out.Blockers = append(out.Blockers, e.Blockers...)
+		if e.Remedy != "" {
+			out.Remedy = e.Remedy
+		}
+	}
+	if more > 0 {
+		text = append(text, fmt.Sprintf("%d more of its gangs wait behind these", more))
 	}
 	out.Text = strings.Join(text, "\n")
 	return connect.NewResponse(out), nil
+}
+
+// explained is how many gangs of a job are explained: the others of so many wait
+// for the same.
+const explained = 10
+
+// nextOf lists the gangs of j that wait, or have a rank that may, the first in
+// line first, and how many more do. h.mu is held.
+func (h *Host) nextOf(j *job) (list []*gangRun, more int) {
+	for _, name := range gangNames(j) {
+		if g := j.attempt.gangs[name]; g != nil && !g.gone && (g.state.Lease == 0 || g.holed()) {
+			list = append(list, g)
+		}
+	}
+	if len(list) <= explained {
+		return list, 0
+	}
+	place := map[gang.ID]int{}
+	for _, v := range h.sched.Snapshot().Gangs {
+		if place[v.Gang] = v.Position; v.Position == 0 { // held
+			place[v.Gang] = math.MaxInt
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *gangRun) int { return cmp.Compare(place[a.id], place[b.id]) })
+	return list[:explained], len(list) - explained
+}
+
+// holed reports whether an executor of g is gone. h.mu is held.
+func (g *gangRun) holed() bool {
+	return slices.ContainsFunc(g.members, func(m *member) bool { return m != nil && m.lost })
 }
 
 func whyNotQueued(job core.Job) string {

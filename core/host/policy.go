@@ -2,10 +2,12 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v4"
@@ -48,6 +50,14 @@ func (p *policy) queues() queue.Config {
 	d := p.Queues
 	return queue.Config{Default: d.Default, Queues: d.Queues,
 		HalfLife: time.Duration(d.HalfLife).Milliseconds(), Guard: time.Duration(d.Guard).Milliseconds()}
+}
+
+// serves is the queue that serves a job which names one: it, or the default.
+func (p *policy) serves(name string) string {
+	if slices.ContainsFunc(p.Queues.Queues, func(q queue.Queue) bool { return q.Name == name }) {
+		return name
+	}
+	return cmp.Or(p.Queues.Default, "default")
 }
 
 // clone shares nothing with p that changes.
@@ -204,7 +214,7 @@ func (h *Host) nodeView(id core.NodeID) (gang.NodeView, error) {
 		}
 		known = append(known, string(n.ID))
 	}
-	return gang.NodeView{}, core.Errorf(core.NotFound, "no node %q", id).Do(fmt.Sprintf("there are: %v", known))
+	return gang.NodeView{}, core.Errorf(core.NotFound, "no node %q", id).Do("there are: " + strings.Join(known, ", "))
 }
 
 // Reserve keeps nodes for the jobs that name the reservation.

@@ -23,7 +23,7 @@ func (g *gangRun) start(ctx context.Context, lease uint64, members []*member) {
 	h, a := g.attempt.h, g.attempt
 	dir, warm, err := g.claim(lease, members)
 	if err == nil {
-		err = h.persistPatiently(ctx, a.job, g.event("granted", fmt.Sprintf("gang %s: %d executors granted", g.state.Ask.Name, len(members)))...)
+		err = h.persistPatiently(ctx, a.job, g.event("granted", fmt.Sprintf("gang %s: %s granted", g.state.Ask.Name, executors(len(members))))...)
 	}
 	switch {
 	case err != nil:

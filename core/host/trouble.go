@@ -27,9 +27,14 @@ func (h *Host) watchTrouble(ctx context.Context) {
 }
 
 // shown is j as people see it: while the store is in trouble, or the journal
-// is full, that is what an unfinished job has to say. h.mu is held.
+// is full, that is what an unfinished job has to say; and a job that ran and has
+// no place any more is queued. h.mu is held.
 func (h *Host) shown(j *job) core.Job {
 	job := j.rec.Job
+	job.Queue = h.policy.serves(job.Spec.Metadata.Queue)
+	if job.State == core.Running && j.displaced() {
+		job.State = core.Queued
+	}
 	if j.held != "" && !job.State.Final() {
 		job.Progress.Note = j.held
 		return job
@@ -38,4 +43,22 @@ func (h *Host) shown(j *job) core.Job {
 		job.Progress.Note = h.trouble
 	}
 	return job
+}
+
+// displaced reports whether j has no executor any more and waits for a gang: it
+// gave way, or lost its machine. h.mu is held.
+func (j *job) displaced() bool {
+	if j.attempt == nil || j.attempt.over() {
+		return false
+	}
+	waits := false
+	for _, g := range j.attempt.gangs {
+		switch {
+		case g.state.Lease != 0 || g.gone && g.again == nil:
+			return false
+		case g.array == nil || !g.allEnded():
+			waits = true
+		}
+	}
+	return waits
 }

@@ -154,6 +154,11 @@ func (g *Gang) Replace(gang string, rank int) error {
 // Shared is the directory that all ranks share.
 func (g *Gang) Shared() string { return filepath.Join(g.dir, "shared") }
 
+// Shrink says that an elastic gang will lose ranks.
+func (g *Gang) Shrink(gang string, until time.Time, ranks ...int) {
+	g.tell(core.Shrink{Gang: gang, Ranks: ranks, Until: until, Reason: "asked by the test"})
+}
+
 // GiveWay asks a gang to make room, as a scheduler that needs its place would.
 func (g *Gang) GiveWay(gang string, until time.Time) {
 	g.tell(core.GiveWay{Gang: gang, Until: until, Reason: "asked by the test"})

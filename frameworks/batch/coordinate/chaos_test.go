@@ -88,7 +88,7 @@ func (c *chaos) send(s Send) {
 		}
 		r.running, r.stopping = d.Run.Try, false
 	case d.Stop != nil:
-		r.stopping = r.running > 0
+		r.stopping = r.running > 0 && (d.Stop.After == 0 || rapid.Bool().Draw(c.t, "time is over"))
 	case d.Ask:
 		h := &task.Holds{Running: r.running}
 		if r.running == 0 {
@@ -182,7 +182,8 @@ func (c *chaos) trouble() {
 		}
 	case "give way":
 		g.giving = true
-		c.step(GiveWay{Gang: name, Left: time.Second, Reason: "room"})
+		left := rapid.SampledFrom([]time.Duration{time.Second, time.Hour}).Draw(c.t, "left")
+		c.step(GiveWay{Gang: name, Left: left, Reason: "room"})
 	case "taken": // and placed again, while the coordinator still waits
 		delete(c.gangs, name)
 		c.up(name)

@@ -31,9 +31,10 @@
 //	    member runs the task again on the executor that takes its place, role and
 //	    gang run all tasks of the role or gang again, together. A rank may be lost
 //	    three times; the fourth fails the gang.
-//	B5  A gang that gives way is told to keep what it needs (spec.signal). A task
-//	    that ends after that is unfinished, whatever its exit code, and runs again
-//	    when the gang is placed again.
+//	B5  A gang that gives way works on until its last grace, and may end by then;
+//	    then it is told to keep what it needs (spec.signal). A task that ends after
+//	    that is unfinished, whatever its exit code, and runs again when the gang is
+//	    placed again.
 //	B6  What an array costs in memory goes with the elements that run and with
 //	    the runs of indexes that failed, not with its length.
 //	B7  The machine reads no clock, starts no goroutine, does no I/O and ranges

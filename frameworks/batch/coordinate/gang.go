@@ -24,6 +24,7 @@ type gang struct {
 type rank struct {
 	present  bool
 	state    state
+	later    bool // it is to end, but may work on for a while
 	role     int
 	try      int
 	failures int

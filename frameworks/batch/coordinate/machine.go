@@ -44,6 +44,7 @@ type Machine struct {
 	unwritten *core.Error // the first stream that could not be written
 	first     *core.Error // the first element that failed
 	note      string
+	left      string // the gang of which note says that it gives way
 	over      bool
 
 	// Of an array, what has ended is saved before it is let go: else a new
@@ -100,7 +101,7 @@ func (m *Machine) Step(e Event) []Effect {
 func (m *Machine) do(e Effect) { m.out = append(m.out, e) }
 
 func (m *Machine) say(format string, args ...any) {
-	m.note = fmt.Sprintf(format, args...)
+	m.note, m.left = fmt.Sprintf(format, args...), ""
 	m.do(Note{m.note})
 }
 
@@ -117,6 +118,9 @@ func (m *Machine) up(e GangUp) {
 			m.do(EndGang{e.Gang, !m.tally.Failed.Has(place)})
 		}
 		return
+	}
+	if m.left == e.Gang { // and is back
+		m.left, m.note = "", ""
 	}
 	g := newGang(&m.cfg, e, index, place)
 	m.gangs[e.Gang] = g
@@ -144,15 +148,19 @@ func (m *Machine) element(name string) (index, place int64, ok bool) {
 func (m *Machine) start(g *gang, r int) {
 	k := &g.ranks[r]
 	m.tries++
-	k.state, k.try = running, m.tries
+	k.state, k.later, k.try = running, false, m.tries
 	m.do(Send{g.name, r, task.Down{Run: &task.Run{Try: k.try, Nodes: g.nodes}}})
 }
 
 // stop tells a rank to end its task.
-func (m *Machine) stop(g *gang, r int, grace time.Duration) {
-	if k := &g.ranks[r]; k.state == running || k.state == asked {
-		k.state = stopping
-		m.do(Send{g.name, r, task.Down{Stop: &task.Stop{Grace: grace}}})
+func (m *Machine) stop(g *gang, r int, grace time.Duration) { m.stopAfter(g, r, 0, grace) }
+
+// stopAfter has a rank end its task unless it has ended by itself after a while.
+func (m *Machine) stopAfter(g *gang, r int, after, grace time.Duration) {
+	k := &g.ranks[r]
+	if k.state == running || k.state == asked || k.state == stopping && k.later && after == 0 {
+		k.state, k.later = stopping, after > 0
+		m.do(Send{g.name, r, task.Down{Stop: &task.Stop{After: after, Grace: grace}}})
 	}
 }
 
@@ -199,15 +207,18 @@ func (m *Machine) done(g *gang, r int, d *task.Done) {
 	k.streams = d.Streams
 	m.tally.Tries++
 	m.rows.add(g, r, d)
-	stopped := k.state == stopping
+	// An earlier generation may have told it to.
+	stopped := d.Stopped || k.state == stopping && !k.later
 	switch fault := m.fault(g, r, d); {
-	case fault == nil && !(stopped && d.Stopped):
+	case fault == nil && !d.Stopped:
 		k.state = ended
 	case stopped:
 		k.state = waiting
 	case m.again(k, d):
 		m.say("%s; it is tried again", fault.What)
-		m.start(g, r)
+		if k.state = waiting; !g.giving { // else where the gang goes
+			m.start(g, r)
+		}
 	default:
 		k.state = failed
 		m.fail(g, fault)
@@ -266,8 +277,10 @@ func (m *Machine) giveWay(e GiveWay) {
 	}
 	g.giving = true
 	m.say("gang %s gives way: %s", g.name, e.Reason)
+	m.left = g.name
+	grace := min(e.Left, m.cfg.grace())
 	for r := range g.ranks {
-		m.stop(g, r, e.Left)
+		m.stopAfter(g, r, e.Left-grace, grace)
 	}
 	m.proceed(g)
 }

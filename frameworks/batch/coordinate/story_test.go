@@ -67,7 +67,9 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 	case "replaced":
 		return s.step(RankReplaced{gang, rank})
 	case "give-way":
-		return s.step(GiveWay{Gang: gang, Left: 20 * time.Second, Reason: "job big needs its place", Final: d.HasArg("final")})
+		left := 20
+		d.MaybeScanArgs(t, "left", &left)
+		return s.step(GiveWay{Gang: gang, Left: time.Duration(left) * time.Second, Reason: "job big needs its place", Final: d.HasArg("final")})
 	case "refused":
 		var text string
 		d.ScanArgs(t, "elements", &text)
@@ -87,7 +89,7 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 		return s.step(Written{})
 	case "progress":
 		p := s.m.Progress()
-		return fmt.Sprintf("%+v\n%v\n", p.Stages[0], p.Counters)
+		return fmt.Sprintf("%+v\n%v %q\n", p.Stages[0], p.Counters, p.Note)
 	case "report":
 		return s.report()
 	}
@@ -172,7 +174,11 @@ func (s *story) show(f Effect) string {
 		case d.Run != nil:
 			return fmt.Sprintf("%s %d: run try %d", f.Gang, f.Rank, d.Run.Try)
 		case d.Stop != nil:
-			return fmt.Sprintf("%s %d: stop within %s", f.Gang, f.Rank, d.Stop.Grace)
+			when := ""
+			if d.Stop.After > 0 {
+				when = fmt.Sprintf("in %s ", d.Stop.After)
+			}
+			return fmt.Sprintf("%s %d: stop %swithin %s", f.Gang, f.Rank, when, d.Stop.Grace)
 		}
 		return fmt.Sprintf("%s %d: ask", f.Gang, f.Rank)
 	case Write:

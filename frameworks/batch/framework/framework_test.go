@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -171,13 +172,31 @@ func TestGiveWay(t *testing.T) {
 			if ups++; ups == 1 {
 				go func() {
 					_ = read(t, fifo)
-					g.GiveWay("main", time.Now().Add(time.Hour))
+					g.GiveWay("main", time.Now().Add(20*time.Second))
 				}()
 			}
 		}
 	}})
 	if _, err := g.Run(t.Context()); err != nil || ups != 2 {
 		t.Errorf("came up %d times, ends with %v", ups, err)
+	}
+}
+
+// TestCancelAfterNotice: a task that may work on for an hour still ends at once
+// when its job is cancelled.
+func TestCancelAfterNotice(t *testing.T) {
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	g := plugintest.NewGang(t, Framework{}, job(t, map[string]any{"script": script("sleep 1000")}), plugintest.Options{On: func(g *plugintest.Gang, e core.Event) {
+		switch e.(type) {
+		case core.GangUp:
+			go g.GiveWay("main", time.Now().Add(time.Hour))
+		case core.GiveWay:
+			go g.Cancel("enough")
+		}
+	}})
+	if _, err := g.Run(ctx); core.KindOf(err) != core.Cancelled {
+		t.Errorf("ends with %v", err)
 	}
 }
 

@@ -33,9 +33,11 @@ type Run struct {
 }
 
 // Stop ends the running try: it gets the job's signal, and is killed Grace
-// later. Done answers as for any other end. Without a running try it does
-// nothing.
+// later. With After it has so long to end by itself first; a second Stop
+// replaces one that waits. Done answers as for any other end. Without a running
+// try it does nothing.
 type Stop struct {
+	After time.Duration `json:"after,omitempty"`
 	Grace time.Duration `json:"grace"`
 }
 
@@ -56,7 +58,7 @@ type Done struct {
 	Try      int           `json:"try"`
 	Code     int           `json:"code"`               // exit code; 128 + Signal if it was killed
 	Signal   int           `json:"signal,omitempty"`   // that killed it; 0: none
-	Stopped  bool          `json:"stopped,omitempty"`  // it ended after a Stop
+	Stopped  bool          `json:"stopped,omitempty"`  // it ended after a Stop's signal
 	TimedOut bool          `json:"timedOut,omitempty"` // it took longer than spec.timeout
 	Wall     time.Duration `json:"wall"`
 	CPU      time.Duration `json:"cpu"`

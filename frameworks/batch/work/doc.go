@@ -14,8 +14,9 @@
 //
 //	W1  A try ends with its process; what it left running in its process group
 //	    is killed then. Done is sent when its streams are kept.
-//	W2  A stopped try gets the job's signal, all of its group, and SIGKILL when
-//	    its grace is over. The same happens at spec.timeout.
+//	W2  A stopped try gets the job's signal, all of its group, at once or after
+//	    the time it may still work, and SIGKILL when its grace is over. The same
+//	    happens at spec.timeout.
 //	W3  Nothing a program writes can fill memory: streams are cut into bounded
 //	    lines, which the log takes at a bounded rate; a stream that is kept goes
 //	    through a file.

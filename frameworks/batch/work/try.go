@@ -20,17 +20,17 @@ type try struct {
 	number int
 	place  place
 	dir    string // of its own, empty
-	stops  chan time.Duration
+	stops  chan task.Stop
 }
 
 func newTry(env *core.Env, body *spec.Body, run *task.Run, dir string) *try {
-	return &try{env: env, body: body, number: run.Try, place: placeOf(env, run), dir: dir, stops: make(chan time.Duration, 1)}
+	return &try{env: env, body: body, number: run.Try, place: placeOf(env, run), dir: dir, stops: make(chan task.Stop, 4)}
 }
 
-// stop asks the try to end; once is enough.
-func (t *try) stop(grace time.Duration) {
+// stop asks the try to end. Who asks more often than it listens is not heard.
+func (t *try) stop(s task.Stop) {
 	select {
-	case t.stops <- grace:
+	case t.stops <- s:
 	default:
 	}
 }
@@ -93,10 +93,12 @@ func (t *try) execute(ctx context.Context, d *task.Done) error {
 // time is over (law W2).
 func (t *try) watch(ctx context.Context, p *process, d *task.Done, began time.Time) {
 	name := signals[t.body.Signal.Name]
-	kill := newTimer(0)
+	kill, soon := newTimer(0), newTimer(0)
+	var last time.Duration // the grace of a stop that waits
 	limit := newTimer(time.Duration(t.body.Timeout))
 	warn := newTimer(t.warnAfter())
 	defer kill.Stop()
+	defer soon.Stop()
 	defer limit.Stop()
 	defer warn.Stop()
 	for {
@@ -105,10 +107,13 @@ func (t *try) watch(ctx context.Context, p *process, d *task.Done, began time.Ti
 			return
 		case <-ctx.Done():
 			p.signal(signals["KILL"])
-		case grace := <-t.stops:
+		case s := <-t.stops:
+			last = s.Grace
+			soon.Reset(s.After)
+		case <-soon.C:
 			d.Stopped = true
 			p.signal(name)
-			kill.Reset(grace)
+			kill.Reset(last)
 		case <-limit.C:
 			d.TimedOut = true
 			p.signal(name)

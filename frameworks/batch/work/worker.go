@@ -64,7 +64,7 @@ func (w *worker) take(ctx context.Context, msg []byte) error {
 	case down.Run != nil:
 		return core.Errorf(core.Internal, "try %d is to start while try %d runs", down.Run.Try, now.number)
 	case down.Stop != nil && now != nil:
-		now.stop(down.Stop.Grace)
+		now.stop(*down.Stop)
 	case down.Ask:
 		h := &task.Holds{Done: last}
 		if now != nil {

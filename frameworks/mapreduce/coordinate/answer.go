@@ -138,7 +138,7 @@ func (m *Machine) unfit(t *try, i *item, d *task.Done) {
 
 // superfluous takes a second result of a task: its file is of no use.
 func (m *Machine) superfluous(r int, i *item, d *task.Done) {
-	if d.Index == nil || i.done.Index == nil || d.Index.Name == i.done.Index.Name {
+	if m.rank(r) == nil || d.Index == nil || i.done.Index == nil || d.Index.Name == i.done.Index.Name {
 		return
 	}
 	m.send(r, task.Down{Forget: []string{d.Index.Name}})

@@ -46,13 +46,16 @@ type chaos struct {
 	random     bool         // map tries answer differently each time
 	skewed     bool         // nearly all is in partition 0
 	salt       uint64
+	shrinks    bool            // the last rank is to go
+	files      map[string]bool // exchange files that are there; those of a gang go with it
 }
 
 func newChaos(t *rapid.T) *chaos {
-	c := &chaos{t: t, started: map[ref]bool{}}
+	c := &chaos{t: t, started: map[ref]bool{}, files: map[string]bool{}}
 	c.cfg = Config{
 		Slots: rapid.IntRange(1, 3).Draw(t, "slots"), Attempts: 1 << 20, Timeout: time.Minute,
 		Speculation: rapid.Bool().Draw(t, "speculation"), Range: rapid.Bool().Draw(t, "range"),
+		Grace: 30 * time.Second, Outlives: rapid.Bool().Draw(t, "outlives"),
 	}
 	c.random = rapid.Bool().Draw(t, "random map output")
 	c.skewed = rapid.Bool().Draw(t, "skewed")
@@ -83,6 +86,8 @@ func (c *chaos) step(e Event) {
 				}
 			}
 			c.committing, c.committed = parts, parts
+		case Release:
+			c.release()
 		case End:
 			c.ended, c.err = true, f.Err
 		}
@@ -97,6 +102,11 @@ func (c *chaos) sent(s Send) {
 			c.t.Fatalf("%s was started twice", r)
 		}
 		c.started[r] = true
+		for _, x := range run.Sources {
+			if !c.files[x.Name] {
+				c.t.Fatalf("%s was sent to read %s, which went with its gang", r, x.Name)
+			}
+		}
 		if len(c.unsaved) > 0 {
 			c.t.Fatalf("%s was sent before the decision it follows from was saved", r)
 		}
@@ -151,7 +161,24 @@ func (c *chaos) finish(r, i int) {
 	if d.Index != nil && d.Index.First == 0 && c.skewed {
 		d.Index.Partitions[0].Length *= 1000
 	}
+	if d.Index != nil {
+		c.files[d.Index.Name] = true
+	}
 	c.answer(r, i, task.Up{Done: d})
+}
+
+// release takes the gang away; what was on its way still arrives.
+func (c *chaos) release() {
+	if len(c.unsaved) > 0 {
+		c.t.Fatal("the gang was let go before what is done was saved")
+	}
+	for _, w := range c.workers {
+		*w = worker{}
+	}
+	c.gangUp = false
+	if !c.cfg.Outlives {
+		clear(c.files)
+	}
 }
 
 func (c *chaos) fail(r, i int) {
@@ -189,14 +216,14 @@ func (c *chaos) hear() {
 }
 
 func (c *chaos) kill(r int) {
-	if c.workers[r].up {
+	if c.gangUp && c.workers[r].up {
 		*c.workers[r] = worker{}
 		c.queue = append(c.queue, RankLost{r, "chaos"})
 	}
 }
 
 func (c *chaos) replace(r int) {
-	if !c.workers[r].up {
+	if c.gangUp && !c.workers[r].up {
 		*c.workers[r] = worker{up: true}
 		c.queue = append(c.queue, RankReplaced{r})
 	}
@@ -239,6 +266,9 @@ func (c *chaos) commit() {
 func (c *chaos) start() {
 	if !c.gangUp {
 		c.gangUp = true
+		for _, w := range c.workers {
+			*w = worker{up: true}
+		}
 		c.queue = append(c.queue, GangUp{Size: len(c.workers)})
 	}
 }
@@ -259,7 +289,7 @@ func (c *chaos) disturb() {
 	switch what := rapid.SampledFrom([]string{
 		"hear", "hear", "hear", "speak", "speak", "receive", "receive", "finish", "finish", "rush",
 		"start", "save", "commit", "fail", "twice", "kill", "replace", "crash", "tick", "long tick",
-		"flow", "flow",
+		"flow", "flow", "give way", "give way soon", "shrink",
 	}).Draw(c.t, "what"); what {
 	case "hear":
 		c.hear()
@@ -291,6 +321,17 @@ func (c *chaos) disturb() {
 		c.replace(r)
 	case "crash":
 		c.crash()
+	case "give way", "give way soon":
+		if c.gangUp {
+			left := map[string]time.Duration{"give way": 2 * time.Minute, "give way soon": 10 * time.Second}[what]
+			c.queue = append(c.queue, GiveWay{By: c.now + left.Milliseconds(), Reason: "chaos"})
+		}
+	case "shrink":
+		if last := len(c.workers) - 1; c.gangUp && last > 0 {
+			r = last
+			c.shrinks = true
+			c.queue = append(c.queue, Shrink{Ranks: []int{r}, Reason: "chaos"})
+		}
 	case "tick":
 		c.tick(5 * time.Second)
 	case "long tick":
@@ -347,6 +388,9 @@ func (c *chaos) rush() {
 
 // settle lets everything happen that can, without further faults.
 func (c *chaos) settle() {
+	if c.shrinks {
+		c.kill(len(c.workers) - 1)
+	}
 	for range 2000 {
 		if c.ended {
 			return

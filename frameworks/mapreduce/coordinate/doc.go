@@ -54,6 +54,10 @@
 //	    goes on; a commit may be repeated.
 //	M8  The machine reads no clock, starts no goroutine, does no I/O and ranges
 //	    over no map where order shows: the same events give the same effects.
+//	M9  A gang that gives way is handed no task in its last grace, and goes when
+//	    nothing runs any more or its time is nearly over. What is done and lies
+//	    in the store counts when it is placed again; nothing of it counts as a
+//	    failure. Ranks that an elastic gang will lose are handed no task either.
 //
 // # Who fails
 //

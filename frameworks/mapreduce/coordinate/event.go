@@ -43,6 +43,18 @@ type Committed struct{ Err error }
 // CancelAsked says that a user wants the job to end.
 type CancelAsked struct{ Reason string }
 
+// GiveWay says that the gang's place is wanted at By, which is a time as Step's.
+type GiveWay struct {
+	By     int64
+	Reason string
+}
+
+// Shrink says that ranks will be lost, and the gang goes on without them.
+type Shrink struct {
+	Ranks  []int
+	Reason string
+}
+
 // Tick lets time pass: timeouts and speculation are looked at.
 type Tick struct{}
 
@@ -54,6 +66,8 @@ func (RankReplaced) event() {}
 func (Saved) event()        {}
 func (Committed) event()    {}
 func (CancelAsked) event()  {}
+func (GiveWay) event()      {}
+func (Shrink) event()       {}
 func (Tick) event()         {}
 
 // Effect is what a machine wants done: one of the types below, in order.
@@ -75,6 +89,9 @@ type Commit struct{ Parts []output.Part }
 // StopCommit asks a commit under way to end; Committed still answers.
 type StopCommit struct{}
 
+// Release lets the gang's place go, and asks for the gang again.
+type Release struct{}
+
 // Note is a line for the user about something out of the ordinary.
 type Note struct{ Text string }
 
@@ -86,5 +103,6 @@ func (Send) effect()       {}
 func (Save) effect()       {}
 func (Commit) effect()     {}
 func (StopCommit) effect() {}
+func (Release) effect()    {}
 func (Note) effect()       {}
 func (End) effect()        {}

@@ -24,6 +24,11 @@ type Config struct {
 	Preview  *spec.Preview // nil: none
 	Coalesce int64         // the most bytes of partitions that one reduce task takes together; default 16 MiB
 	FirstTry int           // number of each task's first try (law M3)
+	// Grace is how long before a gang has to be gone it is handed no more tasks.
+	Grace time.Duration
+	// Outlives says that map output is in the store, too: it is there when the
+	// gang is not.
+	Outlives bool
 }
 
 // Machine coordinates one attempt. It is not safe for concurrent use.
@@ -45,6 +50,8 @@ type Machine struct {
 	// these was to be made again.
 	held []held
 
+	leave      *leave
+	away       bool  // the gang was let go and is not up again
 	askedUntil int64 // inventories are waited for until then
 	saving     bool
 	committing bool
@@ -106,6 +113,10 @@ func (m *Machine) take(e Event) {
 		m.rankLost(e.Rank, e.Reason)
 	case RankReplaced:
 		m.rankReplaced(e.Rank)
+	case GiveWay:
+		m.giveWay(e)
+	case Shrink:
+		m.shrink(e)
 	case Saved:
 		m.saving = false
 	case Committed:
@@ -115,6 +126,7 @@ func (m *Machine) take(e Event) {
 	case Tick:
 		m.expire()
 	case Begin:
+		m.takeSaved()
 	}
 }
 
@@ -125,6 +137,8 @@ func (m *Machine) advance() {
 	case m.state.Result != nil:
 		m.committing = true
 		m.emit(Commit{Parts: m.state.Result.Parts})
+	case m.leaving():
+		m.goAway()
 	case m.asking():
 	case m.sample != nil:
 		m.assign(m.sample)

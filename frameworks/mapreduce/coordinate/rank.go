@@ -9,6 +9,7 @@ import (
 // rank is one executor.
 type rank struct {
 	up       bool
+	leaving  bool // it will be lost: it gets no task
 	asked    bool // its inventory is awaited
 	failures int
 	tries    []*try
@@ -22,6 +23,7 @@ func (m *Machine) gangUp(e GangUp) {
 			return
 		}
 	}
+	m.leave, m.away = nil, false
 	m.ranks = make([]*rank, e.Size)
 	for r := range m.ranks {
 		m.ranks[r] = &rank{up: true}
@@ -77,6 +79,10 @@ func (m *Machine) rankLost(r int, reason string) {
 		if t.leaving || t.done != nil {
 			continue
 		}
+		if k.leaving { // nothing went wrong
+			t.requeue()
+			continue
+		}
 		t.stage.failed++
 		t.deaths++
 		if t.deaths >= 2*m.cfg.Attempts {
@@ -97,6 +103,9 @@ func (m *Machine) rankLost(r int, reason string) {
 }
 
 func (m *Machine) rankReplaced(r int) {
+	if m.away {
+		return
+	}
 	if r == len(m.ranks) {
 		m.ranks = append(m.ranks, &rank{})
 		m.note("the gang has grown to %d executors", len(m.ranks))
@@ -131,7 +140,7 @@ func (m *Machine) avoided(r int) bool {
 // free is the number of tries a rank could take now.
 func (m *Machine) free(r int) int {
 	k := m.ranks[r]
-	if !k.up || m.avoided(r) {
+	if !k.up || k.leaving || m.winding() || m.avoided(r) {
 		return 0
 	}
 	return m.cfg.Slots - len(k.tries)
@@ -170,7 +179,10 @@ func (t *try) drop() {
 
 // release frees the slot of a try that has answered; nil if it is unknown.
 func (m *Machine) release(r int, id task.ID, no int) *try {
-	k := m.ranks[r]
+	k := m.rank(r)
+	if k == nil {
+		return nil
+	}
 	at := slices.IndexFunc(k.tries, func(t *try) bool { return t.id == id && t.no == no })
 	if at < 0 {
 		return nil

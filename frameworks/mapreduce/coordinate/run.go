@@ -163,6 +163,10 @@ func (r *runner) take(ctx context.Context, e core.Event) {
 		r.step(ctx, RankLost{Rank: e.Rank, Reason: e.Reason})
 	case core.ExecutorReplaced:
 		r.step(ctx, RankReplaced{Rank: e.Rank})
+	case core.GiveWay:
+		r.step(ctx, GiveWay{By: e.Until.Sub(r.start).Milliseconds(), Reason: e.Reason})
+	case core.Shrink:
+		r.step(ctx, Shrink{Ranks: e.Ranks, Reason: e.Reason})
 	case core.CancelAsked:
 		if r.machine == nil {
 			r.end(core.Errorf(core.Cancelled, "cancelled: %s", e.Reason))
@@ -211,6 +215,8 @@ func (r *runner) carryOut(ctx context.Context, f Effect) {
 		if r.stop != nil {
 			r.stop()
 		}
+	case Release:
+		r.letGo()
 	case Note:
 		r.Log.Warn(f.Text)
 	case End:
@@ -225,6 +231,16 @@ func (r *runner) send(s Send) {
 	}
 	if err != nil {
 		r.end(&core.Error{Kind: core.Internal, What: "send a task to its executor", Err: err})
+	}
+}
+
+func (r *runner) letGo() {
+	err := r.host.ReleaseGang(r.Gang.Name)
+	if err == nil {
+		err = r.host.WantGang(r.Gang)
+	}
+	if err != nil {
+		r.end(err)
 	}
 }
 

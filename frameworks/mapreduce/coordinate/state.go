@@ -8,6 +8,7 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
+	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/shuffle"
 )
 
@@ -22,8 +23,11 @@ type State struct {
 	// Reads are what reduce tasks read, in order of partitions. From and To are
 	// numbers of map tasks; the shares of a divided partition are merged first.
 	Reads  []shuffle.Share
-	Result *Result  // set when every task is done
-	Notes  []string // what happened out of the ordinary
+	Result *Result // set when every task is done
+	// Done are the tasks that were done when the gang last gave way and that need
+	// no executor to be read.
+	Done  []task.Done
+	Notes []string // what happened out of the ordinary
 }
 
 // Result is all of a finished job that its commit and its report need.

@@ -118,6 +118,9 @@ func (s *story) show(f Effect) string {
 		case f.State.Planned:
 			what = "reads" + showReads(f.State.Reads, len(f.State.Splits))
 		}
+		if len(f.State.Done) > 0 {
+			what += ", done" + showDone(f.State.Done)
+		}
 		return "save " + what
 	case Commit:
 		var objects []string
@@ -125,6 +128,8 @@ func (s *story) show(f Effect) string {
 			objects = append(objects, p.Object)
 		}
 		return "commit " + strings.Join(objects, " ")
+	case Release:
+		return "release the gang"
 	case StopCommit:
 		return "stop the commit"
 	case Note:
@@ -137,6 +142,14 @@ func (s *story) show(f Effect) string {
 		return fmt.Sprintf("end %s: %s\n  at: %s\n  fix: %s", e.Kind, e.What, e.Where, e.Remedy)
 	}
 	return fmt.Sprintf("%#v", f)
+}
+
+func showDone(list []task.Done) string {
+	var b strings.Builder
+	for _, d := range list {
+		fmt.Fprintf(&b, " %s", ref{d.Task, d.Try})
+	}
+	return b.String()
 }
 
 // showReads is partitions, and of those that are divided the map tasks.
@@ -184,6 +197,7 @@ func (s *story) open(t *testing.T, d *datadriven.TestData) string {
 	maybe(t, d, "attempts", &s.cfg.Attempts)
 	maybe(t, d, "partitions", &partitions)
 	s.slow = d.HasArg("slow")
+	s.cfg.Grace, s.cfg.Outlives = 30*time.Second, d.HasArg("outlives")
 	s.cfg.Speculation, s.cfg.Range = d.HasArg("speculation"), d.HasArg("range")
 	s.saved = State{Partitions: partitions}
 	for _, a := range d.CmdArgs {
@@ -243,6 +257,16 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		return s.step(RankLost{rank, strings.TrimSpace(d.Input)})
 	case "replaced":
 		return s.step(RankReplaced{rank})
+	case "give-way":
+		var left string
+		d.ScanArgs(t, "left", &left)
+		took, err := time.ParseDuration(left)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.step(GiveWay{By: s.now + took.Milliseconds(), Reason: "others need the room"})
+	case "shrink":
+		return s.step(Shrink{Ranks: []int{rank}, Reason: "others need the room"})
 	case "wait":
 		return s.wait(t, d)
 	case "saved":

@@ -1,6 +1,7 @@
 package framework
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -74,6 +75,8 @@ func config(body *spec.Body, gang core.GangAsk, generation int64) coordinate.Con
 		Preview:     body.Preview,
 		Coalesce:    int64(work.Budget(body, gang.CPU, gang.Memory) / 2),
 		FirstTry:    int(max(generation, 1)-1) * triesOfGeneration,
+		Grace:       cmp.Or(time.Duration(gang.Grace), coordinate.DefaultGrace),
+		Outlives:    strings.HasPrefix(body.Shuffle.Durability, "s3"),
 	}
 }
 

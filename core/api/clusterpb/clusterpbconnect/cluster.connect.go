@@ -72,7 +72,8 @@ type ClusterServiceClient interface {
 	Reserve(context.Context, *connect.Request[clusterpb.ReserveRequest]) (*connect.Response[clusterpb.ReserveResponse], error)
 	Unreserve(context.Context, *connect.Request[clusterpb.UnreserveRequest]) (*connect.Response[clusterpb.ReserveResponse], error)
 	Reservations(context.Context, *connect.Request[clusterpb.ReservationsRequest]) (*connect.Response[clusterpb.ReserveResponse], error)
-	// Explain answers why a job's gangs wait: gang.Explanation, one for each.
+	// Explain answers why a job's gangs wait: gang.Explanation, one for each of
+	// the first ten in line.
 	Explain(context.Context, *connect.Request[clusterpb.ExplainRequest]) (*connect.Response[clusterpb.ExplainResponse], error)
 	// WhatIf asks a copy of the scheduler what would be if things were otherwise.
 	WhatIf(context.Context, *connect.Request[clusterpb.WhatIfRequest]) (*connect.Response[clusterpb.WhatIfResponse], error)
@@ -219,7 +220,8 @@ type ClusterServiceHandler interface {
 	Reserve(context.Context, *connect.Request[clusterpb.ReserveRequest]) (*connect.Response[clusterpb.ReserveResponse], error)
 	Unreserve(context.Context, *connect.Request[clusterpb.UnreserveRequest]) (*connect.Response[clusterpb.ReserveResponse], error)
 	Reservations(context.Context, *connect.Request[clusterpb.ReservationsRequest]) (*connect.Response[clusterpb.ReserveResponse], error)
-	// Explain answers why a job's gangs wait: gang.Explanation, one for each.
+	// Explain answers why a job's gangs wait: gang.Explanation, one for each of
+	// the first ten in line.
 	Explain(context.Context, *connect.Request[clusterpb.ExplainRequest]) (*connect.Response[clusterpb.ExplainResponse], error)
 	// WhatIf asks a copy of the scheduler what would be if things were otherwise.
 	WhatIf(context.Context, *connect.Request[clusterpb.WhatIfRequest]) (*connect.Response[clusterpb.WhatIfResponse], error)
