@@ -66,11 +66,15 @@ func (p *Peer) Cores() int { return p.c.Cores }
 
 // Memory is how many bytes the program may hold; the peer's own are not among
 // them.
-func (p *Peer) Memory() int64 { return p.c.Memory - p.budget() - p.c.Memory/8 }
+func (p *Peer) Memory() int64 { return p.c.forProgram() }
 
 // budget bounds the messages that the peer holds in memory; another eighth of
 // the memory is for messages on their way out and checkpoints on theirs.
-func (p *Peer) budget() int64 { return p.c.Memory / 4 }
+func (p *Peer) budget() int64 { return p.c.budget() }
+
+func (c Config) budget() int64 { return c.Memory / 4 }
+
+func (c Config) forProgram() int64 { return c.Memory - c.budget() - c.Memory/8 }
 
 // Scratch is a private directory on disk; "" is the system's.
 func (p *Peer) Scratch() string { return p.c.Scratch }

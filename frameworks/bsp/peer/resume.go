@@ -18,6 +18,12 @@ type SnapshotReader struct {
 	fresh bool
 }
 
+// Memory is what Peer.Memory will be: what never changes may be longer.
+func (r *SnapshotReader) Memory() int64 { return r.c.forProgram() }
+
+// Scratch is what Peer.Scratch will be.
+func (r *SnapshotReader) Scratch() string { return r.c.Scratch }
+
 // Open reads a section.
 func (r *SnapshotReader) Open(section string) (io.ReadCloser, error) {
 	return r.open(programPrefix + section)

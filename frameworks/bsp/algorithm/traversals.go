@@ -1,0 +1,6 @@
+package algorithm
+
+// traversals are the algorithms that follow edges from vertex to vertex.
+func traversals() []Algorithm {
+	return nil
+}
