@@ -153,11 +153,8 @@ func orElse[T comparable](v, otherwise T) T {
 func (a *asks) rankOf(q *Request, role core.Role) (place.Rank, []core.Constraint, error) {
 	filters, counting, err := place.Split(slices.Concat(q.Constraints, role.Constraints))
 	rank := place.Rank{
-		Each: core.Resources{CPU: role.CPU, Memory: role.Memory}, Generic: q.Generic, Ports: q.Ports,
+		Each: core.Resources{CPU: role.CPU, Memory: role.Memory}, Generic: q.generic(role), Ports: q.Ports,
 		Constraints: filters, Image: q.Image, Tags: a.tags(q),
-	}
-	if role.Generic != nil {
-		rank.Generic = role.Generic
 	}
 	if role.Ports != nil {
 		rank.Ports = role.Ports

@@ -131,7 +131,7 @@ func earlier(a, b int64) int64 {
 
 func (s *Scheduler) shrunk(e Shrunk, r *Result) {
 	g := s.gangs[e.Gang]
-	if g == nil || g.shrink == nil {
+	if g == nil || !g.under(e.Lease) || g.shrink == nil {
 		return
 	}
 	for _, rank := range e.Ranks {
