@@ -17,9 +17,17 @@ type ask struct {
 	id          uint32
 	need        core.Vector // of the whole gang, at its size
 	least       core.Vector // of the whole gang, at its minimum
+	share       shares
 	failed      failure
 	// ever and empty remember whether the nodes could hold it at all.
 	ever, empty verdict
+}
+
+// shares is what a rank of the first role, and the whole gang at its size, take
+// of a cluster with so much open: see supply.
+type shares struct {
+	open       core.Vector
+	rank, gang int64
 }
 
 // failure is that the ask found no place: none starts by itself before room for

@@ -56,6 +56,7 @@ func (s *Scheduler) grow(r *Result) {
 			continue
 		}
 		first := len(g.nodes)
+		s.promises.supply.keep(c.Nodes)
 		g.nodes = append(g.nodes, c.Nodes...)
 		g.lost = append(g.lost, make([]bool, len(c.Nodes))...)
 		for i, n := range c.Nodes {

@@ -170,6 +170,7 @@ func (s *Scheduler) occupy(g *member, c place.Choice) {
 			}
 		}
 	}
+	s.promises.supply.keep(g.nodes)
 	g.takeAll(s.fleet)
 	s.takeLicences(g)
 	s.settle(g)
