@@ -227,13 +227,12 @@ func (g *gangRun) elementExpired(act gang.Expire) {
 	})
 }
 
-// mark begins the lines of an element in the job's log: "[17] ". It needs no lock.
+// mark begins the lines of an element in the job's log: "[17] ".
 func (g *gangRun) mark() string {
-	_, index, element := core.ElementOf(g.state.Ask.Name)
-	if !element {
+	if g.whole == nil {
 		return ""
 	}
-	return fmt.Sprintf("[%d] ", index)
+	return fmt.Sprintf("[%d] ", g.index)
 }
 
 // arraysEnded tells how the elements of a job's arrays ended.

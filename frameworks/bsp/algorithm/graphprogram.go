@@ -24,19 +24,31 @@ type graphProgram struct {
 }
 
 // load loads the graph unless a checkpoint brought it. No checkpoints are taken
-// until the program lets them. At superstep 0 all ranks begin anew, also those
-// that have run before: what they had is forgotten.
+// until the program lets them. Where the gang begins from the beginning, after a
+// loss before the first checkpoint, the graph that this rank had is dropped: the
+// lost rank needs all to load.
 func (g *graphProgram) load(ctx context.Context, p *peer.Peer) error {
 	p.HoldCheckpoints(true)
-	if p.Superstep() == 0 {
-		g.part = nil
-	}
-	if g.part != nil {
+	if p.Superstep() > 0 {
 		return nil
+	}
+	if err := g.drop(); err != nil {
+		return err
 	}
 	var err error
 	g.part, err = graph.Load(ctx, p, g.config, g.need)
+	p.HoldCheckpoints(true)
 	return err
+}
+
+// drop gives the graph back.
+func (g *graphProgram) drop() error {
+	if g.part == nil {
+		return nil
+	}
+	part := g.part
+	g.part = nil
+	return part.Close()
 }
 
 // bothWays are the lists of edges that a vertex's neighbours stand in: out and

@@ -27,7 +27,27 @@ type Algorithm struct {
 	About   string   // one sentence
 	Options []Option // in the order of the documentation
 
-	build func(Setup) (peer.Program, []core.Diagnostic)
+	records bool // it reads rows of numbers, no graph
+	build   func(Setup) (peer.Program, []core.Diagnostic)
+}
+
+// Records reports whether the program reads rows of numbers, and no graph.
+func (a Algorithm) Records() bool { return a.records }
+
+// Check finds what in the rest of a document does not go with the algorithm:
+// format is that of spec.input, "" for text, and graph whether there is a
+// spec.graph.
+func (a Algorithm) Check(format string, graph bool) []core.Diagnostic {
+	var f []core.Diagnostic
+	if !slices.Contains([]string{"", "text", "csv", "json", "parquet", "arrow"}, format) {
+		f = append(f, core.Diagnostic{Path: "spec.input.format", Message: fmt.Sprintf("%s does not read records of %s", a.Name, format),
+			Remedy: "use text, csv, json, parquet or arrow"})
+	}
+	if a.records && graph {
+		f = append(f, core.Diagnostic{Path: "spec.graph", Message: a.Name + " reads rows of numbers, and no graph",
+			Remedy: "leave graph out, and name columns in spec.algorithm.with"})
+	}
+	return f
 }
 
 // Option is one field of `with`.
@@ -40,7 +60,8 @@ type Option struct {
 
 // All lists the algorithms by name.
 func All() []Algorithm {
-	all := slices.Concat(traversals(), rankings())
+	all := slices.Concat(traversals(), rankings(), labelPropagations(), clusterings(), cores(), matchings(),
+		strongComponents(), spanningForests(), matrixVectors(), randomWalks(), clusters(), products())
 	slices.SortFunc(all, func(a, b Algorithm) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
