@@ -28,11 +28,15 @@ type Algorithm struct {
 	Options []Option // in the order of the documentation
 
 	records bool // it reads rows of numbers, no graph
+	alone   bool // it reads nothing
 	build   func(Setup) (peer.Program, []core.Diagnostic)
 }
 
 // Records reports whether the program reads rows of numbers, and no graph.
 func (a Algorithm) Records() bool { return a.records }
+
+// Alone reports whether the program reads no input.
+func (a Algorithm) Alone() bool { return a.alone }
 
 // Check finds what in the rest of a document does not go with the algorithm:
 // format is that of spec.input, "" for text, and graph whether there is a
@@ -61,7 +65,7 @@ type Option struct {
 // All lists the algorithms by name.
 func All() []Algorithm {
 	all := slices.Concat(traversals(), rankings(), labelPropagations(), clusterings(), cores(), matchings(),
-		strongComponents(), spanningForests(), matrixVectors(), randomWalks(), clusters(), products())
+		strongComponents(), spanningForests(), matrixVectors(), randomWalks(), clusters(), products(), searches())
 	slices.SortFunc(all, func(a, b Algorithm) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

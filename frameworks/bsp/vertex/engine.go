@@ -80,6 +80,11 @@ func (e *engine[V, E, M]) Run(ctx context.Context, p *peer.Peer) error {
 
 // load loads the graph and gives each vertex its first value.
 func (e *engine[V, E, M]) load(ctx context.Context) error {
+	if e.part != nil { // the one of a run that began before this
+		if err := e.part.Close(); err != nil {
+			return err
+		}
+	}
 	part, err := graph.Load(ctx, e.p, e.cfg.Graph, graph.Need{Out: true, Weights: e.edgesWeigh(), Cut: e.cfg.Cut})
 	if err != nil {
 		return err

@@ -78,7 +78,7 @@ func (f format[T]) flat(values []T) []byte {
 
 // Load implements peer.Keeper.
 func (e *engine[V, E, M]) Load(r *peer.SnapshotReader) error {
-	if r.Fresh() {
+	if r.Fresh() || e.part == nil {
 		if err := e.loadGraph(r); err != nil {
 			return err
 		}
