@@ -29,6 +29,7 @@ import (
 	"github.com/capstan-run/capstan/core/launch/process"
 	"github.com/capstan-run/capstan/frameworks/batch/directives"
 	batch "github.com/capstan-run/capstan/frameworks/batch/framework"
+	bsp "github.com/capstan-run/capstan/frameworks/bsp/framework"
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
@@ -44,7 +45,8 @@ var version = ""
 
 // builtIn are the frameworks this binary serves, by plugin name.
 func builtIn() map[string]core.Framework {
-	return map[string]core.Framework{"batch": batch.Framework{}, "mapreduce": framework.New(work.Registry{}), "service": service.New()}
+	return map[string]core.Framework{"batch": batch.Framework{}, "bsp": bsp.New(nil), "mapreduce": framework.New(work.Registry{}),
+		"service": service.New()}
 }
 
 func main() {

@@ -38,7 +38,7 @@ func (m *Machine) beginAll() {
 	m.meter.begin()
 	for r, k := range m.ranks {
 		k.runs = m.state.Incarnation
-		m.send(r, task.Down{Begin: &task.Begin{Incarnation: m.state.Incarnation, Hosts: hosts, Splits: splits[r],
+		m.send(r, task.Down{Begin: &task.Begin{Incarnation: m.state.Incarnation, Hosts: hosts, Splits: splits[r], Vertices: m.state.Vertices,
 			Resume: resume, Keep: m.state.kept()}})
 	}
 }

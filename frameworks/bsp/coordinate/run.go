@@ -18,9 +18,9 @@ type Attempt struct {
 	Output string // URL of the result, for the report
 	Log    *slog.Logger
 
-	// List finds the input and cuts it. It is called at most once, in the first
-	// generation that gets so far.
-	List func(context.Context) ([]input.Split, error)
+	// List finds the input and cuts it, and that of a list of vertices. It is
+	// called at most once, in the first generation that gets so far.
+	List func(context.Context) (splits, vertices []input.Split, err error)
 	// Commit makes the result visible. It must be idempotent: the same result may
 	// be committed again after a crash.
 	Commit func(context.Context, *Result) error
@@ -48,8 +48,8 @@ type runner struct {
 }
 
 type listing struct {
-	splits []input.Split
-	err    error
+	splits, vertices []input.Split
+	err              error
 }
 
 // Run coordinates one generation of an attempt until the result is committed,
@@ -98,8 +98,8 @@ func (r *runner) begin(ctx context.Context) error {
 		}
 		ctx, r.stop = context.WithCancel(ctx)
 		go func(out chan<- listing) {
-			splits, err := r.List(ctx)
-			out <- listing{splits, err}
+			splits, vertices, err := r.List(ctx)
+			out <- listing{splits, vertices, err}
 		}(r.listed)
 		return nil
 	}
@@ -126,7 +126,7 @@ func (r *runner) plan(ctx context.Context, l listing) {
 		r.end(l.err)
 		return
 	}
-	r.state = State{Began: r.start.UnixNano(), Splits: l.splits}
+	r.state = State{Began: r.start.UnixNano(), Splits: l.splits, Vertices: l.vertices}
 	if r.save(ctx) {
 		r.run(ctx)
 	}

@@ -15,11 +15,12 @@ import (
 type State struct {
 	Began       int64 // Unix nanoseconds: start of the attempt
 	Splits      []input.Split
-	Incarnation int    // the last one begun; 0 before the first
-	Kept        []Kept // checkpoints that count, oldest first, at most keptAtMost
-	Repairs     int    // since the job came further
-	Repaired    int    // in all
-	Farthest    int64  // superstep that some rank has ended
+	Vertices    []input.Split // of a graph's list of vertices
+	Incarnation int           // the last one begun; 0 before the first
+	Kept        []Kept        // checkpoints that count, oldest first, at most keptAtMost
+	Repairs     int           // since the job came further
+	Repaired    int           // in all
+	Farthest    int64         // superstep that some rank has ended
 	Result      *Result
 	Notes       []string // what happened out of the ordinary
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/spec"
 	"github.com/capstan-run/capstan/frameworks/bsp/work"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
 )
@@ -50,7 +51,7 @@ func (f *Framework) Plan(ctx context.Context, job *core.Job) (*core.Plan, error)
 	gang := ask(job, body)
 	stage := core.PlanStage{Name: "supersteps", Tasks: gang.Size}
 	if local(body.Input.Path) {
-		found, err := splits(ctx, body, gang, nil)
+		found, err := splits(ctx, body.Input, gang, nil)
 		if err != nil {
 			return nil, invalid(err)
 		}
@@ -111,10 +112,10 @@ type reader interface {
 	input.Store
 }
 
-// splits lists the input and cuts it for the ranks of a gang; a job without
-// input has none.
-func splits(ctx context.Context, body *spec.Body, gang core.GangAsk, st reader) ([]input.Split, error) {
-	if !body.HasInput() {
+// splits lists an input and cuts it for the ranks of a gang; without one there
+// are none.
+func splits(ctx context.Context, in dataset.Input, gang core.GangAsk, st reader) ([]input.Split, error) {
+	if len(in.Path) == 0 {
 		return nil, nil
 	}
 	var lister input.Lister
@@ -122,11 +123,11 @@ func splits(ctx context.Context, body *spec.Body, gang core.GangAsk, st reader) 
 	if st != nil {
 		lister, objects = st, st
 	}
-	files, err := input.List(ctx, body.Input, lister)
+	files, err := input.List(ctx, in, lister)
 	if err != nil {
 		return nil, err
 	}
-	return input.Plan(ctx, files, input.PlanOptionsOf(body.Input, objects, cores(gang)))
+	return input.Plan(ctx, files, input.PlanOptionsOf(in, objects, cores(gang)))
 }
 
 // cores is the number of splits that a gang reads well at once.

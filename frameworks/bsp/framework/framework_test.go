@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -369,6 +370,70 @@ func TestNewGeneration(t *testing.T) {
 	}
 	if notes := strings.Join(report.Notes, "\n"); !strings.Contains(notes, "going on after superstep") {
 		t.Errorf("notes: %s", notes)
+	}
+}
+
+// TestGiveWay: a gang that has to give way makes a checkpoint though none is due,
+// goes, and goes on from there in a folder of its own.
+func TestGiveWay(t *testing.T) {
+	b := newBench(t)
+	s := func() core.Spec {
+		return b.spec("mixer", func(m map[string]any) {
+			m["algorithm"] = map[string]any{"use": "mixer", "with": map[string]any{"steps": 1000}}
+			m["checkpoint"] = map[string]any{"every": 0}
+		})
+	}
+	report, err := plugintest.Run(t, New(functions(nil)), s(), b.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := b.rows(report.Output)
+
+	hellos, ups, commands := 0, 0, 0
+	told := make(chan struct{})
+	spec, o := s(), b.options()
+	o.On = func(g *plugintest.Gang, e core.Event) {
+		up, _, ok := said(e)
+		switch e.(type) {
+		case core.GangUp:
+			if ups++; ups == 2 {
+				if err := os.RemoveAll(filepath.Join(g.Shared(), "checkpoints")); err != nil { // it went with the first gang
+					t.Error(err)
+				}
+			}
+		case core.Command:
+			// With the second of these the coordinator has taken the notice.
+			if commands++; commands == 2 {
+				close(told)
+			}
+		}
+		if ok && up.Hello != nil && ups == 1 {
+			if hellos++; hellos == 3 {
+				g.GiveWay(gangName, time.Now().Add(time.Minute))
+				g.Command("nothing", nil)
+				g.Command("nothing", nil)
+			}
+		}
+	}
+	hook := func(ctx context.Context, p *peer.Peer) error {
+		if p.Superstep() > 0 {
+			return nil
+		}
+		select {
+		case <-told:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if report, err = plugintest.Run(t, New(functions(hook)), spec, o); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.rows(report.Output); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if notes := strings.Join(report.Notes, "\n"); !strings.Contains(notes, "gives way") || !strings.Contains(notes, "going on after superstep") || ups != 2 {
+		t.Errorf("%d gangs; notes: %s", ups, notes)
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
-	"github.com/capstan-run/capstan/frameworks/bsp/spec"
 	"github.com/capstan-run/capstan/frameworks/bsp/work"
 )
 
@@ -105,9 +104,9 @@ func read(r *peer.SnapshotReader, section string) ([]byte, error) {
 // functions are those of the tests: mixer, and some that fail.
 func functions(hook func(context.Context, *peer.Peer) error) work.Registry {
 	return work.Registry{
-		"mixer": func(b *spec.Body) (peer.Program, error) {
+		"mixer": func(make work.Make) (peer.Program, error) {
 			m := &mixer{steps: 20, hook: hook}
-			if n, ok := b.Algorithm.With["steps"].(json.Number); ok {
+			if n, ok := make.Body.Algorithm.With["steps"].(json.Number); ok {
 				var err error
 				if m.steps, err = n.Int64(); err != nil {
 					return nil, err
@@ -115,7 +114,7 @@ func functions(hook func(context.Context, *peer.Peer) error) work.Registry {
 			}
 			return m, nil
 		},
-		"failing": func(*spec.Body) (peer.Program, error) {
+		"failing": func(work.Make) (peer.Program, error) {
 			return peer.Func(func(ctx context.Context, p *peer.Peer) error {
 				for p.Superstep() < 3 {
 					if err := p.Sync(ctx); err != nil {
@@ -128,7 +127,7 @@ func functions(hook func(context.Context, *peer.Peer) error) work.Registry {
 				return p.Sync(ctx)
 			}), nil
 		},
-		"panicking": func(*spec.Body) (peer.Program, error) {
+		"panicking": func(work.Make) (peer.Program, error) {
 			return peer.Func(func(ctx context.Context, p *peer.Peer) error {
 				if p.Rank() == 0 {
 					panic(errors.New("a bug"))
@@ -136,7 +135,7 @@ func functions(hook func(context.Context, *peer.Peer) error) work.Registry {
 				return p.Sync(ctx)
 			}), nil
 		},
-		"words": func(*spec.Body) (peer.Program, error) {
+		"words": func(work.Make) (peer.Program, error) {
 			return peer.Func(func(_ context.Context, p *peer.Peer) error {
 				return p.WriteKV(fmt.Appendf(nil, "rank-%d", p.Rank()), fmt.Appendf(nil, "%d", 10*p.Rank()))
 			}), nil

@@ -1,29 +1,45 @@
 package framework
 
 import (
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
-
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/bsp/algorithm"
+	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/spec"
+	"github.com/capstan-run/capstan/frameworks/bsp/work"
+	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
 // program makes what a rank runs: a function of this binary, or a built-in.
-func (f *Framework) program(body *spec.Body) (peer.Program, error) {
-	a := &body.Algorithm
-	if make, ok := f.functions[a.Use]; ok && len(a.Exec) == 0 {
-		return make(body)
+func (f *Framework) program(m work.Make) (peer.Program, error) {
+	a := &m.Body.Algorithm
+	if function, ok := f.functions[a.Use]; ok {
+		return function(m)
 	}
-	names := slices.Sorted(maps.Keys(f.functions))
-	return nil, core.Errorf(core.Invalid, "the program has no function %q", a.Use).At("spec.algorithm.use").
-		Do("one of: " + strings.Join(names, ", "))
+	if a.Program != "" {
+		return nil, core.Errorf(core.Invalid, "the program has no function %q", a.Use).At("spec.algorithm.use").
+			Do("use one of its own, or remove program for a built-in")
+	}
+	return algorithm.New(a.Use, algorithm.Setup{Graph: graphOf(m), With: a.With})
 }
 
-// checkAlgorithm finds the faults of a built-in's name and options. What a
-// program's functions are only the program knows.
+// graphOf says how the document's graph is read.
+func graphOf(m work.Make) graph.Config {
+	g := m.Body.Graph
+	if g == nil {
+		g = new(spec.Graph)
+		g.Fill()
+	}
+	c := graph.Config{Layout: g.Layout, Directed: *g.Directed, Weighted: g.Weighted, IDs: g.IDs,
+		Source: g.Source, Target: g.Target, Weight: g.Weight, Partition: g.Partition}
+	if g.Vertices != nil {
+		c.Vertices = graph.VertexInput{Splits: m.Vertices, Reading: input.OptionsOf(*g.Vertices, m.Store, nil)}
+	}
+	return c
+}
+
+// checkAlgorithm finds the faults of a built-in's name and options (law F4).
+// What a program's functions are only the program knows.
 func (f *Framework) checkAlgorithm(body *spec.Body) []core.Diagnostic {
 	a := &body.Algorithm
 	if a.Program != "" || a.Use == "" || len(a.Exec) > 0 {
@@ -32,5 +48,29 @@ func (f *Framework) checkAlgorithm(body *spec.Body) []core.Diagnostic {
 	if _, ok := f.functions[a.Use]; ok {
 		return nil
 	}
-	return []core.Diagnostic{{Path: "spec.algorithm.use", Message: fmt.Sprintf("no built-in is named %q", a.Use)}}
+	found, err := algorithm.Find(a.Use)
+	if err == nil {
+		_, err = found.New(algorithm.Setup{Graph: graphOf(work.Make{Body: body}), With: a.With})
+	}
+	return append(diagnostics(err), checkInput(body, found.Name)...)
+}
+
+// checkInput misses the input of a built-in: all of them read one.
+func checkInput(body *spec.Body, algorithm string) []core.Diagnostic {
+	if body.HasInput() || algorithm == "" {
+		return nil
+	}
+	return []core.Diagnostic{{Path: "spec.input", Message: algorithm + " has nothing to read", Remedy: "add input: {path: ...}"}}
+}
+
+// diagnostics are the faults that err tells of.
+func diagnostics(err error) []core.Diagnostic {
+	if err == nil {
+		return nil
+	}
+	e := core.AsError(err)
+	if len(e.Diagnostics) > 0 {
+		return e.Diagnostics
+	}
+	return []core.Diagnostic{{Path: e.Where, Message: e.What, Remedy: e.Remedy}}
 }

@@ -85,11 +85,17 @@ func (r *run) committedBefore(ctx context.Context, a *core.Attempt) (core.Report
 
 // list finds the input, after a look at the output: with the store at hand it
 // sees what Plan could not.
-func (r *run) list(ctx context.Context) ([]input.Split, error) {
+func (r *run) list(ctx context.Context) (all, vertices []input.Split, err error) {
 	if err := output.Exists(ctx, r.store, r.body.Output); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return splits(ctx, r.body, r.gang, r.store)
+	if all, err = splits(ctx, r.body.Input, r.gang, r.store); err != nil {
+		return nil, nil, err
+	}
+	if g := r.body.Graph; g != nil && g.Vertices != nil {
+		vertices, err = splits(ctx, *g.Vertices, r.gang, r.store)
+	}
+	return all, vertices, err
 }
 
 // commit makes the result visible. After an error it is open whether the

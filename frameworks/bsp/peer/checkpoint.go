@@ -42,21 +42,25 @@ type Resume struct {
 type policy struct {
 	every  int64
 	period time.Duration
+	asked  func() bool
 	step   int64 // of the last one, or of the beginning
 	since  time.Time
 }
 
 func newPolicy(c Config, keeper bool, step int64) policy {
-	p := policy{step: step, since: time.Now()}
+	p := policy{step: step, since: time.Now(), asked: func() bool { return false }}
 	if keeper && c.Checkpoints != nil {
 		p.every, p.period = c.Every, c.Period
+		if c.Due != nil {
+			p.asked = c.Due
+		}
 	}
 	return p
 }
 
 // due reports whether to take a checkpoint of step.
 func (p *policy) due(step int64) bool {
-	return p.every > 0 && step-p.step >= p.every || p.period > 0 && time.Since(p.since) >= p.period
+	return p.every > 0 && step-p.step >= p.every || p.period > 0 && time.Since(p.since) >= p.period || p.asked()
 }
 
 // taken notes that one is.

@@ -40,6 +40,9 @@ type Config struct {
 	// since the last one began; 0 is never. One rank decides for all.
 	Every  int64
 	Period time.Duration
+	// Due asks for a checkpoint out of turn: the rank that decides calls it at
+	// the barrier. Nil: nobody asks.
+	Due func() bool
 	// Checkpoints is where they lie; nil: there are none.
 	Checkpoints Checkpoints
 	// Resume is the checkpoint to go on from; nil: from the beginning.

@@ -52,7 +52,7 @@ func (b *Body) fill() {
 	b.Input.Fill()
 	b.Output.Fill()
 	if g := b.Graph; g != nil {
-		g.fill()
+		g.Fill()
 	}
 	b.Checkpoint.fill()
 	fill(&b.Repairs, DefaultRepairs)
@@ -63,7 +63,8 @@ func (b *Body) fill() {
 	}
 }
 
-func (g *Graph) fill() {
+// Fill sets what a document left out.
+func (g *Graph) Fill() {
 	fill(&g.Layout, "edges")
 	fill(&g.IDs, "auto")
 	fill(&g.Partition, "edges")

@@ -42,9 +42,10 @@ type Query struct{}
 // from a checkpoint. What ran before is stopped.
 type Begin struct {
 	Incarnation int
-	Hosts       []string // by rank: the tokens of their Hellos
-	Splits      []input.Split
-	Resume      *Checkpoint // nil: from the beginning
+	Hosts       []string      // by rank: the tokens of their Hellos
+	Splits      []input.Split // of this rank
+	Vertices    []input.Split // of the graph's list of vertices, all
+	Resume      *Checkpoint   // nil: from the beginning
 	// Keep are the checkpoints that may be gone on from; others' files can go.
 	Keep []Checkpoint
 }

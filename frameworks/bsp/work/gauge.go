@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/task"
@@ -35,9 +36,9 @@ type gauge struct {
 
 const seriesLines = 1 << 16
 
-// SeriesHeader names the columns of the series that a rank writes; times are
-// nanoseconds.
-const SeriesHeader = "incarnation,rank,superstep,compute,send,wait,checkpoint,messages,bytes,spilled,active\n"
+// SeriesHeader names the columns of the series that a rank writes. Times are
+// nanoseconds; end is when the superstep came to its end, since 1970.
+const SeriesHeader = "incarnation,rank,superstep,end,compute,send,wait,checkpoint,messages,bytes,spilled,active\n"
 
 func newGauge(dir string, rank int) (*gauge, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "supersteps.csv"), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
@@ -80,7 +81,7 @@ func (g *gauge) line(t task.Superstep) {
 	if g.broken != nil || t.Number%g.skip != 0 {
 		return
 	}
-	_, g.broken = fmt.Fprintf(g.text, "%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d\n", g.incarnation, g.rank, t.Number,
+	_, g.broken = fmt.Fprintf(g.text, "%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d\n", g.incarnation, g.rank, t.Number, time.Now().UnixNano(),
 		t.Compute, t.Send, t.Wait, t.Checkpoint, t.Messages, t.Bytes, t.Spilled, t.Active)
 	if g.lines++; g.lines == seriesLines {
 		g.lines, g.skip = 0, g.skip*2

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -107,7 +108,7 @@ func (i *incarnation) prepare() error {
 	}
 	i.fresh = true
 	var err error
-	i.program, err = i.make(i.body)
+	i.program, err = i.make(Make{Body: i.body, Vertices: i.begin.Vertices, Store: i.store, Files: i.env.Files})
 	return err
 }
 
@@ -145,9 +146,16 @@ func (i *incarnation) compute(m *mesh.Mesh, rows *rows, from *manifest) error {
 		Cores: max(1, int((i.env.CPU+999)/1000)), Memory: i.share.peer, Scratch: i.env.Scratch,
 		Splits: i.begin.Splits, Reading: input.OptionsOf(i.body.Input, i.store, nil), Output: rows,
 		Every: *i.body.Checkpoint.Every, Period: time.Duration(*i.body.Checkpoint.Period),
+		Due:     i.wanted.Load,
 		Observe: i.gauge.observe, Log: i.env.Log,
 	}
-	c.Checkpoints = i.keeps.of(i.number, from, func(p task.Written) { i.wrote(i.life, p) })
+	c.Checkpoints = i.keeps.of(i.number, from, func(p task.Written) {
+		i.wanted.Store(false)
+		i.wrote(i.life, p)
+	})
+	if i.env.Shm != "" {
+		c.Table = filepath.Join(i.env.Shm, fmt.Sprintf("bsp-%d", i.number))
+	}
 	if from != nil {
 		c.Resume = &peer.Resume{Superstep: from.Superstep, Sections: from.created(), Fresh: i.fresh}
 	}
