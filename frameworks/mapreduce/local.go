@@ -14,6 +14,7 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
+	"github.com/capstan-run/capstan/frameworks/dataset/submit"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/task"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
@@ -48,7 +49,7 @@ func Local(ctx context.Context, job Job, inputs ...string) (*Result, error) {
 		return nil, err
 	}
 	for _, p := range inputs {
-		u, err := asURL(p)
+		u, err := submit.URL(p)
 		if err != nil {
 			return nil, err
 		}

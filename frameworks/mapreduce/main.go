@@ -7,16 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/executor"
+	"github.com/capstan-run/capstan/frameworks/dataset/submit"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
 )
@@ -78,20 +76,13 @@ func (d driver) run(job Job, args []string) int {
 	}
 	var code int
 	if err == nil {
-		code, err = d.submit(doc)
+		code, err = submit.Run(doc, d.stdout, d.stderr)
 	}
 	if err != nil {
-		d.complain(err)
+		submit.Complain(d.stderr, err)
 		return core.KindOf(err).ExitCode()
 	}
 	return code
-}
-
-func (d driver) complain(err error) {
-	fmt.Fprintf(d.stderr, "error: %v\n", err)
-	if e := core.AsError(err); e.Remedy != "" {
-		fmt.Fprintf(d.stderr, "  %s\n", e.Remedy)
-	}
 }
 
 // arguments puts what the user asks for into the job. Flags may stand before,
@@ -160,61 +151,19 @@ func (d driver) document(job *Job) ([]byte, error) {
 	}
 	var err error
 	for i, p := range job.Input.Path {
-		if job.Input.Path[i], err = asURL(p); err != nil {
+		if job.Input.Path[i], err = submit.URL(p); err != nil {
 			return nil, err
 		}
 	}
 	if job.Output.Path == "" {
 		job.Output.Path = fmt.Sprintf("s3://results/%s-%s", job.Name, d.now().Format("20060102-150405"))
-	} else if job.Output.Path, err = asURL(job.Output.Path); err != nil {
+	} else if job.Output.Path, err = submit.URL(job.Output.Path); err != nil {
 		return nil, err
 	}
-	program, err := os.Executable()
+	program, image, err := submit.Self(job.Gang.Image)
 	if err != nil {
 		return nil, err
 	}
-	if job.Gang.Image == "" {
-		static, err := isStatic(program)
-		if err != nil {
-			return nil, err
-		}
-		if !static {
-			// It needs the machine's libraries, which the built-in image lacks.
-			job.Gang.Image = "host"
-		}
-	}
+	job.Gang.Image = image
 	return job.document(program)
-}
-
-// asURL makes the URL of a path; a URL stays as it is.
-func asURL(p string) (string, error) {
-	if strings.Contains(p, "://") {
-		return p, nil
-	}
-	abs, err := filepath.Abs(p)
-	if err != nil {
-		return "", err
-	}
-	return "file://" + strings.ReplaceAll(abs, "%", "%25"), nil
-}
-
-// submit runs "capstan run -" over the document and answers its exit code.
-func (d driver) submit(doc []byte) (int, error) {
-	capstan, err := findCapstan(d.stderr)
-	if err != nil {
-		return 0, err
-	}
-	cmd := exec.Command(capstan, "run", "-")
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(string(doc)), d.stdout, d.stderr
-	// The terminal's interrupt goes to capstan as well, which knows what to do
-	// about it; this process waits for that.
-	quiet := make(chan os.Signal, 1)
-	signal.Notify(quiet, syscall.SIGINT)
-	defer signal.Stop(quiet)
-	err = cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return max(exit.ExitCode(), 1), nil
-	}
-	return 0, err
 }

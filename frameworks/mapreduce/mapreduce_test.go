@@ -9,7 +9,6 @@ import (
 	"iter"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -324,26 +323,6 @@ func TestDriverRunsCapstan(t *testing.T) {
 	t.Setenv("CAPSTAN_BIN", fake+"-missing")
 	if code := d.run(wordcount(), []string{"file:///in"}); code != 2 {
 		t.Errorf("without the command: exit code %d", code)
-	}
-}
-
-func TestStaticPrograms(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := isStatic(self); err != nil {
-		t.Error(err)
-	}
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if static, err := isStatic(sh); err != nil || static {
-		t.Errorf("%s is static: %v, %v", sh, static, err)
-	}
-	if _, err := isStatic("/etc/passwd"); err == nil {
-		t.Error("a text file was taken for a program")
 	}
 }
 

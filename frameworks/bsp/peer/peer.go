@@ -192,6 +192,9 @@ func (p *Peer) Count(name string, n int64) { p.counters[name] += n }
 // One rank that holds is enough.
 func (p *Peer) HoldCheckpoints(hold bool) { p.hold = hold }
 
+// Fail ends the program's run: Sync returns err, and so does Run.
+func (p *Peer) Fail(err error) { _ = p.lost(err) }
+
 // timed notes how long the program waits in f.
 func (p *Peer) timed(f func() error) error {
 	start := time.Now()

@@ -89,8 +89,8 @@ func (p *Peer) end(err error) error {
 		if other := (*RankError)(nil); errors.As(broken, &other) {
 			p.tellAll(*other)
 		}
-		if err == nil {
-			err = broken
+		if err == nil || !errors.Is(err, broken) {
+			return broken // what came first
 		}
 		return err
 	}

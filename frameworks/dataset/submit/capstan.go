@@ -1,4 +1,4 @@
-package mapreduce
+package submit
 
 import (
 	"debug/elf"
@@ -16,9 +16,9 @@ import (
 
 const module = "github.com/capstan-run/capstan"
 
-// isStatic reports whether a program runs without the machine's libraries:
+// IsStatic reports whether a program runs without the machine's libraries:
 // whether it names no interpreter.
-func isStatic(program string) (bool, error) {
+func IsStatic(program string) (bool, error) {
 	f, err := elf.Open(program)
 	if err != nil {
 		return false, core.Errorf(core.Failed, "this program cannot read itself: %v", err).At(program)
