@@ -107,9 +107,9 @@ type GangAsk struct {
 }
 
 // Volume is a directory of the host's that keeps its content for whoever has it
-// next. One running job at a time has it.
+// next, until somebody removes it. One job at a time has it, until it ends.
 type Volume struct {
-	Name string `json:"name"` // [a-z0-9.-], on the host for ever: "web.data.0"
+	Name string `json:"name"` // [a-z0-9.-], within the host: "web.data.0"
 	Path string `json:"path"` // absolute; where executors in containers see it
 	// Env names the environment variable that holds where it lies.
 	Env string `json:"env,omitempty"`

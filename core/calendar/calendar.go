@@ -59,7 +59,7 @@ func (c *Calendar) Outstanding() []Action {
 		e := c.entries[name]
 		for _, g := range e.Running {
 			if g.Again == 0 {
-				list = append(list, Submit{name, g.Job, e.Schedule.Job})
+				list = append(list, Submit{name, g.Job, c.doc(e, &g)})
 			}
 		}
 		for _, g := range e.Running {

@@ -43,6 +43,7 @@ type Going struct {
 	Job      core.JobID `json:"job"`
 	Try      int        `json:"try"`                // from 1
 	Since    int64      `json:"since"`              // Unix ms of this try
+	First    int64      `json:"first,omitempty"`    // Unix ms of the first try
 	Deadline int64      `json:"deadline,omitempty"` // Unix ms; 0: none
 	Again    int64      `json:"again,omitempty"`    // Unix ms of the next try, while it waits for that
 	Ending   string     `json:"ending,omitempty"`   // why it was cancelled

@@ -126,13 +126,15 @@ func (c *Calendar) start(e *entry, f Firing, now int64) {
 // submit begins a try.
 func (c *Calendar) submit(e *entry, g *Going, now int64) {
 	g.Job, g.Since, g.Again, g.Deadline = core.JobID(g.ID), now, 0, 0
-	if g.Try > 1 {
+	if g.Try == 1 {
+		g.First = now
+	} else {
 		g.Job += core.JobID(fmt.Sprintf("-%d", g.Try))
 	}
 	if t := e.Schedule.Timeout; t > 0 {
 		g.Deadline = now + time.Duration(t).Milliseconds()
 	}
-	c.result.Actions = append(c.result.Actions, Submit{e.Schedule.Name, g.Job, e.Schedule.Job})
+	c.result.Actions = append(c.result.Actions, Submit{e.Schedule.Name, g.Job, c.doc(e, g)})
 }
 
 // end cancels a job.

@@ -39,7 +39,8 @@ type Schedule struct {
 	Retry   Retry         `json:"retry,omitzero"`
 	// OnFailure is "continue" (the default) or "pause".
 	OnFailure string `json:"onFailure,omitempty"`
-	// Job is the whole document of the job, as JSON.
+	// Job is the whole document of the job, as JSON. Its strings may hold the
+	// words of [Stamp].
 	Job json.RawMessage `json:"job"`
 }
 
@@ -114,6 +115,7 @@ func (s *Schedule) compile(zones Zones) (t trigger, faults []core.Diagnostic) {
 		given++
 		s.checkAfter(bad)
 	}
+	faults = append(faults, checkStamps(s.Job)...)
 	if given != 1 {
 		bad("spec", "want one of cron, repeat and after", "")
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/capstan-run/capstan/core/api"
 	"github.com/capstan-run/capstan/core/api/apipb"
 	"github.com/capstan-run/capstan/core/api/apipb/apipbconnect"
+	"github.com/capstan-run/capstan/core/api/clusterpb/clusterpbconnect"
 	"github.com/capstan-run/capstan/core/cli"
 	"github.com/capstan-run/capstan/core/spec"
 	"github.com/capstan-run/capstan/core/unixsock"
@@ -61,6 +62,7 @@ func runHost(ctx context.Context, o cli.HostOptions) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(apipbconnect.NewHostServiceHandler(h))
+	mux.Handle(clusterpbconnect.NewClusterServiceHandler(fakeCluster{}))
 	srv := &http.Server{Handler: guard(mux)}
 	go srv.Serve(l)
 	o.Ready("host up at " + filepath.Base(h.dir))

@@ -33,8 +33,7 @@ func (a *app) releaseCommand() *cobra.Command {
 // eachJob makes one call about each of some jobs and prints their ids. One that
 // goes wrong keeps no other from it.
 func (a *app) eachJob(ctx context.Context, call func(context.Context, *connect.Request[apipb.JobRequest]) (*connect.Response[apipb.JobResponse], error), refs []string) error {
-	var worst error
-	for _, ref := range refs {
+	return a.each(refs, func(ref string) error {
 		r, err := ask(ctx, call, &apipb.JobRequest{Id: ref})
 		var j core.Job
 		if err == nil {
@@ -43,14 +42,22 @@ func (a *app) eachJob(ctx context.Context, call func(context.Context, *connect.R
 		if err == nil {
 			err = a.item(map[string]any{"id": j.ID}, string(j.ID), string(j.ID))
 		}
-		if err != nil && worst != nil {
-			a.printError(core.AsError(worst))
-		}
-		if err != nil {
-			worst = err
+		return err
+	})
+}
+
+// each does f for all of args, tells every error but the last and answers that.
+func (a *app) each(args []string, f func(string) error) error {
+	var last error
+	for _, arg := range args {
+		if err := f(arg); err != nil {
+			if last != nil {
+				a.printError(core.AsError(last))
+			}
+			last = err
 		}
 	}
-	return worst
+	return last
 }
 
 // heldBy is what a queued job waits for beside room, as its spec says; some of

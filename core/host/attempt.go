@@ -182,6 +182,7 @@ func (a *attempt) submitGangs() {
 // addGang queues one gang. h.mu is held.
 func (a *attempt) addGang(ask core.GangAsk) {
 	g := newGangRun(a, ask)
+	a.job.rec.keepVolumes(ask)
 	if g.array != nil {
 		g.queueArray()
 		return

@@ -135,6 +135,25 @@ func (s *clusterService) Explain(_ context.Context, r *connect.Request[clusterpb
 	return connect.NewResponse(out), nil
 }
 
+func (s *clusterService) Volumes(ctx context.Context, _ *connect.Request[clusterpb.VolumesRequest]) (*connect.Response[clusterpb.VolumesResponse], error) {
+	list, err := s.h.Volumes(ctx)
+	if err != nil {
+		return nil, api.ToConnect(err)
+	}
+	docs, err := structs(list)
+	if err != nil {
+		return nil, api.ToConnect(err)
+	}
+	return connect.NewResponse(&clusterpb.VolumesResponse{Volumes: docs}), nil
+}
+
+func (s *clusterService) RemoveVolume(_ context.Context, r *connect.Request[clusterpb.RemoveVolumeRequest]) (*connect.Response[clusterpb.RemoveVolumeResponse], error) {
+	if err := s.h.RemoveVolume(r.Msg.Name); err != nil {
+		return nil, api.ToConnect(err)
+	}
+	return connect.NewResponse(&clusterpb.RemoveVolumeResponse{}), nil
+}
+
 func (s *clusterService) Gangs(context.Context, *connect.Request[clusterpb.GangsRequest]) (*connect.Response[clusterpb.GangsResponse], error) {
 	h := s.h
 	h.mu.Lock()

@@ -51,11 +51,12 @@
 //	    of the numbers, and again in each generation until it is answered. Who
 //	    asked may leave: the command stays.
 //	H11 A volume has one gang at a time, of one job, and the next one begins when
-//	    nothing of the one before is left. The host removes no volume.
-//	H11 A schedule's firing is in the journal before its job is submitted, and
+//	    nothing of the one before is left. It is removed when somebody asks for
+//	    that and no job that has not ended has had it.
+//	H12 A schedule's firing is in the journal before its job is submitted, and
 //	    its job is kept until the schedule has heard of its end: a host that
 //	    comes back submits what it had not, and tells what it had not heard.
-//	H12 The scheduler knows how every job ended that the journal keeps, and the
+//	H13 The scheduler knows how every job ended that the journal keeps, and the
 //	    journal keeps every job that one that has not ended is to come after. A
 //	    hold is in force before it is acknowledged, a release once it is written.
 //

@@ -19,6 +19,9 @@ type record struct {
 	// Arrays is what became of the elements of arrays, by the gang's name, in the
 	// current attempt.
 	Arrays map[string]*elements `json:"arrays,omitempty"`
+	// Volumes are those the job has had: they are its own until it ends, also
+	// while no gang has them.
+	Volumes []string `json:"volumes,omitempty"`
 	// GaveWay is how many attempts ended because others took their place.
 	GaveWay int `json:"gaveWay,omitempty"`
 	// Swept says that nothing of the job is left outside the journal.

@@ -76,6 +76,7 @@ func (h *Host) recover(ctx context.Context) error {
 		h.goRun(func(context.Context) { h.stopExecutors(strangers) })
 	}
 	h.sweepGangDirs()
+	h.goRun(func(context.Context) { h.sweepVolumes() })
 	return nil
 }
 

@@ -27,6 +27,7 @@ func (h *Host) PutSchedule(ctx context.Context, doc []byte, source string) (cale
 	if err := json.Unmarshal(outer.Body, &s); err != nil {
 		return calendar.View{}, nil, core.Errorf(core.Invalid, "%v", err).At(source)
 	}
+	job.Body = calendar.Stamp(job.Body, s.Name+"-0", now())
 	warnings, err := h.wouldTake(ctx, job)
 	if err != nil {
 		return calendar.View{}, nil, located(inJob(err), doc, source)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 
 	"github.com/capstan-run/capstan/core"
@@ -116,33 +117,53 @@ func checkVolumes(g core.GangAsk) error {
 	return nil
 }
 
+// keepVolumes makes a gang's volumes the job's own.
+func (r *record) keepVolumes(ask core.GangAsk) {
+	for _, v := range ask.Volumes {
+		if !slices.Contains(r.Volumes, v.Name) {
+			r.Volumes = append(r.Volumes[:len(r.Volumes):len(r.Volumes)], v.Name) // who encodes the record may hold the old one
+		}
+	}
+}
+
 // volumeTaken finds another job that has a volume of these gangs. h.mu is held.
 func (h *Host) volumeTaken(id core.JobID, asks ...core.GangAsk) error {
-	wanted := map[string]bool{}
+	var owners map[string]core.JobID
 	for _, ask := range asks {
 		for _, v := range ask.Volumes {
-			wanted[v.Name] = true
-		}
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	for _, j := range h.jobs {
-		if j.rec.Job.ID == id || j.rec.Job.State.Final() {
-			continue
-		}
-		has := j.rec.Plan.Gangs
-		for _, g := range j.rec.Gangs {
-			has = append(has[:len(has):len(has)], g.Ask)
-		}
-		for _, ask := range has {
-			for _, v := range ask.Volumes {
-				if wanted[v.Name] {
-					return core.Errorf(core.Conflict, "volume %s belongs to job %s, which runs", v.Name, j.rec.Job.ID).
-						Do("cancel that job first, or choose another name")
-				}
+			if owners == nil {
+				owners = h.volumeOwners()
+			}
+			if owner := owners[v.Name]; owner != "" && owner != id {
+				return core.Errorf(core.Conflict, "volume %s belongs to job %s, which runs", v.Name, owner).
+					Do("cancel that job first, or choose another name")
 			}
 		}
 	}
 	return nil
+}
+
+// volumeOwners are the jobs that have not ended, by the volumes that they have
+// had or will have. h.mu is held.
+func (h *Host) volumeOwners() map[string]core.JobID {
+	owners := map[string]core.JobID{}
+	for _, j := range h.jobs {
+		if j.rec.Job.State.Final() {
+			continue
+		}
+		for _, name := range j.rec.Volumes {
+			owners[name] = j.rec.Job.ID
+		}
+		for _, ask := range j.rec.Plan.Gangs {
+			for _, v := range ask.Volumes {
+				owners[v.Name] = j.rec.Job.ID
+			}
+		}
+		for _, g := range j.rec.Gangs { // of a host that did not write down Volumes
+			for _, v := range g.Ask.Volumes {
+				owners[v.Name] = j.rec.Job.ID
+			}
+		}
+	}
+	return owners
 }

@@ -904,6 +904,166 @@ func (x *GangsResponse) GetGangs() []*structpb.Struct {
 	return nil
 }
 
+type VolumesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VolumesRequest) Reset() {
+	*x = VolumesRequest{}
+	mi := &file_core_api_clusterpb_cluster_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VolumesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VolumesRequest) ProtoMessage() {}
+
+func (x *VolumesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_clusterpb_cluster_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VolumesRequest.ProtoReflect.Descriptor instead.
+func (*VolumesRequest) Descriptor() ([]byte, []int) {
+	return file_core_api_clusterpb_cluster_proto_rawDescGZIP(), []int{16}
+}
+
+type VolumesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Volumes       []*structpb.Struct     `protobuf:"bytes,1,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VolumesResponse) Reset() {
+	*x = VolumesResponse{}
+	mi := &file_core_api_clusterpb_cluster_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VolumesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VolumesResponse) ProtoMessage() {}
+
+func (x *VolumesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_clusterpb_cluster_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VolumesResponse.ProtoReflect.Descriptor instead.
+func (*VolumesResponse) Descriptor() ([]byte, []int) {
+	return file_core_api_clusterpb_cluster_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *VolumesResponse) GetVolumes() []*structpb.Struct {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
+}
+
+type RemoveVolumeRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveVolumeRequest) Reset() {
+	*x = RemoveVolumeRequest{}
+	mi := &file_core_api_clusterpb_cluster_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveVolumeRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveVolumeRequest) ProtoMessage() {}
+
+func (x *RemoveVolumeRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_clusterpb_cluster_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveVolumeRequest.ProtoReflect.Descriptor instead.
+func (*RemoveVolumeRequest) Descriptor() ([]byte, []int) {
+	return file_core_api_clusterpb_cluster_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RemoveVolumeRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type RemoveVolumeResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveVolumeResponse) Reset() {
+	*x = RemoveVolumeResponse{}
+	mi := &file_core_api_clusterpb_cluster_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveVolumeResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveVolumeResponse) ProtoMessage() {}
+
+func (x *RemoveVolumeResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_api_clusterpb_cluster_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveVolumeResponse.ProtoReflect.Descriptor instead.
+func (*RemoveVolumeResponse) Descriptor() ([]byte, []int) {
+	return file_core_api_clusterpb_cluster_proto_rawDescGZIP(), []int{19}
+}
+
 var File_core_api_clusterpb_cluster_proto protoreflect.FileDescriptor
 
 const file_core_api_clusterpb_cluster_proto_rawDesc = "" +
@@ -956,7 +1116,13 @@ const file_core_api_clusterpb_cluster_proto_rawDesc = "" +
 	"\fexplanations\x18\x04 \x03(\v2\x17.google.protobuf.StructR\fexplanations\"\x0e\n" +
 	"\fGangsRequest\">\n" +
 	"\rGangsResponse\x12-\n" +
-	"\x05gangs\x18\x01 \x03(\v2\x17.google.protobuf.StructR\x05gangs2\x83\x06\n" +
+	"\x05gangs\x18\x01 \x03(\v2\x17.google.protobuf.StructR\x05gangs\"\x10\n" +
+	"\x0eVolumesRequest\"D\n" +
+	"\x0fVolumesResponse\x121\n" +
+	"\avolumes\x18\x01 \x03(\v2\x17.google.protobuf.StructR\avolumes\")\n" +
+	"\x13RemoveVolumeRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x16\n" +
+	"\x14RemoveVolumeResponse2\xba\a\n" +
 	"\x0eClusterService\x12O\n" +
 	"\x06Queues\x12!.capstan.cluster.v1.QueuesRequest\x1a\".capstan.cluster.v1.QueuesResponse\x12U\n" +
 	"\tSetQueues\x12$.capstan.cluster.v1.SetQueuesRequest\x1a\".capstan.cluster.v1.QueuesResponse\x12L\n" +
@@ -965,7 +1131,9 @@ const file_core_api_clusterpb_cluster_proto_rawDesc = "" +
 	"\tUnreserve\x12$.capstan.cluster.v1.UnreserveRequest\x1a#.capstan.cluster.v1.ReserveResponse\x12\\\n" +
 	"\fReservations\x12'.capstan.cluster.v1.ReservationsRequest\x1a#.capstan.cluster.v1.ReserveResponse\x12R\n" +
 	"\aExplain\x12\".capstan.cluster.v1.ExplainRequest\x1a#.capstan.cluster.v1.ExplainResponse\x12O\n" +
-	"\x06WhatIf\x12!.capstan.cluster.v1.WhatIfRequest\x1a\".capstan.cluster.v1.WhatIfResponse\x12L\n" +
+	"\x06WhatIf\x12!.capstan.cluster.v1.WhatIfRequest\x1a\".capstan.cluster.v1.WhatIfResponse\x12R\n" +
+	"\aVolumes\x12\".capstan.cluster.v1.VolumesRequest\x1a#.capstan.cluster.v1.VolumesResponse\x12a\n" +
+	"\fRemoveVolume\x12'.capstan.cluster.v1.RemoveVolumeRequest\x1a(.capstan.cluster.v1.RemoveVolumeResponse\x12L\n" +
 	"\x05Gangs\x12 .capstan.cluster.v1.GangsRequest\x1a!.capstan.cluster.v1.GangsResponseB3Z1github.com/capstan-run/capstan/core/api/clusterpbb\x06proto3"
 
 var (
@@ -980,59 +1148,68 @@ func file_core_api_clusterpb_cluster_proto_rawDescGZIP() []byte {
 	return file_core_api_clusterpb_cluster_proto_rawDescData
 }
 
-var file_core_api_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_core_api_clusterpb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_core_api_clusterpb_cluster_proto_goTypes = []any{
-	(*QueuesRequest)(nil),       // 0: capstan.cluster.v1.QueuesRequest
-	(*SetQueuesRequest)(nil),    // 1: capstan.cluster.v1.SetQueuesRequest
-	(*QueuesResponse)(nil),      // 2: capstan.cluster.v1.QueuesResponse
-	(*DrainRequest)(nil),        // 3: capstan.cluster.v1.DrainRequest
-	(*DrainResponse)(nil),       // 4: capstan.cluster.v1.DrainResponse
-	(*ReserveRequest)(nil),      // 5: capstan.cluster.v1.ReserveRequest
-	(*UnreserveRequest)(nil),    // 6: capstan.cluster.v1.UnreserveRequest
-	(*ReservationsRequest)(nil), // 7: capstan.cluster.v1.ReservationsRequest
-	(*ReserveResponse)(nil),     // 8: capstan.cluster.v1.ReserveResponse
-	(*ExplainRequest)(nil),      // 9: capstan.cluster.v1.ExplainRequest
-	(*ExplainResponse)(nil),     // 10: capstan.cluster.v1.ExplainResponse
-	(*Change)(nil),              // 11: capstan.cluster.v1.Change
-	(*WhatIfRequest)(nil),       // 12: capstan.cluster.v1.WhatIfRequest
-	(*WhatIfResponse)(nil),      // 13: capstan.cluster.v1.WhatIfResponse
-	(*GangsRequest)(nil),        // 14: capstan.cluster.v1.GangsRequest
-	(*GangsResponse)(nil),       // 15: capstan.cluster.v1.GangsResponse
-	(*structpb.Struct)(nil),     // 16: google.protobuf.Struct
+	(*QueuesRequest)(nil),        // 0: capstan.cluster.v1.QueuesRequest
+	(*SetQueuesRequest)(nil),     // 1: capstan.cluster.v1.SetQueuesRequest
+	(*QueuesResponse)(nil),       // 2: capstan.cluster.v1.QueuesResponse
+	(*DrainRequest)(nil),         // 3: capstan.cluster.v1.DrainRequest
+	(*DrainResponse)(nil),        // 4: capstan.cluster.v1.DrainResponse
+	(*ReserveRequest)(nil),       // 5: capstan.cluster.v1.ReserveRequest
+	(*UnreserveRequest)(nil),     // 6: capstan.cluster.v1.UnreserveRequest
+	(*ReservationsRequest)(nil),  // 7: capstan.cluster.v1.ReservationsRequest
+	(*ReserveResponse)(nil),      // 8: capstan.cluster.v1.ReserveResponse
+	(*ExplainRequest)(nil),       // 9: capstan.cluster.v1.ExplainRequest
+	(*ExplainResponse)(nil),      // 10: capstan.cluster.v1.ExplainResponse
+	(*Change)(nil),               // 11: capstan.cluster.v1.Change
+	(*WhatIfRequest)(nil),        // 12: capstan.cluster.v1.WhatIfRequest
+	(*WhatIfResponse)(nil),       // 13: capstan.cluster.v1.WhatIfResponse
+	(*GangsRequest)(nil),         // 14: capstan.cluster.v1.GangsRequest
+	(*GangsResponse)(nil),        // 15: capstan.cluster.v1.GangsResponse
+	(*VolumesRequest)(nil),       // 16: capstan.cluster.v1.VolumesRequest
+	(*VolumesResponse)(nil),      // 17: capstan.cluster.v1.VolumesResponse
+	(*RemoveVolumeRequest)(nil),  // 18: capstan.cluster.v1.RemoveVolumeRequest
+	(*RemoveVolumeResponse)(nil), // 19: capstan.cluster.v1.RemoveVolumeResponse
+	(*structpb.Struct)(nil),      // 20: google.protobuf.Struct
 }
 var file_core_api_clusterpb_cluster_proto_depIdxs = []int32{
-	16, // 0: capstan.cluster.v1.QueuesResponse.queues:type_name -> google.protobuf.Struct
-	16, // 1: capstan.cluster.v1.DrainResponse.node:type_name -> google.protobuf.Struct
-	16, // 2: capstan.cluster.v1.ReserveResponse.reservations:type_name -> google.protobuf.Struct
-	16, // 3: capstan.cluster.v1.ExplainResponse.explanations:type_name -> google.protobuf.Struct
-	16, // 4: capstan.cluster.v1.Change.node:type_name -> google.protobuf.Struct
+	20, // 0: capstan.cluster.v1.QueuesResponse.queues:type_name -> google.protobuf.Struct
+	20, // 1: capstan.cluster.v1.DrainResponse.node:type_name -> google.protobuf.Struct
+	20, // 2: capstan.cluster.v1.ReserveResponse.reservations:type_name -> google.protobuf.Struct
+	20, // 3: capstan.cluster.v1.ExplainResponse.explanations:type_name -> google.protobuf.Struct
+	20, // 4: capstan.cluster.v1.Change.node:type_name -> google.protobuf.Struct
 	11, // 5: capstan.cluster.v1.WhatIfRequest.changes:type_name -> capstan.cluster.v1.Change
-	16, // 6: capstan.cluster.v1.WhatIfRequest.ask:type_name -> google.protobuf.Struct
-	16, // 7: capstan.cluster.v1.WhatIfResponse.explanations:type_name -> google.protobuf.Struct
-	16, // 8: capstan.cluster.v1.GangsResponse.gangs:type_name -> google.protobuf.Struct
-	0,  // 9: capstan.cluster.v1.ClusterService.Queues:input_type -> capstan.cluster.v1.QueuesRequest
-	1,  // 10: capstan.cluster.v1.ClusterService.SetQueues:input_type -> capstan.cluster.v1.SetQueuesRequest
-	3,  // 11: capstan.cluster.v1.ClusterService.Drain:input_type -> capstan.cluster.v1.DrainRequest
-	5,  // 12: capstan.cluster.v1.ClusterService.Reserve:input_type -> capstan.cluster.v1.ReserveRequest
-	6,  // 13: capstan.cluster.v1.ClusterService.Unreserve:input_type -> capstan.cluster.v1.UnreserveRequest
-	7,  // 14: capstan.cluster.v1.ClusterService.Reservations:input_type -> capstan.cluster.v1.ReservationsRequest
-	9,  // 15: capstan.cluster.v1.ClusterService.Explain:input_type -> capstan.cluster.v1.ExplainRequest
-	12, // 16: capstan.cluster.v1.ClusterService.WhatIf:input_type -> capstan.cluster.v1.WhatIfRequest
-	14, // 17: capstan.cluster.v1.ClusterService.Gangs:input_type -> capstan.cluster.v1.GangsRequest
-	2,  // 18: capstan.cluster.v1.ClusterService.Queues:output_type -> capstan.cluster.v1.QueuesResponse
-	2,  // 19: capstan.cluster.v1.ClusterService.SetQueues:output_type -> capstan.cluster.v1.QueuesResponse
-	4,  // 20: capstan.cluster.v1.ClusterService.Drain:output_type -> capstan.cluster.v1.DrainResponse
-	8,  // 21: capstan.cluster.v1.ClusterService.Reserve:output_type -> capstan.cluster.v1.ReserveResponse
-	8,  // 22: capstan.cluster.v1.ClusterService.Unreserve:output_type -> capstan.cluster.v1.ReserveResponse
-	8,  // 23: capstan.cluster.v1.ClusterService.Reservations:output_type -> capstan.cluster.v1.ReserveResponse
-	10, // 24: capstan.cluster.v1.ClusterService.Explain:output_type -> capstan.cluster.v1.ExplainResponse
-	13, // 25: capstan.cluster.v1.ClusterService.WhatIf:output_type -> capstan.cluster.v1.WhatIfResponse
-	15, // 26: capstan.cluster.v1.ClusterService.Gangs:output_type -> capstan.cluster.v1.GangsResponse
-	18, // [18:27] is the sub-list for method output_type
-	9,  // [9:18] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	20, // 6: capstan.cluster.v1.WhatIfRequest.ask:type_name -> google.protobuf.Struct
+	20, // 7: capstan.cluster.v1.WhatIfResponse.explanations:type_name -> google.protobuf.Struct
+	20, // 8: capstan.cluster.v1.GangsResponse.gangs:type_name -> google.protobuf.Struct
+	20, // 9: capstan.cluster.v1.VolumesResponse.volumes:type_name -> google.protobuf.Struct
+	0,  // 10: capstan.cluster.v1.ClusterService.Queues:input_type -> capstan.cluster.v1.QueuesRequest
+	1,  // 11: capstan.cluster.v1.ClusterService.SetQueues:input_type -> capstan.cluster.v1.SetQueuesRequest
+	3,  // 12: capstan.cluster.v1.ClusterService.Drain:input_type -> capstan.cluster.v1.DrainRequest
+	5,  // 13: capstan.cluster.v1.ClusterService.Reserve:input_type -> capstan.cluster.v1.ReserveRequest
+	6,  // 14: capstan.cluster.v1.ClusterService.Unreserve:input_type -> capstan.cluster.v1.UnreserveRequest
+	7,  // 15: capstan.cluster.v1.ClusterService.Reservations:input_type -> capstan.cluster.v1.ReservationsRequest
+	9,  // 16: capstan.cluster.v1.ClusterService.Explain:input_type -> capstan.cluster.v1.ExplainRequest
+	12, // 17: capstan.cluster.v1.ClusterService.WhatIf:input_type -> capstan.cluster.v1.WhatIfRequest
+	16, // 18: capstan.cluster.v1.ClusterService.Volumes:input_type -> capstan.cluster.v1.VolumesRequest
+	18, // 19: capstan.cluster.v1.ClusterService.RemoveVolume:input_type -> capstan.cluster.v1.RemoveVolumeRequest
+	14, // 20: capstan.cluster.v1.ClusterService.Gangs:input_type -> capstan.cluster.v1.GangsRequest
+	2,  // 21: capstan.cluster.v1.ClusterService.Queues:output_type -> capstan.cluster.v1.QueuesResponse
+	2,  // 22: capstan.cluster.v1.ClusterService.SetQueues:output_type -> capstan.cluster.v1.QueuesResponse
+	4,  // 23: capstan.cluster.v1.ClusterService.Drain:output_type -> capstan.cluster.v1.DrainResponse
+	8,  // 24: capstan.cluster.v1.ClusterService.Reserve:output_type -> capstan.cluster.v1.ReserveResponse
+	8,  // 25: capstan.cluster.v1.ClusterService.Unreserve:output_type -> capstan.cluster.v1.ReserveResponse
+	8,  // 26: capstan.cluster.v1.ClusterService.Reservations:output_type -> capstan.cluster.v1.ReserveResponse
+	10, // 27: capstan.cluster.v1.ClusterService.Explain:output_type -> capstan.cluster.v1.ExplainResponse
+	13, // 28: capstan.cluster.v1.ClusterService.WhatIf:output_type -> capstan.cluster.v1.WhatIfResponse
+	17, // 29: capstan.cluster.v1.ClusterService.Volumes:output_type -> capstan.cluster.v1.VolumesResponse
+	19, // 30: capstan.cluster.v1.ClusterService.RemoveVolume:output_type -> capstan.cluster.v1.RemoveVolumeResponse
+	15, // 31: capstan.cluster.v1.ClusterService.Gangs:output_type -> capstan.cluster.v1.GangsResponse
+	21, // [21:32] is the sub-list for method output_type
+	10, // [10:21] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_core_api_clusterpb_cluster_proto_init() }
@@ -1053,7 +1230,7 @@ func file_core_api_clusterpb_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_api_clusterpb_cluster_proto_rawDesc), len(file_core_api_clusterpb_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   16,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

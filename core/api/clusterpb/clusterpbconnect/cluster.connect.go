@@ -55,6 +55,11 @@ const (
 	ClusterServiceExplainProcedure = "/capstan.cluster.v1.ClusterService/Explain"
 	// ClusterServiceWhatIfProcedure is the fully-qualified name of the ClusterService's WhatIf RPC.
 	ClusterServiceWhatIfProcedure = "/capstan.cluster.v1.ClusterService/WhatIf"
+	// ClusterServiceVolumesProcedure is the fully-qualified name of the ClusterService's Volumes RPC.
+	ClusterServiceVolumesProcedure = "/capstan.cluster.v1.ClusterService/Volumes"
+	// ClusterServiceRemoveVolumeProcedure is the fully-qualified name of the ClusterService's
+	// RemoveVolume RPC.
+	ClusterServiceRemoveVolumeProcedure = "/capstan.cluster.v1.ClusterService/RemoveVolume"
 	// ClusterServiceGangsProcedure is the fully-qualified name of the ClusterService's Gangs RPC.
 	ClusterServiceGangsProcedure = "/capstan.cluster.v1.ClusterService/Gangs"
 )
@@ -77,6 +82,10 @@ type ClusterServiceClient interface {
 	Explain(context.Context, *connect.Request[clusterpb.ExplainRequest]) (*connect.Response[clusterpb.ExplainResponse], error)
 	// WhatIf asks a copy of the scheduler what would be if things were otherwise.
 	WhatIf(context.Context, *connect.Request[clusterpb.WhatIfRequest]) (*connect.Response[clusterpb.WhatIfResponse], error)
+	// Volumes answers the directories that outlive services: host.VolumeView.
+	Volumes(context.Context, *connect.Request[clusterpb.VolumesRequest]) (*connect.Response[clusterpb.VolumesResponse], error)
+	// RemoveVolume removes one with its content, unless a job has it.
+	RemoveVolume(context.Context, *connect.Request[clusterpb.RemoveVolumeRequest]) (*connect.Response[clusterpb.RemoveVolumeResponse], error)
 	// Gangs answers what the scheduler knows of every gang: gang.GangView.
 	Gangs(context.Context, *connect.Request[clusterpb.GangsRequest]) (*connect.Response[clusterpb.GangsResponse], error)
 }
@@ -140,6 +149,18 @@ func NewClusterServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(clusterServiceMethods.ByName("WhatIf")),
 			connect.WithClientOptions(opts...),
 		),
+		volumes: connect.NewClient[clusterpb.VolumesRequest, clusterpb.VolumesResponse](
+			httpClient,
+			baseURL+ClusterServiceVolumesProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("Volumes")),
+			connect.WithClientOptions(opts...),
+		),
+		removeVolume: connect.NewClient[clusterpb.RemoveVolumeRequest, clusterpb.RemoveVolumeResponse](
+			httpClient,
+			baseURL+ClusterServiceRemoveVolumeProcedure,
+			connect.WithSchema(clusterServiceMethods.ByName("RemoveVolume")),
+			connect.WithClientOptions(opts...),
+		),
 		gangs: connect.NewClient[clusterpb.GangsRequest, clusterpb.GangsResponse](
 			httpClient,
 			baseURL+ClusterServiceGangsProcedure,
@@ -159,6 +180,8 @@ type clusterServiceClient struct {
 	reservations *connect.Client[clusterpb.ReservationsRequest, clusterpb.ReserveResponse]
 	explain      *connect.Client[clusterpb.ExplainRequest, clusterpb.ExplainResponse]
 	whatIf       *connect.Client[clusterpb.WhatIfRequest, clusterpb.WhatIfResponse]
+	volumes      *connect.Client[clusterpb.VolumesRequest, clusterpb.VolumesResponse]
+	removeVolume *connect.Client[clusterpb.RemoveVolumeRequest, clusterpb.RemoveVolumeResponse]
 	gangs        *connect.Client[clusterpb.GangsRequest, clusterpb.GangsResponse]
 }
 
@@ -202,6 +225,16 @@ func (c *clusterServiceClient) WhatIf(ctx context.Context, req *connect.Request[
 	return c.whatIf.CallUnary(ctx, req)
 }
 
+// Volumes calls capstan.cluster.v1.ClusterService.Volumes.
+func (c *clusterServiceClient) Volumes(ctx context.Context, req *connect.Request[clusterpb.VolumesRequest]) (*connect.Response[clusterpb.VolumesResponse], error) {
+	return c.volumes.CallUnary(ctx, req)
+}
+
+// RemoveVolume calls capstan.cluster.v1.ClusterService.RemoveVolume.
+func (c *clusterServiceClient) RemoveVolume(ctx context.Context, req *connect.Request[clusterpb.RemoveVolumeRequest]) (*connect.Response[clusterpb.RemoveVolumeResponse], error) {
+	return c.removeVolume.CallUnary(ctx, req)
+}
+
 // Gangs calls capstan.cluster.v1.ClusterService.Gangs.
 func (c *clusterServiceClient) Gangs(ctx context.Context, req *connect.Request[clusterpb.GangsRequest]) (*connect.Response[clusterpb.GangsResponse], error) {
 	return c.gangs.CallUnary(ctx, req)
@@ -225,6 +258,10 @@ type ClusterServiceHandler interface {
 	Explain(context.Context, *connect.Request[clusterpb.ExplainRequest]) (*connect.Response[clusterpb.ExplainResponse], error)
 	// WhatIf asks a copy of the scheduler what would be if things were otherwise.
 	WhatIf(context.Context, *connect.Request[clusterpb.WhatIfRequest]) (*connect.Response[clusterpb.WhatIfResponse], error)
+	// Volumes answers the directories that outlive services: host.VolumeView.
+	Volumes(context.Context, *connect.Request[clusterpb.VolumesRequest]) (*connect.Response[clusterpb.VolumesResponse], error)
+	// RemoveVolume removes one with its content, unless a job has it.
+	RemoveVolume(context.Context, *connect.Request[clusterpb.RemoveVolumeRequest]) (*connect.Response[clusterpb.RemoveVolumeResponse], error)
 	// Gangs answers what the scheduler knows of every gang: gang.GangView.
 	Gangs(context.Context, *connect.Request[clusterpb.GangsRequest]) (*connect.Response[clusterpb.GangsResponse], error)
 }
@@ -284,6 +321,18 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 		connect.WithSchema(clusterServiceMethods.ByName("WhatIf")),
 		connect.WithHandlerOptions(opts...),
 	)
+	clusterServiceVolumesHandler := connect.NewUnaryHandler(
+		ClusterServiceVolumesProcedure,
+		svc.Volumes,
+		connect.WithSchema(clusterServiceMethods.ByName("Volumes")),
+		connect.WithHandlerOptions(opts...),
+	)
+	clusterServiceRemoveVolumeHandler := connect.NewUnaryHandler(
+		ClusterServiceRemoveVolumeProcedure,
+		svc.RemoveVolume,
+		connect.WithSchema(clusterServiceMethods.ByName("RemoveVolume")),
+		connect.WithHandlerOptions(opts...),
+	)
 	clusterServiceGangsHandler := connect.NewUnaryHandler(
 		ClusterServiceGangsProcedure,
 		svc.Gangs,
@@ -308,6 +357,10 @@ func NewClusterServiceHandler(svc ClusterServiceHandler, opts ...connect.Handler
 			clusterServiceExplainHandler.ServeHTTP(w, r)
 		case ClusterServiceWhatIfProcedure:
 			clusterServiceWhatIfHandler.ServeHTTP(w, r)
+		case ClusterServiceVolumesProcedure:
+			clusterServiceVolumesHandler.ServeHTTP(w, r)
+		case ClusterServiceRemoveVolumeProcedure:
+			clusterServiceRemoveVolumeHandler.ServeHTTP(w, r)
 		case ClusterServiceGangsProcedure:
 			clusterServiceGangsHandler.ServeHTTP(w, r)
 		default:
@@ -349,6 +402,14 @@ func (UnimplementedClusterServiceHandler) Explain(context.Context, *connect.Requ
 
 func (UnimplementedClusterServiceHandler) WhatIf(context.Context, *connect.Request[clusterpb.WhatIfRequest]) (*connect.Response[clusterpb.WhatIfResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.cluster.v1.ClusterService.WhatIf is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) Volumes(context.Context, *connect.Request[clusterpb.VolumesRequest]) (*connect.Response[clusterpb.VolumesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.cluster.v1.ClusterService.Volumes is not implemented"))
+}
+
+func (UnimplementedClusterServiceHandler) RemoveVolume(context.Context, *connect.Request[clusterpb.RemoveVolumeRequest]) (*connect.Response[clusterpb.RemoveVolumeResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("capstan.cluster.v1.ClusterService.RemoveVolume is not implemented"))
 }
 
 func (UnimplementedClusterServiceHandler) Gangs(context.Context, *connect.Request[clusterpb.GangsRequest]) (*connect.Response[clusterpb.GangsResponse], error) {
