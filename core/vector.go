@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -36,21 +35,38 @@ func (d *Dimensions) Name(i int) string {
 func (d *Dimensions) Clone() Dimensions { return Dimensions{slices.Clone(d.generic)} }
 
 // Vector is r and the generic amounts. New names get the next numbers, in
-// their own order; it is an error if there are too many.
-func (d *Dimensions) Vector(r Resources, generic map[string]int64) (Vector, error) {
-	v := Vector{int64(r.CPU), int64(r.Memory)}
-	for _, name := range slices.Sorted(maps.Keys(generic)) {
-		i := slices.Index(d.generic, name)
-		if i < 0 {
-			if d.Len() == MaxDims {
-				return v, fmt.Errorf("generic resource %q is one too many: a cluster has at most %d kinds, and there are %v", name, MaxDims-2, d.generic)
-			}
-			i = len(d.generic)
-			d.generic = append(d.generic, name)
-		}
+// their own order; it is an error if there are too many, and then none of them
+// gets one and v is what has a name.
+func (d *Dimensions) Vector(r Resources, generic map[string]int64) (v Vector, err error) {
+	fresh := d.Unknown(generic)
+	if err = d.Check(fresh); err == nil {
+		d.generic = append(d.generic, fresh...)
+	}
+	v = Vector{int64(r.CPU), int64(r.Memory)}
+	for i, name := range d.generic {
 		v[2+i] = generic[name]
 	}
-	return v, nil
+	return v, err
+}
+
+// Unknown is the generic resources that have no number yet, by name.
+func (d *Dimensions) Unknown(generic map[string]int64) []string {
+	var out []string
+	for name := range generic {
+		if !slices.Contains(d.generic, name) {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Check reports whether there are numbers left for so many new names.
+func (d *Dimensions) Check(fresh []string) error {
+	if left := MaxDims - d.Len(); len(fresh) > left {
+		return fmt.Errorf("generic resource %q is one too many: a cluster has at most %d kinds, and there are %v", fresh[left], MaxDims-2, append(d.generic[:len(d.generic):len(d.generic)], fresh[:left]...))
+	}
+	return nil
 }
 
 // Add is v + o.

@@ -1,6 +1,9 @@
 package core
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestDimensions(t *testing.T) {
 	var d Dimensions
@@ -14,6 +17,12 @@ func TestDimensions(t *testing.T) {
 	}
 	if _, err := c.Vector(Resources{}, map[string]int64{"e": 1}); err == nil {
 		t.Fatal("a ninth kind was taken")
+	}
+	if v, err := d.Vector(Resources{}, map[string]int64{"gpu": 1, "a": 1, "b": 1, "c": 1, "d": 1, "e": 1}); err == nil || d.Len() != 4 || v[3] != 1 {
+		t.Fatalf("five kinds too many: %v, %v, %v", v, err, d)
+	}
+	if got := d.Unknown(map[string]int64{"gpu": 1, "b": 0, "a": 1}); !slices.Equal(got, []string{"a", "b"}) {
+		t.Fatal(got)
 	}
 	if d.Len() != 4 {
 		t.Fatal("the clone shares its names")

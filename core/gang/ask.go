@@ -17,9 +17,17 @@ type ask struct {
 	id          uint32
 	need        core.Vector // of the whole gang, at its size
 	least       core.Vector // of the whole gang, at its minimum
+	share       shares
 	failed      failure
 	// ever and empty remember whether the nodes could hold it at all.
 	ever, empty verdict
+}
+
+// shares is what a rank of the first role, and the whole gang at its size, take
+// of a cluster with so much open: see supply.
+type shares struct {
+	open       core.Vector
+	rank, gang int64
 }
 
 // failure is that the ask found no place: none starts by itself before room for
@@ -153,11 +161,8 @@ func orElse[T comparable](v, otherwise T) T {
 func (a *asks) rankOf(q *Request, role core.Role) (place.Rank, []core.Constraint, error) {
 	filters, counting, err := place.Split(slices.Concat(q.Constraints, role.Constraints))
 	rank := place.Rank{
-		Each: core.Resources{CPU: role.CPU, Memory: role.Memory}, Generic: q.Generic, Ports: q.Ports,
+		Each: core.Resources{CPU: role.CPU, Memory: role.Memory}, Generic: q.generic(role), Ports: q.Ports,
 		Constraints: filters, Image: q.Image, Tags: a.tags(q),
-	}
-	if role.Generic != nil {
-		rank.Generic = role.Generic
 	}
 	if role.Ports != nil {
 		rank.Ports = role.Ports

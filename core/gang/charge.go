@@ -64,7 +64,7 @@ func guarded(c queue.Config) queue.Config {
 // configure replaces the queues. What runs or waits in a queue that is gone
 // keeps the old ones in force.
 func (s *Scheduler) configure(e Configure) {
-	if s.tree.Configure(guarded(e.Queues), s.fleet.Kinds()) == nil {
+	if s.CheckConfigure(e.Queues) == nil && s.tree.Configure(guarded(e.Queues), s.fleet.Kinds()) == nil {
 		s.config.Queues = e.Queues
 		s.moved = true
 	}
@@ -73,7 +73,8 @@ func (s *Scheduler) configure(e Configure) {
 // CheckConfigure reports whether queues could take the place of those in force:
 // nothing may wait or run in one that would be gone. The error is a *core.Error.
 func (s *Scheduler) CheckConfigure(c queue.Config) error {
-	return s.tree.Clone().Configure(guarded(c), s.fleet.Kinds())
+	names := s.fleet.Kinds().Clone() // to ask gives no resource a name
+	return s.tree.Clone().Configure(guarded(c), &names)
 }
 
 // Shares is a row for each queue: see queue.Tree.Shares.

@@ -44,7 +44,8 @@
 //	    that could not run even if every node that is up were empty (its node is
 //	    down or draining) is passed, for it would hold up all others for nothing.
 //	G5  A requeued gang keeps its place: its arrival stays its own.
-//	G6  Leases never repeat. An event that names an old lease is ignored.
+//	G6  Leases never repeat. An event that names an old lease is ignored: what is
+//	    said late of one life of a gang does not touch the next.
 //	G7  Actions of one result are carried out in order: a Revoke stands before
 //	    the Grant of what it frees.
 //	G8  A gang is refused only if it would not fit on all known nodes, empty

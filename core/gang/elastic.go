@@ -56,6 +56,7 @@ func (s *Scheduler) grow(r *Result) {
 			continue
 		}
 		first := len(g.nodes)
+		s.promises.supply.keep(c.Nodes)
 		g.nodes = append(g.nodes, c.Nodes...)
 		g.lost = append(g.lost, make([]bool, len(c.Nodes))...)
 		for i, n := range c.Nodes {
@@ -131,7 +132,7 @@ func earlier(a, b int64) int64 {
 
 func (s *Scheduler) shrunk(e Shrunk, r *Result) {
 	g := s.gangs[e.Gang]
-	if g == nil || g.shrink == nil {
+	if g == nil || !g.under(e.Lease) || g.shrink == nil {
 		return
 	}
 	for _, rank := range e.Ranks {

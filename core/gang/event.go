@@ -9,6 +9,9 @@ import (
 // milliseconds; a time before the last one counts as the last one. Events
 // about gangs, leases or nodes that are not known are ignored, so that late
 // and repeated ones do no harm.
+//
+// Where Lease may be 0, that is whatever lease the gang holds: for who cannot be
+// late, and for logs of a time when these events had none.
 type Event interface{ at() int64 }
 
 // NodeUp adds a node, brings one back, or changes what is known of it. What is
@@ -94,6 +97,7 @@ type StartFailed struct {
 type Release struct {
 	Now   int64
 	Gang  ID
+	Lease uint64 `json:",omitempty"` // 0: the gang goes, also one that waits
 	Ended Ending
 }
 
@@ -155,6 +159,7 @@ type Resize struct {
 type Shrunk struct {
 	Now   int64
 	Gang  ID
+	Lease uint64 `json:",omitempty"` // may be 0
 	Ranks []int
 }
 
@@ -193,6 +198,7 @@ type Unreserve struct {
 type MemberLost struct {
 	Now    int64
 	Gang   ID
+	Lease  uint64 `json:",omitempty"` // may be 0
 	Rank   int
 	Reason string
 }
@@ -203,9 +209,10 @@ type MemberLost struct {
 // for the new one, send this instead of a MemberLost, not after it. If the
 // replacement comes to nothing send it again.
 type MemberReplace struct {
-	Now  int64
-	Gang ID
-	Rank int
+	Now   int64
+	Gang  ID
+	Lease uint64 `json:",omitempty"` // may be 0
+	Rank  int
 }
 
 // Tick lets time pass: see Scheduler.Next.

@@ -323,6 +323,9 @@ func (s *Scheduler) check(q *Request) (*ask, Refuse, bool) {
 	if q.When.Deadline != 0 && s.now > q.When.Deadline-q.Walltime {
 		return nil, tooLate(q), true
 	}
+	if refuse, no := s.unoffered(q); no {
+		return nil, refuse, true
+	}
 	a, err := s.asks.of(q, s.fleet)
 	if err != nil {
 		return nil, Refuse{Gang: q.Gang, Kind: core.Invalid, Why: err.Error(), Remedy: "see gang.constraints and gang.generic"}, true
@@ -341,12 +344,17 @@ func (s *Scheduler) check(q *Request) (*ask, Refuse, bool) {
 	return a, s.tooLarge(q, a), true
 }
 
+// nodeCount is "1 node", "12 nodes".
+func (s *Scheduler) nodeCount() string {
+	if s.fleet.Len() == 1 {
+		return "1 node"
+	}
+	return fmt.Sprintf("%d nodes", s.fleet.Len())
+}
+
 // tooLarge refuses q, which all nodes, empty, could not hold.
 func (s *Scheduler) tooLarge(q *Request, a *ask) Refuse {
-	where := fmt.Sprintf("%d nodes", s.fleet.Len())
-	if s.fleet.Len() == 1 {
-		where = "1 node"
-	}
+	where := s.nodeCount()
 	c := a.Claim
 	c.View = place.Ever
 	changes := s.fleet.Shrink(&c)

@@ -112,8 +112,11 @@ func (w *faultyWorld) answer() {
 	}
 	g := pick(roll, list...)
 	lease := g.lease
-	if roll.oneIn(10) {
-		lease -= uint64(roll(0, 2)) // of an earlier grant, perhaps of another gang
+	switch roll(0, 11) {
+	case 0:
+		lease -= min(lease, uint64(roll(0, 2))) // of an earlier grant, perhaps of another gang
+	case 1:
+		lease = 0
 	}
 	if g.Array != nil {
 		if len(g.waits) == 0 && w.m.elementsUp(g) == 0 {
@@ -142,25 +145,25 @@ func (w *faultyWorld) answer() {
 		w.step(MemberJoined{w.now, g.Gang, lease, rank})
 	case 6:
 		if g.up {
-			w.step(MemberLost{w.now, g.Gang, rank, "it died"})
+			w.step(MemberLost{w.now, g.Gang, lease, rank, "it died"})
 		}
 	case 7:
 		if g.up {
-			w.step(MemberReplace{w.now, g.Gang, rank})
+			w.step(MemberReplace{w.now, g.Gang, lease, rank})
 		}
 	case 8:
 		w.step(Resize{w.now, g.Gang, roll(0, 8)})
 	case 9:
-		w.step(w.shrunk(g))
+		w.step(w.shrunk(g, lease))
 	default:
 		if g.lease != 0 {
-			w.step(Release{Now: w.now, Gang: g.Gang, Ended: pick(roll, OK, OK, Failed, Unsaid)})
+			w.step(Release{Now: w.now, Gang: g.Gang, Lease: lease, Ended: pick(roll, OK, OK, Failed, Unsaid)})
 		}
 	}
 }
 
-func (w *faultyWorld) shrunk(g *modelGang) Shrunk {
-	e := Shrunk{Now: w.now, Gang: g.Gang}
+func (w *faultyWorld) shrunk(g *modelGang, lease uint64) Shrunk {
+	e := Shrunk{Now: w.now, Gang: g.Gang, Lease: lease}
 	for rank := range g.nodes {
 		if g.shrink > 0 && rank >= g.shrink && w.roll.oneIn(2) || w.roll.oneIn(20) {
 			e.Ranks = append(e.Ranks, rank)

@@ -198,6 +198,9 @@ func (w *faultyWorld) node(i int) core.Node {
 	if i%3 != 2 {
 		n.Generic = map[string]int64{"gpu": int64(w.roll(0, 4))}
 	}
+	if i == 3 {
+		n.Generic = map[string]int64{"nic": 1, "gpu": 1}
+	}
 	return n
 }
 
@@ -247,7 +250,7 @@ func (w *faultyWorld) shape(q *Request) {
 		q.Size = roll(1, 2)
 	}
 	if q.Roles == nil && roll.oneIn(5) {
-		q.Generic = map[string]int64{"gpu": int64(roll(0, 2))}
+		q.Generic = map[string]int64{pick(roll, "gpu", "gpu", "gpu", "nic"): int64(roll(0, 2))}
 	}
 	if roll.oneIn(5) {
 		q.Licences = map[string]int64{"l": int64(roll(1, 3))}

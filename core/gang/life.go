@@ -15,7 +15,7 @@ func (s *Scheduler) submit(e *Submit, r *Result) {
 		return
 	}
 	a, refuse, no := s.check(q)
-	if no && (!e.Again || refuse.Kind == core.Invalid) {
+	if no && (!e.Again || refuse.Kind == core.Invalid || s.nameable(q) != nil) {
 		r.Actions = append(r.Actions, refuse)
 		delete(s.early, q.Gang)
 		return
@@ -112,7 +112,7 @@ func (s *Scheduler) elements(g *member) []*member {
 
 func (s *Scheduler) release(e Release) {
 	g := s.gangs[e.Gang]
-	if g == nil {
+	if g == nil || !g.under(e.Lease) {
 		return
 	}
 	for _, v := range s.elements(g) {
@@ -170,6 +170,7 @@ func (s *Scheduler) occupy(g *member, c place.Choice) {
 			}
 		}
 	}
+	s.promises.supply.keep(g.nodes)
 	g.takeAll(s.fleet)
 	s.takeLicences(g)
 	s.settle(g)

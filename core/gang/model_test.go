@@ -94,14 +94,14 @@ func (m *model) hear(e Event) {
 	case Cancel:
 		m.cancel(e.Gang)
 	case MemberLost:
-		m.lose(e.Gang, e.Rank)
+		m.lose(e.Gang, e.Lease, e.Rank)
 	case MemberReplace:
-		m.lose(e.Gang, e.Rank)
+		m.lose(e.Gang, e.Lease, e.Rank)
 	case Shrunk:
 		if g := m.gangs[e.Gang]; g != nil && g.shrink > 0 {
 			for _, rank := range e.Ranks {
 				if g.shrink > 0 && rank >= g.shrink {
-					m.lose(e.Gang, rank)
+					m.lose(e.Gang, e.Lease, rank)
 				}
 			}
 		}
@@ -211,7 +211,7 @@ func (m *model) adopt(e Adopt) {
 
 func (m *model) release(e Release) {
 	g := m.gangs[e.Gang]
-	if g == nil {
+	if g == nil || e.Lease != 0 && g.lease != e.Lease {
 		return
 	}
 	m.drop(g)
@@ -258,8 +258,8 @@ func (m *model) endElement(whole ID, index int64, how Ending) {
 	m.elements[job][index] = how
 }
 
-func (m *model) lose(id ID, rank int) {
-	if g := m.gangs[id]; g != nil && g.up && rank >= 0 && rank < len(g.nodes) {
+func (m *model) lose(id ID, lease uint64, rank int) {
+	if g := m.gangs[id]; g != nil && g.up && (lease == 0 || g.lease == lease) && rank >= 0 && rank < len(g.nodes) {
 		g.lost[rank] = true
 		m.endShrink(g)
 	}

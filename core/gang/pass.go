@@ -35,6 +35,7 @@ func (s *Scheduler) pass(r *Result) {
 		s.serveFresh(r)
 		s.preempt(r)
 	}
+	s.promises.supply.close()
 	clear(s.fresh)
 	s.fresh = s.fresh[:0]
 	s.tellRefused(r)
@@ -115,6 +116,7 @@ func (s *Scheduler) mend(r *Result) {
 		}
 		s.repairs = append(s.repairs[:i], s.repairs[i+1:]...)
 		g := v.gang
+		s.promises.supply.keep(c.Nodes)
 		g.nodes[v.rank], g.lost[v.rank] = c.Nodes[0], false
 		s.fleet.Take(c.Nodes[0], g.shape(v.rank), 1)
 		s.settle(g)
@@ -203,7 +205,7 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 	switch {
 	case !s.promises.on:
 	case s.displaces(g):
-		s.promises.force(g) // others had to go for it
+		s.promises.force(s, g) // others had to go for it
 	case !s.promises.allows(s, g):
 		return false
 	}
@@ -216,9 +218,21 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 
 // keepFor lets g, which found no nodes, keep some from those behind it.
 func (s *Scheduler) keepFor(g *member) {
-	s.setStuck(g, g.promised && g.planned <= s.now)
+	due := g.promised && g.planned <= s.now
+	if due {
+		if _, ok := s.chooseAmong(g, s.plan.standingLimits(s, g)); ok {
+			return // only others' nodes are in its way: see keepTo
+		}
+	}
+	s.setStuck(g, due)
 	switch {
-	case g.stuck, s.promises.head(s, g):
+	case g.stuck:
+		s.plan.reserve(s, g)
+		g.booked = 0
+		if b := s.plan.of(g); b != nil && !b.kept {
+			g.booked = b.from
+		}
+	case s.promises.head(s, g):
 		s.plan.reserve(s, g)
 	case g.promised || len(s.promises.list) > Reserved:
 		// Its promise, or the many before it, stand for it.

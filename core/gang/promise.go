@@ -18,22 +18,27 @@ import (
 // cluster's work has passed stands before all that have not been passed so
 // often, so that nobody starves however long the line is.
 //
-// Plans count what is free in the whole cluster. Whether a gang finds nodes is
-// seen when it is its turn; one that should and does not keeps nodes as a head.
+// Plans count what is free in the whole cluster, and for how many ranks of the
+// gang's own ask the nodes have room (see supply), but give nobody nodes. Whether
+// a gang finds them is seen when it is its turn; one that should and does not
+// keeps nodes as a head, and plans count it from then on.
 //
 // Planning in the order of planned starts keeps every promise: each gang finds
-// its planned time free, for all before it end no later than planned.
+// its planned time free, for all before it end no later than planned. What has no
+// nodes yet counts by its share of the cluster, so where ranks of several sizes
+// pack worse than that, a promise may break.
 type promises struct {
 	list []*member // in order of planned starts
 	news []*member // that came into line and have none, by arrival
 	old  []*member // all in line, by arrival; those that left are skipped
 
-	on   bool     // somebody waits
-	full bool     // there are enough to be quoted before whoever comes into line behind last
-	last uint64   // number of the gang that was looked at last
-	base *profile // what is free by walltimes, with what this pass started
-	work *profile // to lay plans on
-	late overtaken
+	on     bool     // somebody waits
+	full   bool     // there are enough to be quoted before whoever comes into line behind last
+	last   uint64   // number of the gang that was looked at last
+	base   *profile // what is free by walltimes, with what this pass started
+	work   *profile // to lay plans on
+	late   overtaken
+	supply supply // of room on nodes
 
 	heads []*member
 	dead  []tried
@@ -175,7 +180,8 @@ func (p *promises) quote(s *Scheduler) {
 		}
 	}
 	p.full = p.full || len(p.order) > Reserved
-	p.lay(nil, false)
+	p.supply.open(s, p.order)
+	p.lay(s, nil, false)
 	p.settle()
 	for _, g := range p.order {
 		if !g.promised && g.planned == forever && s.couldRun(g) {
@@ -218,22 +224,25 @@ func (p *promises) sort() {
 
 // lay plans p.order on what is free, beside first, which starts at once if it
 // is not nil. If it has to keep promises, those of gangs as urgent as first, it
-// answers one that it cannot keep, and stops. A promise that the plan before could not keep any
-// more binds nobody further.
-func (p *promises) lay(first *member, keep bool) (broken *member) {
+// answers one that it cannot keep, and stops. A promise that the plan before
+// could not keep any more binds nobody further.
+func (p *promises) lay(s *Scheduler, first *member, keep bool) (broken *member) {
 	p.work.copyFrom(p.base)
 	if first != nil {
-		p.work.take(p.base.at[0], &first.ask.need, first.length())
+		p.work.take(p.base.at[0], s.piece(first))
 	}
 	p.start = p.start[:0]
 	p.effort += len(p.order) * (layCost + len(p.base.at)/2)
 	for _, g := range p.order {
 		if g == first || g.stuck {
+			if g.stuck && g.booked != 0 {
+				p.work.take(max(g.booked, p.base.at[0]), s.piece(g))
+			}
 			p.start = append(p.start, g.planned)
 			continue
 		}
-		at := p.work.earliest(&g.ask.need, g.length())
-		p.work.take(at, &g.ask.need, g.length())
+		at := p.work.earliest(g, &p.supply)
+		p.work.take(at, s.piece(g))
 		if keep && g.promised && at > max(g.latest, g.planned) && (first == nil || g.Priority >= first.Priority) {
 			return g
 		}
@@ -247,6 +256,7 @@ func (p *promises) settle() {
 	for i, g := range p.order {
 		g.planned = p.start[i]
 	}
+	p.sort()
 }
 
 // arrange puts heads before the others, which follow in order of planned
@@ -273,7 +283,7 @@ func (p *promises) allows(s *Scheduler, g *member) bool {
 		p.dead = append(p.dead, tried{need, length, g.Priority})
 		return false
 	}
-	p.begins(g)
+	p.begins(s, g)
 	return true
 }
 
@@ -283,7 +293,7 @@ func (p *promises) allows(s *Scheduler, g *member) bool {
 func (p *promises) keeps(s *Scheduler, first *member) bool {
 	for {
 		p.arrange()
-		broken := p.lay(first, true)
+		broken := p.lay(s, first, true)
 		if broken == nil {
 			return true
 		}
@@ -296,16 +306,16 @@ func (p *promises) keeps(s *Scheduler, first *member) bool {
 }
 
 // force lets g start now whatever was promised.
-func (p *promises) force(g *member) {
+func (p *promises) force(s *Scheduler, g *member) {
 	p.arrange()
-	p.lay(g, false)
-	p.begins(g)
+	p.lay(s, g, false)
+	p.begins(s, g)
 }
 
 // begins makes what was laid last, without g, the plan.
-func (p *promises) begins(g *member) {
+func (p *promises) begins(s *Scheduler, g *member) {
 	p.settle()
-	p.base.take(p.base.at[0], &g.ask.need, g.length())
+	p.base.take(p.base.at[0], s.piece(g))
 }
 
 // head makes g, which has to wait, one of those that nodes are kept for, if

@@ -41,9 +41,9 @@ func anyEvent(t *rapid.T, s *Scheduler, now *int64) Event {
 	case 11:
 		return Release{Now: *now, Gang: id}
 	case 12:
-		return MemberLost{*now, id, rank, "it died"}
+		return MemberLost{Now: *now, Gang: id, Rank: rank, Reason: "it died"}
 	default:
-		return MemberReplace{*now, id, rank}
+		return MemberReplace{Now: *now, Gang: id, Rank: rank}
 	}
 }
 

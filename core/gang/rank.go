@@ -34,23 +34,26 @@ func (g *member) up() bool {
 	return g.phase == running || g.phase == leaving || g.phase == expired
 }
 
-// upRank finds a gang that has started and checks the rank.
-func (s *Scheduler) upRank(id ID, rank int) *member {
+// under reports whether an event that names lease is about what g holds.
+func (g *member) under(lease uint64) bool { return lease == 0 || lease == g.lease }
+
+// upRank finds a gang that has started under lease, and checks the rank.
+func (s *Scheduler) upRank(id ID, lease uint64, rank int) *member {
 	g := s.gangs[id]
-	if g == nil || !g.up() || rank < 0 || rank >= len(g.nodes) {
+	if g == nil || !g.up() || !g.under(lease) || rank < 0 || rank >= len(g.nodes) {
 		return nil
 	}
 	return g
 }
 
 func (s *Scheduler) memberLost(e MemberLost, r *Result) ID {
-	if g := s.upRank(e.Gang, e.Rank); g != nil {
+	if g := s.upRank(e.Gang, e.Lease, e.Rank); g != nil {
 		s.lose(g, e.Rank)
 		s.endIfShrunk(g, r)
 		return ""
 	}
 	g := s.gangs[e.Gang]
-	if g == nil || g.phase != starting || e.Rank < 0 || e.Rank >= len(g.nodes) {
+	if g == nil || g.phase != starting || !g.under(e.Lease) || e.Rank < 0 || e.Rank >= len(g.nodes) {
 		return ""
 	}
 	reason := fmt.Sprintf("rank %d was lost while the gang started", e.Rank)
@@ -99,7 +102,7 @@ func (s *Scheduler) lose(g *member, rank int) {
 }
 
 func (s *Scheduler) memberReplace(e MemberReplace, r *Result) ID {
-	g := s.upRank(e.Gang, e.Rank)
+	g := s.upRank(e.Gang, e.Lease, e.Rank)
 	if g == nil {
 		return ""
 	}

@@ -5,7 +5,8 @@ import "github.com/capstan-run/capstan/core/place"
 // runs calls f with each run of living ranks from first up to end that lie on
 // one node and are of one role. Neighbours in rank mostly are, so what is done
 // once for each run is done far less often than once for each rank.
-func (g *member) runs(first, end int, f func(n place.Ref, shape place.ShapeID, ranks int)) {
+// It returns how many runs there are.
+func (g *member) runs(first, end int, f func(n place.Ref, shape place.ShapeID, ranks int)) (runs int) {
 	for rank := first; rank < end; {
 		n, role, lost := g.nodes[rank], g.role(rank), g.lost[rank]
 		from := rank
@@ -13,8 +14,10 @@ func (g *member) runs(first, end int, f func(n place.Ref, shape place.ShapeID, r
 		}
 		if !lost {
 			f(n, g.ask.Roles[role].Shape, rank-from)
+			runs++
 		}
 	}
+	return runs
 }
 
 // shelf is where ranks lie: a fleet, or what will become of it.
@@ -23,6 +26,7 @@ type shelf interface {
 	Give(n place.Ref, shape place.ShapeID, ranks int)
 }
 
-// takeAll takes what g holds off the free of f, and giveAll gives it back.
-func (g *member) takeAll(f shelf) { g.runs(0, len(g.nodes), f.Take) }
-func (g *member) giveAll(f shelf) { g.runs(0, len(g.nodes), f.Give) }
+// takeAll takes what g holds off the free of f, and giveAll gives it back. They
+// return how many changes that is.
+func (g *member) takeAll(f shelf) int { return g.runs(0, len(g.nodes), f.Take) }
+func (g *member) giveAll(f shelf) int { return g.runs(0, len(g.nodes), f.Give) }

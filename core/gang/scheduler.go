@@ -137,6 +137,7 @@ type member struct {
 	latest    int64       // that start
 	planned   int64       // its start in the last plan
 	stuck     bool        // its planned start came, and no nodes were found
+	booked    int64       // when there are nodes for it if it is stuck; 0 if that is not known
 	aged      bool        // it was passed so often that it goes first
 	relax     int         // levels of a preferred placement given up
 	target    int         // size it is to grow to

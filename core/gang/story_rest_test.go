@@ -172,7 +172,7 @@ func (w *world) rest(c command) Event {
 		for _, p := range c.parts("ranks") {
 			ranks = append(ranks, number(p[0]))
 		}
-		return Shrunk{Now: w.now, Gang: ID(c.subject), Ranks: ranks}
+		return Shrunk{Now: w.now, Gang: ID(c.subject), Lease: uint64(c.num("lease", 0)), Ranks: ranks}
 	case "supply":
 		return Supply{w.now, c.amounts("licences")}
 	case "queues": // queues [{"name":"a","quota":{"cpu":"4"}}]

@@ -189,7 +189,7 @@ func (w *world) event(c command) (Event, error) {
 	case "drain", "undrain":
 		return NodeDrain{Now: w.now, ID: core.NodeID(id), Drain: c.verb == "drain", Until: w.until(c)}, nil
 	case "submit":
-		return Submit{Now: w.now, Request: w.request(c)}, nil
+		return Submit{Now: w.now, Request: w.request(c), Again: c.str("again", "") != ""}, nil
 	case "cancel":
 		return Cancel{w.now, id, reason}, nil
 	case "joined":
@@ -199,11 +199,11 @@ func (w *world) event(c command) (Event, error) {
 	case "start-failed":
 		return StartFailed{w.now, id, lease, core.NodeID(c.str("node", "")), reason}, nil
 	case "release":
-		return Release{Now: w.now, Gang: id, Ended: Ending(c.str("ended", ""))}, nil
+		return Release{Now: w.now, Gang: id, Lease: lease, Ended: Ending(c.str("ended", ""))}, nil
 	case "lost":
-		return MemberLost{w.now, id, c.num("rank", 0), reason}, nil
+		return MemberLost{w.now, id, lease, c.num("rank", 0), reason}, nil
 	case "replace":
-		return MemberReplace{w.now, id, c.num("rank", 0)}, nil
+		return MemberReplace{w.now, id, lease, c.num("rank", 0)}, nil
 	case "adopt":
 		e := Adopt{Now: w.now, Request: w.request(c), Lease: lease, Placement: c.nodeIDs("on"), Since: int64(c.num("since", 0))}
 		if _, ok := c.args["lost"]; ok {

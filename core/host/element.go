@@ -227,12 +227,13 @@ func (g *gangRun) elementExpired(act gang.Expire) {
 	})
 }
 
-// mark begins the lines of an element in the job's log: "[17] ".
+// mark begins the lines of an element in the job's log: "[17] ". It needs no lock.
 func (g *gangRun) mark() string {
-	if g.whole == nil {
+	_, index, element := core.ElementOf(g.state.Ask.Name)
+	if !element {
 		return ""
 	}
-	return fmt.Sprintf("[%d] ", g.index)
+	return fmt.Sprintf("[%d] ", index)
 }
 
 // arraysEnded tells how the elements of a job's arrays ended.

@@ -210,9 +210,11 @@ func (g *gangRun) requeue(act gang.Revoke) {
 }
 
 // event is a record for the job's history; none of what every element of an
-// array goes through.
+// array goes through. It needs no lock: an element is known by its name, also
+// one that was adopted and whose array is not there yet.
 func (g *gangRun) event(kind, text string) []journal.Record {
-	if g.whole != nil && (kind == "granted" || kind == "gang-up" || kind == "released") {
+	_, _, element := core.ElementOf(g.state.Ask.Name)
+	if element && (kind == "granted" || kind == "gang-up" || kind == "released") {
 		return nil
 	}
 	return []journal.Record{g.attempt.job.event(kind, text)}

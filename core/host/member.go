@@ -154,7 +154,7 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 		if g.wanted {
 			a.side.tell(core.ExecutorLost{Gang: g.state.Ask.Name, Rank: m.rank, Reason: reason})
 		}
-		h.step(gang.MemberLost{Now: now().UnixMilli(), Gang: g.id, Rank: m.rank, Reason: reason})
+		h.step(gang.MemberLost{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease, Rank: m.rank, Reason: reason})
 		a.job.notify()
 	case losses > limit:
 		a.end(&core.Error{Kind: core.Failed, What: fmt.Sprintf("%d executors were lost in this attempt; the last: %s", losses, reason), Detail: tail,
@@ -163,7 +163,7 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 		if g.wanted && !fresh {
 			a.side.tell(core.ExecutorLost{Gang: g.state.Ask.Name, Rank: m.rank, Reason: reason})
 		}
-		h.step(gang.MemberReplace{Now: now().UnixMilli(), Gang: g.id, Rank: m.rank})
+		h.step(gang.MemberReplace{Now: now().UnixMilli(), Gang: g.id, Lease: g.state.Lease, Rank: m.rank})
 		a.job.notify()
 	}
 	h.mu.Unlock()

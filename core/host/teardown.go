@@ -67,6 +67,8 @@ func (g *gangRun) release(why string) {
 	// An element may be granted again at once.
 	delete(a.gangs, g.state.Ask.Name)
 	g.forget()
+	// It goes whatever it holds by now: a grant that came since retire was not
+	// taken up, so the lease would be the wrong one to name.
 	h.step(gang.Release{Now: now().UnixMilli(), Gang: g.id, Ended: g.ending})
 	if g.again != nil {
 		a.addGang(*g.again)

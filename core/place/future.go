@@ -8,8 +8,7 @@ import (
 
 // Future is a fleet as it will be once some ranks are gone and others have come,
 // seen by claims that watch it (law F5). It holds only what differs from the
-// fleet, which must not change as long as there is a Future of it. Give it back
-// with Done.
+// fleet: before a node of that changes, Keep it. Give a Future back with Done.
 type Future struct {
 	f        *Fleet
 	known    bitset  // by Ref: nodes that free holds
@@ -86,6 +85,15 @@ func (a *acquaintance) of(s *shape) *acquaintance {
 		return nil
 	}
 	return a
+}
+
+// Keep keeps nodes as they are in the fleet now.
+func (u *Future) Keep(nodes []Ref) {
+	for _, r := range nodes {
+		if !u.known.has(int(r)) {
+			u.know(r)
+		}
+	}
 }
 
 // Free is what will be free on a node.

@@ -85,7 +85,7 @@ func (k *kernel) end(e end) {
 	r.End = k.now
 	q := &r.Job.Request
 	k.history.Ended(q.User, q.Name, r.End-r.Start)
-	k.step(gang.Release{Now: k.now, Gang: e.gang})
+	k.step(gang.Release{Now: k.now, Gang: e.gang, Lease: e.lease})
 }
 
 // step is one event, with what follows from it at once.
