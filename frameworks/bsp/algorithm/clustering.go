@@ -69,10 +69,14 @@ func (c *clustering) Run(ctx context.Context, p *peer.Peer) error {
 	if !c.coefficient {
 		return writeValues(p, c.part, credits)
 	}
+	ways := 2.0 // an undirected edge is two directed ones
+	if c.part.Directed {
+		ways = 1
+	}
 	coefficients := make([]float64, len(credits))
 	for v, n := range credits {
 		if d := float64(counting.up.degrees[v]); d >= 2 {
-			coefficients[v] = float64(n) / (d * (d - 1))
+			coefficients[v] = ways * float64(n) / (d * (d - 1))
 		}
 	}
 	return writeValues(p, c.part, coefficients)

@@ -2,6 +2,7 @@ package algorithm
 
 import (
 	"context"
+	"sort"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
@@ -28,7 +29,8 @@ type triangleCount struct {
 	peer   *peer.Peer
 	part   *graph.Partition
 	up     *upward
-	rounds []graph.Range // of places
+	hubs   *hubs
+	rounds []graph.Range // of places; the first has all hubs
 	round  int           // the first that is not yet counted
 	cores  []credits
 }
@@ -37,7 +39,9 @@ type triangleCount struct {
 type credits struct {
 	found  uint64   // triangles
 	credit []uint64 // whole column, by place
-	marks  []uint8  // whole column, by place: how many edges lead to a neighbour of the vertex at hand
+	marks  *bitset  // by place: the neighbours of the vertex at hand
+	double *bitset  // those of them that two edges lead to
+	mask   hubMask
 }
 
 // Parts of the memory that a round's lists, and the columns of all cores, may take.
@@ -52,11 +56,11 @@ func newTriangleCount(ctx context.Context, p *peer.Peer, part *graph.Partition, 
 	if err != nil {
 		return nil, err
 	}
-	c := &triangleCount{peer: p, part: part, up: up}
-	perCore := int64(part.Total())*9 + 1
+	c := &triangleCount{peer: p, part: part, up: up, hubs: newHubs(part.Total(), p.Memory(), ways && part.Directed)}
+	perCore := int64(part.Total())*8 + 1
 	c.cores = make([]credits, max(1, min(int64(p.Cores()), p.Memory()/creditsShare/perCore)))
 	for i := range c.cores {
-		c.cores[i] = credits{credit: wholeColumn[uint64](part), marks: wholeColumn[uint8](part)}
+		c.cores[i] = credits{credit: wholeColumn[uint64](part), marks: newBitset(part.Total()), double: newBitset(part.Total())}
 	}
 	c.rounds, err = c.plan(ctx, p.Memory()/listsShare)
 	return c, err
@@ -69,7 +73,7 @@ const pieces = 1024
 // the same on every rank. It takes one Sync.
 func (c *triangleCount) plan(ctx context.Context, budget int64) ([]graph.Range, error) {
 	total := c.part.Total()
-	width := (total + pieces - 1) / pieces
+	width := max((total+pieces-1)/pieces, c.hubs.n)
 	sizes := make([]uint64, pieces+1)
 	for v := range c.part.N() {
 		record := c.up.record(v)
@@ -208,27 +212,43 @@ func (l *lists) of(place uint32) []uint32 {
 
 // countRound counts the triangles whose middle corner is a place of the round.
 func (c *triangleCount) countRound(now *lists) {
+	first := 0 // place of the first middle corner that is looked at by its list
+	if now.places.First == 0 {
+		first = c.hubs.n
+		for place := range uint32(first) {
+			c.hubs.add(place, now.of(place))
+		}
+	}
+	first = max(first, now.places.First)
 	share(len(c.cores), &graph.CSR{Offsets: c.up.starts}, func(core, from, to int) {
 		for v := from; v < to; v++ {
-			c.cores[core].countVertex(c.up.record(v), now)
+			record := c.up.record(v)
+			if now.places.First == 0 {
+				hubs := record[2:]
+				n := sort.Search(len(hubs), func(i int) bool { return int(hubs[i]>>1) >= c.hubs.n })
+				c.cores[core].credit[record[0]] += c.cores[core].countHubs(c.hubs, hubs[:n])
+			}
+			c.cores[core].countVertex(record, now, first)
 		}
 	})
 }
 
-// countVertex counts those of one vertex.
-func (c *credits) countVertex(record []uint32, now *lists) {
+// countVertex counts those of one vertex, with middle corners from first on.
+func (c *credits) countVertex(record []uint32, now *lists, first int) {
 	list := record[2:]
-	if len(list) < 2 || int(list[0]>>1) >= now.places.End || int(list[len(list)-1]>>1) < now.places.First {
+	if len(list) < 2 || int(list[0]>>1) >= now.places.End || int(list[len(list)-1]>>1) < first {
 		return
 	}
-	marks := c.marks
 	for _, e := range list {
-		marks[e>>1] = uint8(1 + e&1)
+		c.marks.set(e >> 1)
+		if e&1 != 0 {
+			c.double.set(e >> 1)
+		}
 	}
 	sum := uint64(0)
 	for i, e := range list {
 		b := e >> 1
-		if int(b) < now.places.First {
+		if int(b) < first {
 			continue
 		}
 		if int(b) >= now.places.End {
@@ -247,7 +267,7 @@ func (c *credits) countVertex(record []uint32, now *lists) {
 	}
 	c.credit[record[0]] += sum
 	for _, e := range list {
-		marks[e>>1] = 0
+		c.marks.words[e>>7], c.double.words[e>>7] = 0, 0
 	}
 }
 
@@ -259,15 +279,15 @@ const farApart = 12
 func (c *credits) scan(theirs []uint32, ways uint64) (toA, toB uint64) {
 	found := uint64(0)
 	for _, f := range theirs {
-		if m := c.marks[f>>1]; m != 0 {
+		if c.marks.has(f >> 1) {
 			found++
 			toA += uint64(f & 1)
-			toB += uint64(m)
+			toB += c.double.words[f>>7] >> (f >> 1 & 63) & 1
 			c.credit[f>>1] += ways
 		}
 	}
 	c.found += found
-	return toA + found, toB
+	return toA + found, toB + found
 }
 
 // search looks for the few of a's list, those below b, in b's much longer one.

@@ -15,7 +15,7 @@ import (
 //
 // Vertices are named by their place in the order of falling degree. The lists
 // lie in one array of records: place, length, then so many entries, ascending.
-// An entry is place<<1, or place<<1|1 where two edges are to be counted.
+// An entry is place<<1, or place<<1|1 where two edges are to be counted for one.
 type upward struct {
 	places  []uint32 // whole column: by dense id
 	records []uint32
@@ -28,8 +28,8 @@ type upward struct {
 // widest is how many vertices may be named with a bit to spare.
 const widest = 1 << 31
 
-// newUpward makes the lists. With ways, edges that lead both ways are two, as all
-// are of an undirected graph. It takes five Syncs.
+// newUpward makes the lists. With ways, edges of a directed graph that lead both
+// ways are two. It takes five Syncs.
 func newUpward(ctx context.Context, p *peer.Peer, part *graph.Partition, ways bool) (*upward, error) {
 	if part.Total() >= widest {
 		return nil, core.Errorf(core.Invalid, "a graph of %d vertices is too large to count triangles in", part.Total()).
@@ -74,18 +74,16 @@ func (u *upward) fill(p *peer.Peer, part *graph.Partition, ways bool) {
 		u.starts[v+1] += u.starts[v]
 	}
 	u.records = make([]uint32, u.starts[part.N()])
-	set, keep := uint64(0), uint64(0)
+	keep := uint64(0)
 	if ways && part.Directed {
 		keep = 1
-	} else if ways {
-		set = 1
 	}
 	walkUnion(part, p.Cores(), func(v int, union []uint64) {
 		record := u.records[u.starts[v]:u.starts[v]]
 		record = append(record, mine[v], uint32(u.starts[v+1]-u.starts[v]-2))
 		for _, code := range union {
 			if place := u.places[code>>1]; place < mine[v] {
-				record = append(record, place<<1|uint32(code&keep|set))
+				record = append(record, place<<1|uint32(code&keep))
 			}
 		}
 		slices.Sort(record[2:])
