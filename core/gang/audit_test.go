@@ -2,6 +2,7 @@ package gang
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/capstan-run/capstan/core"
 )
@@ -30,6 +31,12 @@ func audit(s *Scheduler) error {
 	for _, n := range v.Nodes {
 		if got := n.Capacity.Sub(n.Free); got != used[n.ID] || n.Executors != executors[n.ID] {
 			return fmt.Errorf("node %s books %v for %d executors; its gangs hold %v for %d", n.ID, got, n.Executors, used[n.ID], executors[n.ID])
+		}
+	}
+	for id, g := range s.gangs {
+		fresh := member{Request: g.Request, ask: g.ask, nodes: g.nodes, roles: g.roles, lost: g.lost}
+		if !slices.Equal(g.lie(), fresh.lie()) {
+			return fmt.Errorf("gang %s lies as %v, and remembers %v", id, fresh.lie(), g.laid)
 		}
 	}
 	return auditLine(s, v)

@@ -57,7 +57,7 @@ func (s *Scheduler) grow(r *Result) {
 		}
 		first := len(g.nodes)
 		s.promises.supply.keep(c.Nodes)
-		g.nodes = append(g.nodes, c.Nodes...)
+		g.nodes, g.laid = append(g.nodes, c.Nodes...), nil
 		g.lost = append(g.lost, make([]bool, len(c.Nodes))...)
 		for i, n := range c.Nodes {
 			s.fleet.Take(n, g.shape(first+i), 1)
@@ -154,7 +154,7 @@ func (s *Scheduler) endIfShrunk(g *member, r *Result) {
 // endShrink forgets the ranks that are gone. Holes among the others stay.
 func (s *Scheduler) endShrink(g *member, r *Result) {
 	n := g.shrink.size
-	g.nodes, g.lost, g.shrink = g.nodes[:n], g.lost[:n], nil
+	g.nodes, g.lost, g.laid, g.shrink = g.nodes[:n], g.lost[:n], nil, nil
 	s.granted.version++
 	s.moved = true
 	s.setDue(g, g.wallEnd())

@@ -156,12 +156,12 @@ func (s *Scheduler) vacate(g *member) {
 		s.elastic = slices.DeleteFunc(s.elastic, func(v *member) bool { return v == g })
 	}
 	s.moved = true
-	g.nodes, g.roles, g.lost, g.joined, g.lease, g.since, g.shrink = nil, nil, nil, nil, 0, 0, nil
+	g.nodes, g.roles, g.lost, g.laid, g.joined, g.lease, g.since, g.shrink = nil, nil, nil, nil, nil, 0, 0, nil
 }
 
 // occupy gives g the nodes that were chosen for it.
 func (s *Scheduler) occupy(g *member, c place.Choice) {
-	g.nodes, g.lost = c.Nodes, make([]bool, len(c.Nodes))
+	g.nodes, g.lost, g.laid = c.Nodes, make([]bool, len(c.Nodes)), nil
 	if len(g.ask.Roles) > 1 {
 		g.roles = make([]int, 0, len(c.Nodes))
 		for role, n := range c.Counts {
@@ -388,6 +388,7 @@ func (s *Scheduler) adopt(e Adopt) {
 // rename gives the ranks of an adopted gang their roles.
 func (s *Scheduler) rename(g *member, roles []int) {
 	g.giveAll(s.fleet)
+	g.laid = nil
 	for rank, role := range roles {
 		if role >= 0 && role < len(g.ask.Roles) {
 			g.roles[rank] = role

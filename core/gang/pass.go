@@ -117,7 +117,7 @@ func (s *Scheduler) mend(r *Result) {
 		s.repairs = append(s.repairs[:i], s.repairs[i+1:]...)
 		g := v.gang
 		s.promises.supply.keep(c.Nodes)
-		g.nodes[v.rank], g.lost[v.rank] = c.Nodes[0], false
+		g.nodes[v.rank], g.lost[v.rank], g.laid = c.Nodes[0], false, nil
 		s.fleet.Take(c.Nodes[0], g.shape(v.rank), 1)
 		s.settle(g)
 		r.Actions = append(r.Actions, Replace{g.Gang, g.lease, v.rank, s.fleet.ID(c.Nodes[0])})

@@ -96,7 +96,7 @@ func (s *Scheduler) lose(g *member, rank int) {
 	if g.lost[rank] {
 		return
 	}
-	g.lost[rank] = true
+	g.lost[rank], g.laid = true, nil
 	s.give(g, rank, g.nodes[rank])
 	s.settle(g)
 }

@@ -114,6 +114,7 @@ type member struct {
 	nodes     []place.Ref // by rank; nil while waiting
 	roles     []int       // by rank; nil for a gang without roles
 	lost      []bool      // by rank; nil while waiting
+	laid      []run       // what nodes, roles and lost say; nil: not worked out. Never written to
 	joined    []bool      // by rank, while starting
 	queue     string      // that it is charged to
 	counted   core.Vector // what the queue was charged

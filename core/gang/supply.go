@@ -144,7 +144,9 @@ func (u *supply) extend(by int64) bool {
 	}
 	at := u.ends[u.next].at
 	for ; u.next < len(u.ends) && u.ends[u.next].at == at; u.next++ {
-		u.effort += u.ends[u.next].gang.giveAll(u.later) * len(u.list)
+		g := u.ends[u.next].gang
+		g.giveAll(u.later)
+		u.effort += len(g.lie()) * len(u.list)
 	}
 	for _, o := range u.list {
 		if n := o.view.Room(); n > o.room[len(o.room)-1] {
