@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 
 // goPeer is this binary as a peer that behaves in some way.
 func goPeer(how string) exec.Command {
-	return exec.Command{Argv: []string{os.Args[0]}, Env: append(os.Environ(), childEnv+"="+how)}
+	return exec.Command{Argv: []string{os.Args[0]}, Env: map[string]string{childEnv: how}}
 }
 
 // pythonPeer is the example, where Python has pyarrow.
@@ -51,7 +51,11 @@ func pythonPeer(t *testing.T) exec.Command {
 	if err := osexec.Command(python, "-c", "import pyarrow").Run(); err != nil {
 		t.Skip("no pyarrow here: the Python peer is not tested")
 	}
-	return exec.Command{Argv: []string{python, "testdata/peer.py"}}
+	files, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exec.Command{Argv: []string{python, "peer.py"}, Files: files}
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }

@@ -21,13 +21,6 @@ import (
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 )
 
-// Command is what to start.
-type Command struct {
-	Argv []string // the command, a path or a name in PATH, and its arguments
-	Dir  string   // to run in; "" is this process's
-	Env  []string // all of the environment, "NAME=value"; nil is this process's
-}
-
 const (
 	// silence is how long a process may say nothing before the log names it.
 	silence = time.Minute
@@ -46,6 +39,7 @@ type process struct {
 	out    *os.File
 	errs   *tail
 	most   int64 // bytes in a batch
+	place  *place
 	unhook func() bool
 	ended  chan struct{}
 	exit   error // after ended
@@ -57,28 +51,20 @@ func start(ctx context.Context, c Command, p *peer.Peer) (*process, error) {
 	}
 	x := &process{name: c.Argv[0], log: p.Log(), most: p.Memory(), ended: make(chan struct{})}
 	x.errs = newTail(func(line string) { x.log.Info(line, "command", x.name) })
-	x.cmd = exec.Command(c.Argv[0], c.Argv[1:]...)
-	x.cmd.Dir, x.cmd.Env, x.cmd.Stderr = c.Dir, c.Env, x.errs
-	// What its children hold open does not keep it from having ended.
-	x.cmd.WaitDelay = time.Second
-	// A group of its own, so that its children end with it; and an end with this
-	// process, should that be killed.
-	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	inR, inW, err := os.Pipe()
-	if err != nil {
+	var err error
+	if x.place, err = c.place(p.Scratch()); err != nil {
 		return nil, err
 	}
-	outR, outW, err := os.Pipe()
-	if err != nil {
-		_, _ = inR.Close(), inW.Close()
+	env := x.place.environ(c, p)
+	x.cmd = &exec.Cmd{Path: x.place.find(c.Argv[0], env), Args: c.Argv, Dir: x.place.dir, Env: env, Stderr: x.errs,
+		// What its children hold open does not keep it from having ended.
+		WaitDelay: time.Second,
+		// A group of its own, so that its children end with it; and an end with
+		// this process, should that be killed.
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
+	if err := x.pipe(); err != nil {
+		x.place.remove()
 		return nil, err
-	}
-	x.cmd.Stdin, x.cmd.Stdout, x.stdin, x.out = inR, outW, inW, outR
-	err = x.cmd.Start()
-	_, _ = inR.Close(), outW.Close()
-	if err != nil {
-		_, _ = inW.Close(), outR.Close()
-		return nil, startError(x.name, err)
 	}
 	x.reader = bufio.NewReaderSize(&patient{p: x}, 256<<10)
 	x.unhook = context.AfterFunc(ctx, x.signal)
@@ -87,6 +73,27 @@ func start(ctx context.Context, c Command, p *peer.Peer) (*process, error) {
 		close(x.ended)
 	}()
 	return x, nil
+}
+
+// pipe starts the command between two pipes.
+func (p *process) pipe() error {
+	inR, inW, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	outR, outW, err := os.Pipe()
+	if err != nil {
+		_, _ = inR.Close(), inW.Close()
+		return err
+	}
+	p.cmd.Stdin, p.cmd.Stdout, p.stdin, p.out = inR, outW, inW, outR
+	err = p.cmd.Start()
+	_, _ = inR.Close(), outW.Close() // the child has its own
+	if err != nil {
+		_, _ = inW.Close(), outR.Close()
+		return startError(p.name, err)
+	}
+	return nil
 }
 
 func startError(name string, err error) error {
@@ -197,6 +204,7 @@ func (p *process) kill() {
 	p.signal()
 	<-p.ended
 	_, _ = p.stdin.Close(), p.out.Close()
+	p.place.remove()
 }
 
 // innocent is an error that is not the process's.

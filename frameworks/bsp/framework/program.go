@@ -3,6 +3,7 @@ package framework
 import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/algorithm"
+	"github.com/capstan-run/capstan/frameworks/bsp/exec"
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/spec"
@@ -10,9 +11,13 @@ import (
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
-// program makes what a rank runs: a function of this binary, or a built-in.
+// program makes what a rank runs: a command, a function of this binary, or a
+// built-in.
 func (f *Framework) program(m work.Make) (peer.Program, error) {
 	a := &m.Body.Algorithm
+	if len(a.Exec) > 0 {
+		return exec.New(command(m)), nil
+	}
 	if function, ok := f.functions[a.Use]; ok {
 		return function(m)
 	}
