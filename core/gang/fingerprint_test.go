@@ -87,7 +87,7 @@ func (k *printer) gang(g *member) {
 	k.text(string(g.Gang))
 	k.text(string(g.phase))
 	k.text(g.queue)
-	k.put(int64(g.number), int64(g.Arrival), int64(g.lease), int64(g.ask.id), int64(g.class), int64(g.count), int64(g.relax), int64(g.target),
+	k.put(int64(g.number), int64(g.Arrival), int64(g.lease), int64(g.ask.id), int64(g.class), int64(g.count), int64(g.target),
 		int64(g.revokes), int64(g.evicted), bit(g.inLine), bit(g.promised), bit(g.stuck), bit(g.aged), bit(g.isCharged), bit(g.When.Hold))
 	k.put(g.due, g.since, g.arrived, g.promise, g.latest, g.planned)
 	k.put(g.counted[:]...)

@@ -102,51 +102,54 @@ const (
 
 // member is a gang that the scheduler knows.
 type member struct {
-	*Request         // never changed: an array's elements and clones of the state share it
-	Gang      ID     // of an element its own, where the Request has its array's
-	job       *job   // see Scheduler.jobOf
-	number    uint64 // also its arrival: less is earlier
-	gone      bool   // it was forgotten
-	phase     phase
+	*Request        // never changed: an array's elements and clones of the state share it
+	job      *job   // see Scheduler.jobOf
+	number   uint64 // also its arrival: less is earlier
+
+	// Places in lists. They stand together at the front, as much else moves when
+	// a gang enters or leaves one: a look at one line of the cache for each.
+	duePlace int // in dues, from 1
+	holder   int // in Scheduler.granted, from 1
+	inQueue  int // in holders.byQueue, from 1
+	inJob    int // in job.gangs, from 1
+
 	ask       *ask        // what it asks for, shared with its like
-	class     uint64      // what makes it like others, see member.classNumber
+	Gang      ID          // of an element its own, where the Request has its array's
+	phase     phase       // where it is in its life
 	lease     uint64      // 0 while waiting
+	due       int64       // end of the start timeout, the notice or the walltime; 0 for none
+	since     int64       // when it started; 0 before
 	nodes     []place.Ref // by rank; nil while waiting
-	roles     []int       // by rank; nil for a gang without roles
 	lost      []bool      // by rank; nil while waiting
+	roles     []int       // by rank; nil for a gang without roles
 	laid      []run       // what nodes, roles and lost say; nil: not worked out. Never written to
 	joined    []bool      // by rank, while starting
 	queue     string      // that it is charged to
-	counted   core.Vector // what the queue was charged
-	isCharged bool
-	holding   core.Vector // what it holds
-	holder    int         // in Scheduler.granted, from 1
-	inQueue   int         // in holders.byQueue, from 1
-	inJob     int         // in job.gangs, from 1
-	tried     uint64      // attempt at displacing others
-	due       int64       // end of the start timeout, the notice or the walltime; 0 for none
-	duePlace  int         // in dues, from 1
-	since     int64       // when it started; 0 before
-	inLine    bool        // the tree has it
-	count     int         // elements there; 1 for a gang
-	arrived   int64       // when it came into line first
-	revokes   int         // starts in a row that came to nothing
-	evicted   int         // times it had to give way
-	avoid     []place.Ref // where starts went wrong
-	promise   int64       // the start that was quoted first; 0 for none
-	promised  bool        // it has one that binds others
-	latest    int64       // that start
-	planned   int64       // its start in the last plan
-	stuck     bool        // its planned start came, and no nodes were found
-	booked    int64       // when there are nodes for it if it is stuck; 0 if that is not known
-	aged      bool        // it was passed so often that it goes first
-	relax     int         // levels of a preferred placement given up
-	target    int         // size it is to grow to
 	shrink    *shrinking
+	array     *array      // of an array as a whole
+	whole     *member     // of an element: its array
+	element   int         // its place in the array
+	counted   core.Vector // what the queue was charged
+	holding   core.Vector // what it holds
+	isCharged bool
 
-	array   *array  // of an array as a whole
-	whole   *member // of an element: its array
-	element int     // its place in the array
+	gone     bool        // it was forgotten
+	inLine   bool        // the tree has it
+	promised bool        // it has a promise that binds others
+	stuck    bool        // its planned start came, and no nodes were found
+	aged     bool        // it was passed so often that it goes first
+	latest   int64       // the start that binds others
+	promise  int64       // the start that was quoted first; 0 for none
+	planned  int64       // its start in the last plan
+	booked   int64       // when there are nodes for it if it is stuck; 0 if that is not known
+	class    uint64      // what makes it like others, see member.classNumber; 0 before it is in line
+	count    int         // elements in line; 1 for a gang
+	arrived  int64       // when it came into line first
+	revokes  int         // starts in a row that came to nothing
+	evicted  int         // times it had to give way
+	tried    uint64      // attempt at displacing others
+	avoid    []place.Ref // where starts went wrong
+	target   int         // size it is to grow to
 }
 
 // job is what is known of a job beyond its gangs.
