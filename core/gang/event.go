@@ -219,7 +219,8 @@ type MemberReplace struct {
 type Tick struct{ Now int64 }
 
 // Adopt puts a gang back that a former life of the host had granted. It is
-// not questioned: nodes that are not known yet are expected to come up.
+// not questioned: nodes that are not known yet are expected to come up. Nothing
+// is placed before another event than an Adopt comes, so they come in a row.
 type Adopt struct {
 	Now       int64
 	Request   Request

@@ -267,6 +267,10 @@ func (s *Scheduler) revoke(g *member, reason string, r *Result) ID {
 			s.elementBack(g)
 			return g.whole.Gang
 		}
+		if _, _, element := ElementOf(g.Gang); element {
+			s.forget(g) // it was adopted, and its array comes with it among those that wait
+			return ""
+		}
 		s.lineUp(g)
 		return g.Gang
 	}

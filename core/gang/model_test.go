@@ -359,6 +359,10 @@ func (m *model) revoked(a Revoke) error {
 		m.gangs[g.whole].waits[g.index] = true
 		return nil
 	}
+	if _, _, element := ElementOf(a.Gang); element { // its array will come
+		delete(m.gangs, g.Gang)
+		return nil
+	}
 	g.lease, g.nodes, g.roles, g.lost, g.up, g.since, g.shrink, g.expired = 0, nil, nil, nil, false, 0, 0, false
 	return nil
 }

@@ -230,8 +230,10 @@ func (s *Scheduler) Step(e Event) Result {
 	var r Result
 	subject := s.apply(e, &r)
 	s.expire(&r)
+	// While gangs are adopted, room may look free that the next of them holds.
+	_, adopts := e.(Adopt)
 	for range passes {
-		if s.resting() {
+		if adopts || s.resting() {
 			break
 		}
 		s.pass(&r)

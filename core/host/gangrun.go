@@ -144,6 +144,9 @@ func (g *gangRun) granted(act gang.Grant) {
 	g.members = make([]*member, len(act.Nodes))
 	for r, node := range act.Nodes {
 		g.members[r] = &member{gang: g, rank: r, node: node, id: g.executorID(r, 0)}
+		if act.Roles != nil {
+			g.state.Members[r].Role = act.Roles[r]
+		}
 	}
 	if a.job.rec.Job.State == core.Queued {
 		a.job.rec.Job.State = core.Starting

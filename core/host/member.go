@@ -184,7 +184,7 @@ func (g *gangRun) enlist(rank int, node core.NodeID) {
 	m := &member{gang: g, rank: rank, node: node, id: g.executorID(rank, len(g.state.Fenced)), fresh: true}
 	g.members[rank] = m
 	h.members[m.id] = m
-	g.state.Members[rank] = memberState{ID: m.id, Node: m.node}
+	g.state.seat(m)
 	dir := g.state.Dir
 	g.do(func(ctx context.Context) {
 		err := h.persistPatiently(ctx, g.attempt.job)

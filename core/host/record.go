@@ -73,7 +73,25 @@ type gangState struct {
 type memberState struct {
 	ID   string      `json:"id"`
 	Node core.NodeID `json:"node"`
+	Role int         `json:"role,omitempty"` // an index into the ask's roles
 	Lost bool        `json:"lost,omitempty"`
+}
+
+// seat notes who has m's rank now. The role is the rank's.
+func (s *gangState) seat(m *member) {
+	s.Members[m.rank] = memberState{ID: m.id, Node: m.node, Role: s.Members[m.rank].Role}
+}
+
+// roles is the role of each rank; nil of a gang without roles.
+func (s *gangState) roles() []int {
+	if len(s.Ask.Roles) == 0 {
+		return nil
+	}
+	out := make([]int, len(s.Members))
+	for r, ms := range s.Members {
+		out[r] = ms.Role
+	}
+	return out
 }
 
 func (r *record) encode() []byte {

@@ -42,11 +42,14 @@ func (h *Host) recover(ctx context.Context) error {
 		return err
 	}
 	known := map[string]bool{}
-	var waiting []*attempt // they queue when all that is taken is known to be
+	// Gangs are adopted in a row (gang.Adopt), so the ends are told before.
 	for _, j := range jobs {
 		if j.rec.Job.State.Final() {
 			h.tellEnd(j)
 		}
+	}
+	var waiting []*attempt // they queue when all that is taken is known to be
+	for _, j := range jobs {
 		switch {
 		case !j.rec.Job.State.Final():
 			if a := h.adopt(j, running, known); a != nil {
@@ -171,7 +174,7 @@ func (h *Host) adopt(j *job, running, known map[string]bool) *attempt {
 		for _, id := range old.Fenced {
 			h.server.Fence(id)
 		}
-		h.step(gang.Adopt{Now: now().UnixMilli(), Request: g.request(), Lease: old.Lease, Placement: nodes, Since: j.rec.Job.Started.UnixMilli()})
+		h.step(gang.Adopt{Now: now().UnixMilli(), Request: g.request(), Lease: old.Lease, Placement: nodes, Roles: old.roles(), Since: j.rec.Job.Started.UnixMilli()})
 		for _, v := range g.state.Ask.Volumes {
 			h.volumes.try(v.Name, g)
 		}

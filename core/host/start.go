@@ -93,8 +93,8 @@ func (g *gangRun) occupy(lease uint64, dir string, members []*member) error {
 		return errStale
 	}
 	g.state.Dir = dir
-	for r, m := range members {
-		g.state.Members[r] = memberState{ID: m.id, Node: m.node}
+	for _, m := range members {
+		g.state.seat(m)
 		h.members[m.id] = m
 	}
 	return nil

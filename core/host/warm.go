@@ -115,7 +115,7 @@ func (w *warmPool) take(g *gangRun, lease uint64, members []*member, shape pool.
 	g.listeners = append(g.listeners, w.control(set.Dir))
 	for r, m := range members {
 		m.id, m.warm = set.Executors[r].ID, true
-		g.state.Members[r] = memberState{ID: m.id, Node: m.node}
+		g.state.seat(m)
 		h.members[m.id] = m
 	}
 	return set.Dir, true, nil
