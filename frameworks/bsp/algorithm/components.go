@@ -240,6 +240,7 @@ func cutLeast(b []byte) (root, place uint32, id, rest []byte) {
 }
 
 func (c *components) write(p *peer.Peer, labels map[uint32]*least) error {
+	columns(p, c.part, nil)
 	var key []byte
 	last, label := unreached, []byte(nil)
 	for v := range c.part.N() {

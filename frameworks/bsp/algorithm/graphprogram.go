@@ -5,6 +5,8 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
@@ -96,8 +98,25 @@ func readSection(r *peer.SnapshotReader, name string, words int) ([]int64, []byt
 	return columnOf[int64](b[:8*words]), b[8*words:], nil
 }
 
+// columns says that rows are (vertex, value); a value of type nil is a vertex.
+func columns(p *peer.Peer, part *graph.Partition, value arrow.DataType) {
+	var id arrow.DataType = arrow.BinaryTypes.String
+	if part.IDs.Integers() {
+		id = arrow.PrimitiveTypes.Int64
+	}
+	if value == nil {
+		value = id
+	}
+	p.Columns(arrow.Field{Name: "id", Type: id}, arrow.Field{Name: "value", Type: value})
+}
+
 // writeValues writes a line (vertex, value) for each own vertex.
 func writeValues[T uint32 | uint64 | float64](p *peer.Peer, part *graph.Partition, values []T) error {
+	if _, real := any(values).([]float64); real {
+		columns(p, part, arrow.PrimitiveTypes.Float64)
+	} else {
+		columns(p, part, arrow.PrimitiveTypes.Int64)
+	}
 	var key, value []byte
 	for v, x := range values {
 		key = part.IDs.Append(key[:0], v)

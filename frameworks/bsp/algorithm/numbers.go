@@ -172,6 +172,7 @@ func decodeTexts(b []byte) []string {
 
 // writeNames writes a line (vertex, name) for each own vertex.
 func writeNames(p *peer.Peer, part *graph.Partition, of *names) error {
+	columns(p, part, nil)
 	var key, value []byte
 	for v := range part.N() {
 		key, value = part.IDs.Append(key[:0], v), of.appendTo(value[:0], v)

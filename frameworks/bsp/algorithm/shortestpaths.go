@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/column"
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
@@ -266,6 +268,7 @@ func (s *shortestPaths) hear(p *peer.Peer) error {
 
 // write writes distances; Graphalytics writes infinity in full.
 func (s *shortestPaths) write(p *peer.Peer) error {
+	columns(p, s.part, arrow.PrimitiveTypes.Float64)
 	var key, value []byte
 	for v, d := range s.distance {
 		key = s.part.IDs.Append(key[:0], v)

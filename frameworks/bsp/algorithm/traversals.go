@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
@@ -43,6 +45,7 @@ func findSource(ctx context.Context, p *peer.Peer, part *graph.Partition, id str
 
 // writeDepths writes a line (vertex, depth) for each own vertex.
 func writeDepths(p *peer.Peer, part *graph.Partition, depth []uint32) error {
+	columns(p, part, arrow.PrimitiveTypes.Int64)
 	var key, value []byte
 	for v, d := range depth {
 		key = part.IDs.Append(key[:0], v)

@@ -480,3 +480,25 @@ func TestConformance(t *testing.T) {
 	})
 	plugintest.Conform(t, New(functions(nil)), s, b.options())
 }
+
+// TestTypedPairs: rows of texts come out as what the program says they are.
+func TestTypedPairs(t *testing.T) {
+	b := newBench(t)
+	s := b.spec("numbers", func(m map[string]any) {
+		m["output"] = map[string]any{"path": fmt.Sprintf("s3://test/out-%d", b.n), "format": "parquet"}
+	})
+	report, err := plugintest.Run(t, New(functions(nil)), s, b.options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := output.ReadManifest(t.Context(), b.store, report.Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(m.Columns); got != "[{id int64} {value float64}]" {
+		t.Errorf("columns: %s", got)
+	}
+	if got := b.rows(report.Output); got != "0\t0\n1\t1.5\n2\t3\n" {
+		t.Errorf("rows: %s", got)
+	}
+}

@@ -135,6 +135,12 @@ func functions(hook func(context.Context, *peer.Peer) error) work.Registry {
 				return p.Sync(ctx)
 			}), nil
 		},
+		"numbers": func(work.Make) (peer.Program, error) {
+			return peer.Func(func(_ context.Context, p *peer.Peer) error {
+				p.Columns(arrow.Field{Name: "id", Type: arrow.PrimitiveTypes.Int64}, arrow.Field{Name: "value", Type: arrow.PrimitiveTypes.Float64})
+				return p.WriteKV(fmt.Append(nil, p.Rank()), fmt.Append(nil, 1.5*float64(p.Rank())))
+			}), nil
+		},
 		"words": func(work.Make) (peer.Program, error) {
 			return peer.Func(func(_ context.Context, p *peer.Peer) error {
 				return p.WriteKV(fmt.Appendf(nil, "rank-%d", p.Rank()), fmt.Appendf(nil, "%d", 10*p.Rank()))

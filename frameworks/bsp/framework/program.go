@@ -53,19 +53,16 @@ func (f *Framework) checkAlgorithm(body *spec.Body) []core.Diagnostic {
 	if _, ok := f.functions[a.Use]; ok {
 		return nil
 	}
-	found, err := algorithm.Find(a.Use)
-	if err == nil {
-		_, err = found.New(algorithm.Setup{Graph: graphOf(work.Make{Body: body}), With: a.With})
+	known, err := algorithm.Find(a.Use)
+	if err != nil {
+		return diagnostics(err)
 	}
-	return append(diagnostics(err), checkInput(body, found.Name)...)
-}
-
-// checkInput misses the input of a built-in: all of them read one.
-func checkInput(body *spec.Body, algorithm string) []core.Diagnostic {
-	if body.HasInput() || algorithm == "" {
-		return nil
+	_, err = known.New(algorithm.Setup{Graph: graphOf(work.Make{Body: body}), With: a.With})
+	found := append(diagnostics(err), known.Check(body.Input.Format, body.Graph != nil)...)
+	if !known.Alone() && !body.HasInput() {
+		found = append(found, core.Diagnostic{Path: "spec.input", Message: known.Name + " has nothing to read", Remedy: "add input: {path: ...}"})
 	}
-	return []core.Diagnostic{{Path: "spec.input", Message: algorithm + " has nothing to read", Remedy: "add input: {path: ...}"}}
+	return found
 }
 
 // diagnostics are the faults that err tells of.

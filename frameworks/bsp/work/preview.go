@@ -29,9 +29,18 @@ func newPreview(p *spec.Preview) *preview {
 	return &preview{limit: p.Limit, byKey: p.By == "key", desc: p.Order == "descending"}
 }
 
-func (p *preview) pair(key, value []byte) {
-	row := task.PreviewRow{Key: string(key), Value: string(value)}
-	row.Num, row.IsNum = parse(row.Value)
+// pair looks at a row of texts. One that cannot be among the first is not copied.
+func (p *preview) pair(key, value []byte, numericKey bool) {
+	var row task.PreviewRow
+	row.Num, row.IsNum = parse(value)
+	if row.IsNum && !p.byKey && p.full() && p.beyond(row.Num) {
+		return
+	}
+	row.Key, row.Value = string(key), string(value)
+	if numericKey {
+		n, err := strconv.ParseInt(row.Key, 10, 64)
+		row.KeyNum, row.KeyIsNumeric = n, err == nil
+	}
 	p.offer(row)
 }
 
@@ -138,12 +147,12 @@ func cell(col arrow.Array, i int) string {
 	return col.ValueStr(i)
 }
 
-func parse(s string) (float64, bool) {
-	if s == "" || len(s) > 32 {
+func parse(b []byte) (float64, bool) {
+	if len(b) == 0 || len(b) > 32 {
 		return 0, false
 	}
-	v, err := strconv.ParseFloat(s, 64)
-	return v, err == nil
+	v, err := strconv.ParseFloat(string(b), 64)
+	return v, err == nil && v == v
 }
 
 func (p *preview) Len() int           { return len(p.rows) }

@@ -7,8 +7,6 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow/go/v15/arrow"
-	"github.com/apache/arrow/go/v15/arrow/array"
-	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
@@ -33,6 +31,7 @@ type rows struct {
 	w       output.Writer
 	schema  *arrow.Schema // of the open part
 	pairs   *pairs        // of WriteKV, where the format is of columns
+	kv      *arrow.Schema // of WriteKV
 	n       int64         // rows of the open part
 	sealed  sealed
 	preview *preview // nil: none is wanted
@@ -50,30 +49,35 @@ var _ peer.Output = (*rows)(nil)
 // pairWriter writes a row of bytes, without Arrow.
 type pairWriter interface{ WriteKV(key, value []byte) error }
 
-// kvSchema is that of rows of bytes.
+// kvSchema is that of rows of bytes of which nothing else was said.
 var kvSchema = arrow.NewSchema([]arrow.Field{
 	{Name: "key", Type: arrow.BinaryTypes.String}, {Name: "value", Type: arrow.BinaryTypes.String},
 }, nil)
 
+// Columns is what peer.Peer.Columns looks for.
+func (r *rows) Columns(key, value arrow.Field) {
+	r.kv = arrow.NewSchema([]arrow.Field{key, value}, nil)
+}
+
 // WriteKV is peer.Output's.
 func (r *rows) WriteKV(key, value []byte) error {
-	if err := r.open(kvSchema); err != nil {
+	if r.kv == nil {
+		r.kv = kvSchema
+	}
+	if err := r.open(r.kv); err != nil {
 		return err
 	}
 	if r.preview != nil {
-		r.preview.pair(key, value)
+		r.preview.pair(key, value, r.kv.Field(0).Type.ID() == arrow.INT64)
 	}
 	r.n++
 	if w, ok := r.w.(pairWriter); ok {
 		return w.WriteKV(key, value)
 	}
 	if r.pairs == nil {
-		r.pairs = newPairs()
+		r.pairs = newPairs(r.kv)
 	}
-	if r.pairs.add(key, value) {
-		return r.pairs.flush(r.w)
-	}
-	return nil
+	return r.pairs.add(r.w, key, value)
 }
 
 // WriteRecord is peer.Output's.
@@ -170,37 +174,4 @@ func (r *rows) abort() {
 		r.part.Abort()
 	}
 	r.part, r.w, r.pairs = nil, nil, nil
-}
-
-// pairs gathers rows of bytes into records.
-type pairs struct {
-	key, value *array.StringBuilder
-}
-
-// pairsAtOnce is how many rows make a record.
-const pairsAtOnce = 8192
-
-func newPairs() *pairs {
-	return &pairs{array.NewStringBuilder(memory.DefaultAllocator), array.NewStringBuilder(memory.DefaultAllocator)}
-}
-
-// add reports whether it is time to flush.
-func (p *pairs) add(key, value []byte) bool {
-	p.key.Append(string(key))
-	p.value.Append(string(value))
-	return p.key.Len() >= pairsAtOnce
-}
-
-func (p *pairs) flush(w output.Writer) error {
-	n := p.key.Len()
-	if n == 0 {
-		return nil
-	}
-	columns := []arrow.Array{p.key.NewArray(), p.value.NewArray()}
-	rec := array.NewRecord(kvSchema, columns, int64(n))
-	for _, c := range columns {
-		c.Release()
-	}
-	defer rec.Release()
-	return w.Write(rec)
 }
