@@ -144,6 +144,9 @@ func whyNotQueued(job core.Job) string {
 	if job.Outcome != nil && job.Outcome.Kind != "" {
 		return fmt.Sprintf("job %s %s: %s", job.ID, job.State, job.Outcome.Err())
 	}
+	if job.State.Final() {
+		return fmt.Sprintf("job %s %s", job.ID, job.State)
+	}
 	text := fmt.Sprintf("job %s is %s", job.ID, job.State)
 	if job.Progress.Note != "" {
 		text += ": " + job.Progress.Note

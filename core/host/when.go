@@ -58,13 +58,6 @@ func (h *Host) tellEnd(j *job) {
 		how = gang.OK
 	}
 	at := now().UnixMilli()
-	if j.attempt != nil {
-		for _, g := range j.attempt.gangs {
-			if g.ending != gang.Unsaid { // its executors are on their way out
-				h.step(gang.Release{Now: at, Gang: g.id, Ended: g.ending})
-			}
-		}
-	}
 	for _, e := range j.rec.arraysEnded(at) { // who waits for single elements asks for these
 		h.step(e)
 	}

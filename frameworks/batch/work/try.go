@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/executor/command"
 	"github.com/capstan-run/capstan/frameworks/batch/spec"
 	"github.com/capstan-run/capstan/frameworks/batch/task"
 )
@@ -71,7 +72,12 @@ func (t *try) execute(ctx context.Context, d *task.Done) error {
 		return err
 	}
 	defer out.drain()
-	p, err := start(command{argv: argv, dir: workdir, env: environ, stdin: in, stdout: out.stdout, stderr: out.stderr})
+	cmd, err := command.New(argv, workdir, environ)
+	if err != nil {
+		return err
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, out.stdout, out.stderr
+	p, err := start(cmd)
 	if err != nil {
 		return err
 	}

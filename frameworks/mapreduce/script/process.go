@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -16,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/executor/command"
 )
 
 // Command is what to start.
@@ -60,7 +58,7 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	path, err := lookup(c)
+	cmd, err := command.New(c.Argv, c.Dir, c.Env)
 	if err != nil {
 		return nil, err
 	}
@@ -72,14 +70,11 @@ func Start(ctx context.Context, c Command) (*Process, error) {
 		pipes.close()
 		return nil, pipes.err
 	}
-	p := &Process{name: c.Argv[0], stdin: inW, stdout: outR, ended: make(chan struct{}), ctx: ctx}
-	p.cmd = &exec.Cmd{Path: path, Args: c.Argv, Dir: c.Dir, Env: c.Env, Stdin: inR, Stdout: outW, Stderr: errW,
-		// A group of its own, so that a shell's children end with it; and an end
-		// with the executor, should that be killed.
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
-	if err := p.cmd.Start(); err != nil {
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = inR, outW, errW
+	p := &Process{name: c.Argv[0], cmd: cmd, stdin: inW, stdout: outR, ended: make(chan struct{}), ctx: ctx}
+	if err := command.Start(cmd); err != nil {
 		pipes.close()
-		return nil, startError(c, path, err)
+		return nil, err
 	}
 	for _, f := range []*os.File{inR, outW, errW} {
 		_ = f.Close() // the child has its own
@@ -120,7 +115,7 @@ func (p *pipes) close() {
 }
 
 // Kill kills the command and its process group. Wait is still due.
-func (p *Process) Kill() { _ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL) }
+func (p *Process) Kill() { command.Kill(p.cmd) }
 
 // reap waits for the command, then bounds the wait for the end of its output.
 func (p *Process) reap() {
@@ -185,62 +180,13 @@ func (p *Process) exitError() error {
 	}
 	what := fmt.Sprintf("%s ended with exit status %d", p.name, status.ExitCode())
 	remedy := "see its last words below; try it by hand on a few lines of the input"
-	if ws, ok := status.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		what = fmt.Sprintf("%s was killed by signal %d (%s)", p.name, int(ws.Signal()), ws.Signal())
-		if ws.Signal() == syscall.SIGKILL {
+	if s, ok := command.KilledBy(status.ProcessState); ok {
+		what = fmt.Sprintf("%s was killed by signal %d (%s)", p.name, int(s), s)
+		if s == syscall.SIGKILL {
 			remedy = "it may have run out of memory: raise gang.memory or lower tasks.slots"
 		}
 	}
 	e := core.Errorf(core.Failed, "%s", what).Do(remedy)
 	e.Detail = p.errs.tail()
 	return e
-}
-
-// lookup finds the command as execvp would with the PATH of its environment.
-func lookup(c Command) (string, error) {
-	if len(c.Argv) == 0 || c.Argv[0] == "" {
-		return "", core.Errorf(core.Invalid, "no command").Do("name one")
-	}
-	name := c.Argv[0]
-	if strings.Contains(name, "/") {
-		if !filepath.IsAbs(name) {
-			return filepath.Join(c.Dir, name), nil
-		}
-		return name, nil
-	}
-	for _, v := range c.Env {
-		list, ok := strings.CutPrefix(v, "PATH=")
-		if !ok {
-			continue
-		}
-		for _, dir := range filepath.SplitList(list) {
-			path := filepath.Join(dir, name)
-			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
-				return path, nil
-			}
-		}
-	}
-	return "", notFound(name)
-}
-
-func notFound(name string) *core.Error {
-	return core.Errorf(core.Invalid, "command %q is not in the executor", name).
-		Do("ship it with files:, or choose an image that has it: gang.image: host gives the machine's own programs")
-}
-
-func startError(c Command, path string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if _, statErr := os.Stat(path); statErr == nil {
-			return core.Errorf(core.Invalid, "the interpreter that %q names in its first line is not in the executor", c.Argv[0]).
-				Do("choose an image that has it (gang.image: host gives the machine's own programs), and check that the line does not end in a carriage return")
-		}
-		return notFound(c.Argv[0])
-	case errors.Is(err, fs.ErrPermission):
-		return core.Errorf(core.Invalid, "%q may not be run", c.Argv[0]).Do("chmod +x it before you submit")
-	case errors.Is(err, syscall.ENOEXEC):
-		return core.Errorf(core.Invalid, "%q is neither a program for this machine nor a script", c.Argv[0]).
-			Do(`begin a script with its interpreter, such as "#!/usr/bin/env python3"`)
-	}
-	return core.Errorf(core.Failed, "start %q: %v", c.Argv[0], err)
 }

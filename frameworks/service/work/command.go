@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/capstan-run/capstan/core/executor/command"
 	"github.com/capstan-run/capstan/frameworks/service/spec"
 	"github.com/capstan-run/capstan/frameworks/service/wire"
 )
@@ -21,8 +22,8 @@ import (
 // maxLine is the longest line of output that is logged in one piece.
 const maxLine = 16 << 10
 
-// command is a process and what it starts, in a process group of its own.
-type command struct {
+// running is a copy's command that was started.
+type running struct {
 	cmd    *exec.Cmd
 	name   string
 	output *os.File
@@ -32,7 +33,7 @@ type command struct {
 }
 
 // start runs a copy's command in its place.
-func start(p place, r *wire.Run, ports []int, log *slog.Logger) (*command, error) {
+func start(p place, r *wire.Run, ports []int, log *slog.Logger) (*running, error) {
 	argv, err := p.argv(r.Body)
 	if err != nil {
 		return nil, err
@@ -42,59 +43,22 @@ func start(p place, r *wire.Run, ports []int, log *slog.Logger) (*command, error
 		return nil, fmt.Errorf("no pipe for the command's output: %w", err)
 	}
 	defer in.Close()
-	c := &command{name: argv[0], output: out, log: log, prefix: r.Copy, read: make(chan struct{})}
-	c.cmd = p.process(argv, p.environ(r, ports))
-	c.cmd.Stdout, c.cmd.Stderr = in, in
-	if err := c.cmd.Start(); err != nil {
-		out.Close()
-		return nil, startError(argv[0], err)
+	cmd, err := command.New(argv, p.dir, p.environ(r, ports))
+	if err == nil {
+		cmd.Stdout, cmd.Stderr = in, in
+		err = command.Start(cmd)
 	}
+	if err != nil {
+		out.Close()
+		return nil, err
+	}
+	c := &running{name: argv[0], cmd: cmd, output: out, log: log, prefix: r.Copy, read: make(chan struct{})}
 	go c.logOutput()
 	return c, nil
 }
 
-// process is a process of this place that has not been started.
-func (p place) process(argv, env []string) *exec.Cmd {
-	return &exec.Cmd{Path: lookup(argv[0], env), Args: argv, Dir: p.dir, Env: env,
-		// A group of its own, so that a shell's children end with it; and an end
-		// with the executor, should that be killed.
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
-}
-
-// lookup finds a command as execvp would with the PATH of its environment.
-func lookup(name string, env []string) string {
-	if strings.Contains(name, "/") {
-		return name
-	}
-	for _, v := range env {
-		list, ok := strings.CutPrefix(v, "PATH=")
-		if !ok {
-			continue
-		}
-		for _, dir := range filepath.SplitList(list) {
-			path := filepath.Join(dir, name)
-			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
-				return path
-			}
-		}
-	}
-	return name
-}
-
-func startError(name string, err error) error {
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("command %q is not in the executor; ship it with files:, or choose an image that has it (gang.image: host gives the machine's own programs)", name)
-	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("%q may not be run; chmod +x it before you deploy", name)
-	case errors.Is(err, syscall.ENOEXEC):
-		return fmt.Errorf("%q is neither a program for this machine nor a script that names its interpreter", name)
-	}
-	return fmt.Errorf("start %q: %w", name, err)
-}
-
 // logOutput passes the command's output on, line by line.
-func (c *command) logOutput() {
+func (c *running) logOutput() {
 	defer close(c.read)
 	defer c.output.Close()
 	r := bufio.NewReaderSize(c.output, maxLine)
@@ -112,7 +76,7 @@ func (c *command) logOutput() {
 
 // wait waits for the command's end, kills what it left running, and says how it
 // ended.
-func (c *command) wait() string {
+func (c *running) wait() string {
 	err := c.cmd.Wait()
 	c.kill()
 	<-c.read
@@ -123,8 +87,8 @@ func (c *command) wait() string {
 	case !errors.As(err, &status):
 		return c.name + " ended: " + err.Error()
 	}
-	if ws, ok := status.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return fmt.Sprintf("%s was killed by signal %d (%s)", c.name, int(ws.Signal()), ws.Signal())
+	if s, ok := command.KilledBy(status.ProcessState); ok {
+		return fmt.Sprintf("%s was killed by signal %d (%s)", c.name, int(s), s)
 	}
 	return fmt.Sprintf("%s ended with exit status %d", c.name, status.ExitCode())
 }
@@ -134,15 +98,15 @@ var signals = map[string]syscall.Signal{
 }
 
 // signal sends a signal to the command and what it started.
-func (c *command) signal(name string) {
+func (c *running) signal(name string) {
 	s, ok := signals[name]
 	if !ok {
 		s = unix.SIGTERM
 	}
-	_ = unix.Kill(-c.cmd.Process.Pid, s) // it may be gone
+	command.Signal(c.cmd, s)
 }
 
-func (c *command) kill() { _ = unix.Kill(-c.cmd.Process.Pid, unix.SIGKILL) }
+func (c *running) kill() { command.Kill(c.cmd) }
 
 // argv is the command of a body as it lies here.
 func (p place) argv(b *spec.Body) ([]string, error) {

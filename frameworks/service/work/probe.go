@@ -12,8 +12,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/capstan-run/capstan/core/executor/command"
 	"github.com/capstan-run/capstan/frameworks/service/spec"
 	"github.com/capstan-run/capstan/frameworks/service/wire"
 )
@@ -186,15 +185,17 @@ func httpCheck(url string) func(context.Context) error {
 
 // execCheck runs a command to its end, or kills it with all it started.
 func execCheck(ctx context.Context, p place, argv, env []string) error {
-	cmd := p.process(argv, env)
-	if err := cmd.Start(); err != nil {
-		return startError(argv[0], err)
+	cmd, err := command.New(argv, p.dir, env)
+	if err == nil {
+		err = command.Start(cmd)
 	}
-	kill := func() { _ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
-	stop := context.AfterFunc(ctx, kill)
-	err := cmd.Wait()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { command.Kill(cmd) })
+	err = cmd.Wait()
 	stop()
-	kill()
+	command.Kill(cmd)
 	var status *exec.ExitError
 	if errors.As(err, &status) {
 		return fmt.Errorf("%s ended with %s", argv[0], status.ProcessState)

@@ -60,7 +60,7 @@ type worker struct {
 	told     status
 	run      *wire.Run // the run there is, or the last one
 	next     *wire.Run // begins when it is gone
-	command  *command  // nil: none runs
+	command  *running  // nil: none runs
 	stage    int       // of stopping: 0 none, 1 draining, 2 signalled, 3 killed
 	alarm    <-chan time.Time
 	findings chan finding
@@ -151,7 +151,7 @@ func (w *worker) begin(ctx context.Context, r *wire.Run) {
 
 // end is the end of a command.
 type end struct {
-	of  *command
+	of  *running
 	how string
 }
 
