@@ -26,7 +26,7 @@ func block(t *testing.T, text string) string {
 // TestReadmeBlocks knows every block of the README: a new one needs a test.
 func TestReadmeBlocks(t *testing.T) {
 	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "plugins/examples/pi", "curl --unix-socket", "kind: Service", "capstan deploy",
-		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision"}
+		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP"}
 	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
 		known := false
 		for _, s := range tested {
@@ -115,6 +115,27 @@ func TestReadmeGo(t *testing.T) {
 		url := regexp.MustCompile(`(s3|file)://\S+`).FindString(string(text))
 		t.Logf("%s", text)
 		l.check(want, url)
+	})
+}
+
+// TestReadmeGraph makes edges of a package list as the README does, and runs its
+// document over them.
+func TestReadmeGraph(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, launcher string) {
+		l := open(t, launcher)
+		l.write("available", "Package: a\nDepends: libc (>= 2), b | c\n\nPackage: b\nPre-Depends: libc:any\n\nPackage: d\nDepends: b, libc\n")
+		list := "cat " + filepath.Join(l.dir, "available")
+		shell, _, _ := strings.Cut(block(t, "apt-cache dumpavail"), "bin/capstan")
+		shell = strings.NewReplacer("apt-cache dumpavail", list, "/tmp/leaned-on", filepath.Join(l.dir, "leaned-on")).Replace(shell)
+		if out, err := exec.Command("sh", "-e", "-c", shell).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		doc := strings.Replace(block(t, "kind: BSP"), "/tmp/leaned-on", filepath.Join(l.dir, "leaned-on"), 1)
+		out := l.ok("run", l.write("leaned-on.yaml", doc))
+		if !regexp.MustCompile(`key\s+value\s+libc\s+0\.`).MatchString(out) {
+			t.Errorf("libc does not come first:\n%s", out)
+		}
 	})
 }
 
