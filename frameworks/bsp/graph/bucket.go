@@ -84,6 +84,12 @@ func (k *bucket) flush() error {
 	return nil
 }
 
+func (b *builder) closeBuckets() {
+	for _, k := range b.buckets {
+		k.close()
+	}
+}
+
 func (k *bucket) close() {
 	if k.file != nil {
 		_ = k.file.Close()
@@ -93,7 +99,7 @@ func (k *bucket) close() {
 
 // finishBuckets puts one bucket after the other in order.
 func (b *builder) finishBuckets() (*CSR, *region, error) {
-	defer b.close()
+	defer b.closeBuckets()
 	targets, err := span.NewWriter[uint32](b.scratch)
 	if err != nil {
 		return nil, nil, err
@@ -123,6 +129,7 @@ func (b *builder) finishBuckets() (*CSR, *region, error) {
 
 func (b *builder) mapped(targets *span.Writer[uint32], weights *span.Writer[float64]) (*CSR, *region, error) {
 	r := &region{}
+	r.own(b.index, false)
 	c := &CSR{Offsets: b.offsets}
 	t, err := targets.Span()
 	if err == nil {

@@ -16,6 +16,7 @@ type builder struct {
 	// offsets[v+1] is where v's next edge goes, so that at the end it is where
 	// v's row ends.
 	offsets  []uint64
+	index    *span.Span[uint64] // their memory
 	weighted bool
 	cores    int
 
@@ -31,7 +32,11 @@ type builder struct {
 // newBuilder begins a CSR of rows of these lengths. It takes at most memory
 // bytes for edges, or goes to files in scratch.
 func newBuilder(degrees []uint32, weighted bool, memory int64, scratch string, cores int) (*builder, error) {
-	b := &builder{offsets: make([]uint64, len(degrees)+1), weighted: weighted, scratch: scratch, cores: max(cores, 1)}
+	index, err := span.Make[uint64](len(degrees) + 1)
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{offsets: index.Data, index: index, weighted: weighted, scratch: scratch, cores: max(cores, 1)}
 	total := uint64(0)
 	for v, d := range degrees {
 		b.offsets[v+1] = total
@@ -40,7 +45,6 @@ func newBuilder(degrees []uint32, weighted bool, memory int64, scratch string, c
 	if int64(total)*b.width() > memory {
 		return b, b.openBuckets(total, memory)
 	}
-	var err error
 	if b.targets, err = span.Make[uint32](int(total)); err == nil && weighted {
 		b.weights, err = span.Make[float64](int(total))
 	}
@@ -102,6 +106,7 @@ func (b *builder) finish() (*CSR, *region, error) {
 	c := &CSR{Offsets: b.offsets, Targets: b.targets.Data, Weights: b.weightData()}
 	sortRows(c, b.cores)
 	r := &region{}
+	r.own(b.index, false)
 	r.own(b.targets, b.targets.Mapped())
 	if b.weights != nil {
 		r.own(b.weights, b.weights.Mapped())
@@ -111,14 +116,13 @@ func (b *builder) finish() (*CSR, *region, error) {
 
 // close drops a builder that is not finished.
 func (b *builder) close() {
+	b.closeBuckets()
+	_ = b.index.Close()
 	if b.targets != nil {
 		_ = b.targets.Close()
 	}
 	if b.weights != nil {
 		_ = b.weights.Close()
-	}
-	for _, k := range b.buckets {
-		k.close()
 	}
 }
 

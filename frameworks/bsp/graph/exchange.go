@@ -24,8 +24,9 @@ const stagedEdges = 32 << 10
 
 // stage is edges on their way to one rank as one kind.
 type stage struct {
-	rows, targets []uint32
-	weights       []float64
+	n             int
+	rows, targets []uint32  // stagedEdges long
+	weights       []float64 // stagedEdges long, or nil
 }
 
 // shipping sends edges to the ranks that have their rows.
@@ -148,78 +149,121 @@ func (l *loading) newShipping() *shipping {
 	return s
 }
 
-// chunk ships the edges of a chunk.
+// chunk ships the edges of a chunk. The chunk is used up.
 func (s *shipping) chunk(c *chunk, places []uint32) error {
-	dense := s.numbers.dense
+	n := s.translate(c, places)
+	source, target := c.source[:n], c.target[:n]
+	var weights []float64
+	if s.weighted {
+		weights = c.weight[:n]
+	}
 	in, out := s.stored()
-	for i, source := range c.source[:c.n] {
-		target := c.target[i]
-		if target == absent {
-			continue
+	if out {
+		if err := s.ship(kindEdgesOut, source, target, weights); err != nil {
+			return err
 		}
+	}
+	if in {
+		return s.ship(kindEdgesIn, target, source, weights)
+	}
+	if s.c.Directed || !out {
+		return nil
+	}
+	// The same edges the other way, loops but once.
+	n = 0
+	for i, v := range source {
+		if v != target[i] {
+			source[n], target[n] = v, target[i]
+			if weights != nil {
+				weights[n] = weights[i]
+			}
+			n++
+		}
+	}
+	return s.ship(kindEdgesOut, target[:n], source[:n], weights[:min(n, len(weights))])
+}
+
+// translate puts dense ids in the place of the log's numbers, drops lone
+// vertices, and returns how many edges are left. Nothing else is done in its
+// loops, so that many of their reads, which are at random, are under way at a
+// time.
+func (s *shipping) translate(c *chunk, places []uint32) int {
+	n := 0
+	for i, t := range c.target[:c.n] {
+		if t != absent {
+			c.source[n], c.target[n] = c.source[i], t
+			if c.weight != nil {
+				c.weight[n] = c.weight[i]
+			}
+			n++
+		}
+	}
+	for _, ids := range [][]uint32{c.source[:n], c.target[:n]} {
 		if places != nil {
-			source, target = places[source], places[target]
+			for i, id := range ids {
+				ids[i] = places[id]
+			}
 		}
-		source, target = dense[source], dense[target]
-		w := 1.0
-		if s.weighted {
-			w = c.weight[i]
+		dense := s.numbers.dense
+		for i, id := range ids {
+			ids[i] = dense[id]
 		}
-		if out {
-			if err := s.ship(kindEdgesOut, source, target, w); err != nil {
+	}
+	return n
+}
+
+// ship stages edges. The vertices of a rank that are cut are its first, since
+// they have most edges; their edges go to who owns the other end.
+func (s *shipping) ship(kind int, rows, targets []uint32, weights []float64) error {
+	if s.part.Size == 1 {
+		return s.accept(uint32(kind), rows, targets, weights)
+	}
+	bounds := s.part.Bounds
+	for i, row := range rows {
+		target, kind := targets[i], kind
+		to := owner(bounds, row)
+		row -= bounds[to]
+		if row < s.hubs[to] {
+			row += s.hubStart[to]
+			kind += kindCutOut - kindEdgesOut
+			to = owner(bounds, target)
+		}
+		st := &s.stages[to*edgeKinds+kind-kindEdgesOut]
+		if st.n == len(st.rows) {
+			if err := s.flush(to, kind, st); err != nil {
 				return err
 			}
 		}
-		if !s.c.Directed && source != target {
-			if err := s.ship(kindEdgesOut, target, source, w); err != nil {
-				return err
-			}
+		st.rows[st.n], st.targets[st.n] = row, target
+		if weights != nil {
+			st.weights[st.n] = weights[i]
 		}
-		if in {
-			if err := s.ship(kindEdgesIn, target, source, w); err != nil {
-				return err
-			}
-		}
+		st.n++
 	}
 	return nil
 }
 
-// ship stages an edge. The vertices of a rank that are cut are its first, since
-// they have most edges; their edges go to who owns the other end.
-func (s *shipping) ship(kind int, row, target uint32, w float64) error {
-	to := owner(s.part.Bounds, row)
-	row -= s.part.Bounds[to]
-	if row < s.hubs[to] {
-		row += s.hubStart[to]
-		kind += kindCutOut - kindEdgesOut
-		to = owner(s.part.Bounds, target)
-	}
-	st := &s.stages[to*edgeKinds+kind-kindEdgesOut]
-	st.rows, st.targets = append(st.rows, row), append(st.targets, target)
-	if s.weighted {
-		st.weights = append(st.weights, w)
-	}
-	if len(st.rows) < stagedEdges {
+// flush sends what is staged, and makes room.
+func (s *shipping) flush(to, kind int, st *stage) error {
+	if st.rows == nil {
+		st.rows, st.targets = make([]uint32, stagedEdges), make([]uint32, stagedEdges)
+		if s.weighted {
+			st.weights = make([]float64, stagedEdges)
+		}
 		return nil
 	}
-	return s.flush(to, kind, st)
-}
-
-func (s *shipping) flush(to, kind int, st *stage) error {
-	var err error
+	rows, targets, weights := st.rows[:st.n], st.targets[:st.n], st.weights[:min(st.n, len(st.weights))]
+	st.n = 0
 	if to == s.part.Rank {
-		err = s.accept(uint32(kind), st.rows, st.targets, st.weights)
-	} else {
-		s.sent += int64(8*len(st.rows) + 8*len(st.weights))
-		err = s.p.SendBlock(to, uint32(kind), span.Bytes(st.rows), span.Bytes(st.targets), span.Bytes(st.weights))
+		return s.accept(uint32(kind), rows, targets, weights)
 	}
-	st.rows, st.targets, st.weights = st.rows[:0], st.targets[:0], st.weights[:0]
-	return err
+	s.sent += int64(8*len(rows) + 8*len(weights))
+	return s.p.SendBlock(to, uint32(kind), span.Bytes(rows), span.Bytes(targets), span.Bytes(weights))
 }
 
 func (s *shipping) flushAll() error {
 	for i := range s.stages {
-		if st := &s.stages[i]; len(st.rows) > 0 {
+		if st := &s.stages[i]; st.n > 0 {
 			if err := s.flush(i/edgeKinds, kindEdgesOut+i%edgeKinds, st); err != nil {
 				return err
 			}

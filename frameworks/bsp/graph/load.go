@@ -167,7 +167,7 @@ func (l *loading) place(ctx context.Context) error {
 	for _, r := range l.readers {
 		edges.Add(r.logged)
 		apart.Add(r.text || r.ints != nil)
-		if r.log.last != nil {
+		if r.logged > 0 {
 			most.Add(int64(r.most))
 		}
 	}
@@ -279,11 +279,12 @@ func (l *loading) finish() (*Partition, error) {
 			return nil, nil
 		}
 		c, r, err := (*b).finish()
-		*b = nil
-		if err == nil {
-			l.part.regions = append(l.part.regions, r)
+		if err != nil {
+			return nil, err
 		}
-		return c, err
+		*b = nil
+		l.part.regions = append(l.part.regions, r)
+		return c, nil
 	}
 	var err error
 	if l.part.Out, err = build(&l.out); err == nil {

@@ -33,6 +33,24 @@ func (r *Random) Unit() float64 { return float64(r.Next()>>11) / (1 << 53) }
 func RMAT(scale, factor int, seed uint64) []Edge {
 	r := Random(seed)
 	n := 1 << scale
+	names := shuffled(&r, n)
+	edges := make([]Edge, n*factor)
+	for i := range edges {
+		s, t := r.cell(scale)
+		edges[i] = Edge{names[s], names[t], float64(1 + r.Below(255))}
+	}
+	return edges
+}
+
+// RMATSource is a vertex of RMAT's graph that has an edge.
+func RMATSource(scale int, seed uint64) uint32 {
+	r := Random(seed)
+	names := shuffled(&r, 1<<scale)
+	s, _ := r.cell(scale)
+	return names[s]
+}
+
+func shuffled(r *Random, n int) []uint32 {
 	names := make([]uint32, n)
 	for i := range names {
 		names[i] = uint32(i)
@@ -41,12 +59,7 @@ func RMAT(scale, factor int, seed uint64) []Edge {
 		j := r.Below(i + 1)
 		names[i], names[j] = names[j], names[i]
 	}
-	edges := make([]Edge, n*factor)
-	for i := range edges {
-		s, t := r.cell(scale)
-		edges[i] = Edge{names[s], names[t], float64(1 + r.Below(255))}
-	}
-	return edges
+	return names
 }
 
 // cell is a cell of the adjacency matrix.
