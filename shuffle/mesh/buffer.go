@@ -171,14 +171,18 @@ func (a *arena) lend(l *shared, b *Buffer) (uint32, bool) {
 	return slot, true
 }
 
-// unlend takes back what was not sent after all.
-func (a *arena) unlend(l *shared, slot uint32) {
+// unlend takes back what was not sent after all, unless it was freed when the
+// peer was lost.
+func (a *arena) unlend(l *shared, x loan) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if i := slices.IndexFunc(l.lent, func(x loan) bool { return x.slot == slot }); i >= 0 {
-		l.lent = slices.Delete(l.lent, i, i+1)
-		l.idle = append(l.idle, slot)
+	i := slices.Index(l.lent, x)
+	if i < 0 {
+		return false
 	}
+	l.lent = slices.Delete(l.lent, i, i+1)
+	l.idle = append(l.idle, x.slot)
+	return true
 }
 
 // forfeit frees what a lost peer cannot give back.

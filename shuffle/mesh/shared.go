@@ -126,14 +126,15 @@ func (s *shared) hand(ctx context.Context, t Tag, b *Buffer) (bool, error) {
 
 // reference sends the place of b, which is in this rank's arena.
 func (s *shared) reference(ctx context.Context, t Tag, b *Buffer) error {
+	// Once b is lent, the loss of the peer may take it at any time.
+	r := reference{off: uint64(b.off), length: uint64(len(b.b))}
 	for {
 		next := s.mine.space.next()
 		slot, ok := s.mine.lend(s, b)
 		if ok {
-			r := reference{slot, uint64(b.off), uint64(len(b.b))}
+			r.slot = slot
 			err := s.put(ctx, kindReference, t, referenceSize, [][]byte{r.bytes()})
-			if err != nil {
-				s.mine.unlend(s, slot)
+			if err != nil && s.mine.unlend(s, loan{slot, b}) {
 				b.Release()
 			}
 			return err
