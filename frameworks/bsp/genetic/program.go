@@ -27,7 +27,7 @@ type Champion[G any] struct {
 }
 
 // New makes a program. Its result has a row for each island: its number, the
-// cost of its best, and the genome as JSON.
+// genome of its best as JSON, and what that costs.
 //
 // Errors: Invalid, with every fault of the configuration.
 func New[G any](p Problem[G], c Config) (peer.Keeper, error) {
@@ -248,8 +248,8 @@ func (g *program[G]) champions() peer.Codec[Champion[G]] {
 // finish writes the best of each island, and has the champion judged.
 func (g *program[G]) finish(p *peer.Peer) error {
 	rows := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{
-		{Name: "island", Type: arrow.PrimitiveTypes.Int64}, {Name: "cost", Type: arrow.PrimitiveTypes.Float64},
-		{Name: "genome", Type: arrow.BinaryTypes.String}}, nil))
+		{Name: "island", Type: arrow.PrimitiveTypes.Int64}, {Name: "genome", Type: arrow.BinaryTypes.String},
+		{Name: "cost", Type: arrow.PrimitiveTypes.Float64}}, nil))
 	defer rows.Release()
 	for _, s := range g.islands {
 		text, err := json.Marshal(s.people[0].genome)
@@ -257,8 +257,8 @@ func (g *program[G]) finish(p *peer.Peer) error {
 			return err
 		}
 		rows.Field(0).(*array.Int64Builder).Append(int64(s.number))
-		rows.Field(1).(*array.Float64Builder).Append(s.people[0].cost)
-		rows.Field(2).(*array.StringBuilder).Append(string(text))
+		rows.Field(1).(*array.StringBuilder).Append(string(text))
+		rows.Field(2).(*array.Float64Builder).Append(s.people[0].cost)
 	}
 	rec := rows.NewRecord()
 	defer rec.Release()
