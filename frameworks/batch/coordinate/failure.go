@@ -25,10 +25,10 @@ func (m *Machine) fault(g *gang, r int, d *task.Done) *core.Error {
 		remedy = "it may have run out of memory: raise gang.memory"
 	case d.Signal != 0:
 		what = fmt.Sprintf("was killed by signal %d (%s)", d.Signal, syscall.Signal(d.Signal))
-		remedy = m.logs(g, r)
+		remedy = m.logs(g, r, d)
 	case !b.Succeeds(d.Code):
 		what = fmt.Sprintf("ended with exit status %d", d.Code)
-		remedy = m.logs(g, r)
+		remedy = m.logs(g, r, d)
 	default:
 		return nil
 	}
@@ -52,11 +52,15 @@ func kindOf(e *core.Error) core.ErrKind {
 	return core.Failed
 }
 
-func (m *Machine) logs(g *gang, r int) string {
-	if len(g.ranks) == 1 || m.cfg.Body.ByGang() {
-		return fmt.Sprintf("its last words are below; all of them: `capstan logs %s`", m.cfg.Job)
+func (m *Machine) logs(g *gang, r int, d *task.Done) string {
+	words := ""
+	if d.Tail != "" {
+		words = "its last words are below; all of them: "
 	}
-	return fmt.Sprintf("its last words are below; all of them: `capstan logs %s --rank %d`", m.cfg.Job, r)
+	if len(g.ranks) == 1 || m.cfg.Body.ByGang() {
+		return fmt.Sprintf("%s`capstan logs %s`", words, m.cfg.Job)
+	}
+	return fmt.Sprintf("%s`capstan logs %s --rank %d`", words, m.cfg.Job, r)
 }
 
 // who is a task as people say it.

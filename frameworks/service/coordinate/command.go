@@ -148,12 +148,9 @@ func (m *Machine) before() int {
 	return 0
 }
 
-// maxSize is the most copies of a service.
-const maxSize = 100_000
-
 func (m *Machine) scale(size int) (Result, error) {
-	if size < 0 || size > maxSize {
-		return Result{}, core.Errorf(core.Invalid, "%d is no number of copies", size).Do(fmt.Sprintf("give one from 0 to %d", maxSize))
+	if size < 0 || size > spec.MaxCopies {
+		return Result{}, core.Errorf(core.Invalid, "%d is no number of copies", size).Do(fmt.Sprintf("give one from 0 to %d", spec.MaxCopies))
 	}
 	changed := size != m.Size
 	m.Size = size

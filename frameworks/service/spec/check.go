@@ -10,6 +10,10 @@ import (
 	"github.com/capstan-run/capstan/core"
 )
 
+// MaxCopies is the most copies of a service: all of them are in one state, which
+// is saved and shown whole.
+const MaxCopies = 10_000
+
 // Check finds the faults of a document that its schema lets pass. Its body must
 // parse.
 func Check(s *core.Spec) []core.Diagnostic {
@@ -20,6 +24,9 @@ func Check(s *core.Spec) []core.Diagnostic {
 	var found []core.Diagnostic
 	fault := func(where, message, remedy string) {
 		found = append(found, core.Diagnostic{Path: where, Message: message, Remedy: remedy})
+	}
+	if s.Gang.Size > MaxCopies {
+		fault("gang.size", fmt.Sprintf("a service has at most %d copies", MaxCopies), "deploy several services")
 	}
 	if len(s.Gang.Roles) > 0 {
 		fault("gang.roles", "the copies of a service are alike", "make each role a service of its own")

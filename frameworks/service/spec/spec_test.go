@@ -101,3 +101,13 @@ func TestCheck(t *testing.T) {
 		t.Errorf("faults at %s, want %s", got, want)
 	}
 }
+
+// A service has no more copies than its coordinator can keep in one state.
+func TestCheckCopies(t *testing.T) {
+	for size, faults := range map[int]int{spec.MaxCopies: 0, spec.MaxCopies + 1: 1} {
+		doc := core.Spec{Gang: core.Gang{Size: size}, Body: []byte(`{"exec":["sleep","1"]}`)}
+		if found := spec.Check(&doc); len(found) != faults || faults == 1 && found[0].Path != "gang.size" {
+			t.Errorf("%d copies: %+v", size, found)
+		}
+	}
+}
