@@ -26,9 +26,9 @@ var scale = flag.Int("scale", 12, "of the R-MAT graph that benchmarks run on; ed
 
 // kronecker is an R-MAT graph of that scale, undirected, without loops and
 // repeats.
-func kronecker() [][2]uint32 {
+func kronecker(scale int) [][2]uint32 {
 	var edges [][2]uint32
-	for _, e := range graphtest.RMAT(*scale, 16, 1) {
+	for _, e := range graphtest.RMAT(scale, 16, 1) {
 		if e.Source != e.Target {
 			edges = append(edges, [2]uint32{min(e.Source, e.Target), max(e.Source, e.Target)})
 		}
@@ -38,7 +38,7 @@ func kronecker() [][2]uint32 {
 }
 
 // edgeSplits writes edges to a file of text.
-func edgeSplits(b *testing.B, edges [][2]uint32) []input.Split {
+func edgeSplits(b testing.TB, edges [][2]uint32) []input.Split {
 	b.Helper()
 	file, err := os.Create(filepath.Join(b.TempDir(), "edges.txt"))
 	if err != nil {
@@ -111,7 +111,7 @@ func (nowhere) Rewind([]byte) error            { return nil }
 // BenchmarkAlgorithms runs algorithms on ranks of one core each. It reports
 // seconds without loading the graph and without writing files.
 func BenchmarkAlgorithms(b *testing.B) {
-	edges := kronecker()
+	edges := kronecker(*scale)
 	splits := edgeSplits(b, edges)
 	for _, use := range []string{"cdlp", "lcc", "triangles", "kcore", "scc", "matching", "mst", "matvec", "randomwalk"} {
 		for _, size := range []int{1, 2} {
@@ -142,7 +142,7 @@ func BenchmarkAlgorithms(b *testing.B) {
 // would write for one machine.
 
 func BenchmarkSingleThread(b *testing.B) {
-	offsets, targets := csrOf(kronecker())
+	offsets, targets := csrOf(*scale, kronecker(*scale))
 	b.Run("cdlp", func(b *testing.B) {
 		for b.Loop() {
 			singleLabels(offsets, targets, 10)
@@ -155,8 +155,8 @@ func BenchmarkSingleThread(b *testing.B) {
 	})
 }
 
-func csrOf(edges [][2]uint32) (offsets []uint64, targets []uint32) {
-	n := 1 << *scale
+func csrOf(scale int, edges [][2]uint32) (offsets []uint64, targets []uint32) {
+	n := 1 << scale
 	offsets = make([]uint64, n+1)
 	for _, e := range edges {
 		offsets[e[0]+1]++

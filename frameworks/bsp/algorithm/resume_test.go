@@ -77,8 +77,9 @@ func TestResumeWithTheSameBits(t *testing.T) {
 						t.Errorf("counters: -undisturbed +resumed\n%s", d)
 					}
 				}
-				// While checkpoints are held none is written, and nobody dies of it.
-				if struck[phase] == 0 {
+				// While checkpoints are held none is written, and nobody dies of it; the
+				// last ones may still be on their way when the program ends.
+				if struck[phase] == 0 && (phase == peertest.AtStart || phase == peertest.Midway) {
 					t.Errorf("nobody was killed in the phase %v", phase)
 				}
 			}

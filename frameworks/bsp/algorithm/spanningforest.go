@@ -229,7 +229,7 @@ const (
 )
 
 func newForestFilter(vertices int, memory int64) *forestFilter {
-	return &forestFilter{parent: make([]uint32, vertices), limit: max(3*vertices, int(memory/forestShare/forestEdgeLen), 16)}
+	return &forestFilter{parent: make([]uint32, vertices), limit: max(3*vertices, min(6*vertices, int(memory/forestShare/forestEdgeLen)), 16)}
 }
 
 func (f *forestFilter) add(e forestEdge) {
@@ -247,21 +247,71 @@ func (f *forestFilter) take() []forestEdge {
 	return forest
 }
 
+// fewEdges are sorted; more are first cut in two.
+const fewEdges = 1 << 14
+
 // drop leaves the forest of the edges, in its order.
 func (f *forestFilter) drop() {
-	slices.SortFunc(f.edges, forestEdge.compare)
 	for v := range f.parent {
 		f.parent[v] = uint32(v)
 	}
-	kept := f.edges[:0]
-	for _, e := range f.edges {
-		a, b := f.find(e.from), f.find(e.to)
-		if a != b {
-			f.parent[max(a, b)] = min(a, b)
-			kept = append(kept, e)
+	f.edges = f.edges[:f.keep(f.edges, 0)]
+}
+
+// keep moves the edges that join two trees to f.edges[to:], lightest first, and
+// returns their end. edges lie at to or behind. As in filter-Kruskal (Osipov,
+// Sanders and Singler, "The filter-Kruskal minimum spanning tree algorithm",
+// 2009), the heavier half is looked at when the lighter has joined its trees: most
+// of it is dropped unsorted.
+func (f *forestFilter) keep(edges []forestEdge, to int) int {
+	if len(edges) <= fewEdges {
+		slices.SortFunc(edges, forestEdge.compare)
+		for _, e := range edges {
+			a, b := f.find(e.from), f.find(e.to)
+			if a != b {
+				f.parent[max(a, b)] = min(a, b)
+				f.edges[to] = e
+				to++
+			}
+		}
+		return to
+	}
+	middle := parted(edges)
+	to = f.keep(edges[:middle], to)
+	heavy := edges[middle:]
+	left := heavy[:0]
+	for _, e := range heavy {
+		if f.find(e.from) != f.find(e.to) {
+			left = append(left, e)
 		}
 	}
-	f.edges = kept
+	return f.keep(left, to)
+}
+
+// parted cuts the edges in two, neither empty: none of the first is heavier than
+// any of the second.
+func parted(edges []forestEdge) int {
+	var sample [63]forestEdge
+	for i := range sample {
+		sample[i] = edges[i*len(edges)/len(sample)]
+	}
+	slices.SortFunc(sample[:], forestEdge.compare)
+	pivot := sample[len(sample)/2]
+	i, j := 0, len(edges)-1
+	for i <= j {
+		for edges[i].compare(pivot) < 0 {
+			i++
+		}
+		for pivot.compare(edges[j]) < 0 {
+			j--
+		}
+		if i <= j {
+			edges[i], edges[j] = edges[j], edges[i]
+			i++
+			j--
+		}
+	}
+	return i
 }
 
 // find is the vertex that stands for v's tree; it halves the path on its way.
