@@ -168,7 +168,8 @@ func (t *gangTest) turn() error {
 	return t.kernel.run(b)
 }
 
-// refusals times submits that find no room, with the reasons told.
+// refusals times submits that find no room, with the reasons told. Each has a pass
+// of its own.
 func (t *gangTest) refusals(ctx context.Context, what string) error {
 	var submits, whys times
 	k := t.kernel
@@ -177,7 +178,7 @@ func (t *gangTest) refusals(ctx context.Context, what string) error {
 		t.byFours(&q)
 		q.Each.CPU = 40_000 // an empty node has room, a busy one has not
 		q.Placement = core.PlacementAsk{Pack: "zone", PerHost: 1}
-		k.now += 10
+		k.rested()
 		var ok bool
 		submits.of(func() { _, ok = k.submit(q) })
 		if ok {

@@ -66,6 +66,16 @@
 //	    proportion to what it looked at (not to the time it took: law G3), and
 //	    the next sees to all that happened meanwhile. Next says when it is due.
 //
+// # Cost
+//
+// A gang that finds no room costs a search in vain, and then what it takes to know
+// when there will be some: for N nodes, and R runs of ranks on a node that end
+// before, O(N) to begin and O(R) to follow, once for each ask among the first
+// [Reserved] in line and once more for each gang that nodes are kept for. Plans by
+// walltimes cost O(gangs promised) times O(moments), for each gang that may start.
+// An estimate plans for each gang before by itself, so it is O(n²) in those, and
+// looks at 2 [Reserved] of them at the most.
+//
 // # Left out
 //
 // Starting and stopping (the host), how ranks lie in the topology (package

@@ -3,6 +3,7 @@ package gang
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/capstan-run/capstan/core/place"
 )
@@ -18,7 +19,7 @@ type moment struct {
 // foresee lists when what runs ends, at the latest.
 func (p *plan) foresee(s *Scheduler) {
 	p.known = true
-	s.effort += 4 * len(s.granted.list)
+	s.effort += endCost * len(s.granted.list)
 	for _, g := range s.granted.list {
 		if at := g.latestEnd(s.now); at != forever {
 			p.ends = append(p.ends, moment{at: max(at, s.now+1), gang: g})
@@ -45,21 +46,19 @@ func (g *member) latestEnd(now int64) int64 {
 }
 
 // moments is all that is known to end or to start, in order; what ends comes
-// before what starts at the same time.
-func (p *plan) moments(now int64) []moment {
-	var starts []moment
-	for _, b := range p.booked {
-		if !b.kept {
-			starts = append(starts, moment{at: b.from, book: b, take: true})
-		} else if b.from > now {
-			starts = append(starts, moment{at: b.from, book: b}) // its holders may start
-		}
-		if b.until != forever {
-			starts = append(starts, moment{at: b.until, book: b})
-		}
+// before what starts at the same time. It is to be read only.
+func (p *plan) moments() []moment { return merge(p.ends, p.turns) }
+
+// turn puts the moments of a booking in their order.
+func (p *plan) turn(b *booking) {
+	put := func(m moment) {
+		i := sort.Search(len(p.turns), func(i int) bool { return p.turns[i].byTime(m) > 0 })
+		p.turns = slices.Insert(p.turns, i, m)
 	}
-	slices.SortStableFunc(starts, moment.byTime)
-	return merge(p.ends, starts)
+	put(moment{at: b.from, book: b, take: !b.kept}) // the holders of what is kept may start
+	if b.until != forever {
+		put(moment{at: b.until, book: b})
+	}
 }
 
 // byTime orders moments; what ends comes before what starts.
@@ -89,25 +88,48 @@ func merge(a, b []moment) []moment {
 	return append(append(out, a...), b...)
 }
 
-func (m moment) apply(f shelf) {
+// apply does to f what happens then, and returns how many runs of ranks that is.
+func (m moment) apply(f shelf) int {
 	switch {
 	case m.gang != nil:
 		m.gang.giveAll(f)
+		return len(m.gang.lie())
 	case m.take:
-		m.book.take(f)
+		m.book.takeAll(f)
 	default:
-		m.book.runs(f.Give)
+		m.book.giveAll(f)
+	}
+	return len(m.book.laid)
+}
+
+// stretch is ranks of a booking that follow each other on one node and are of
+// one shape.
+type stretch struct {
+	node  place.Ref
+	shape place.ShapeID
+	ranks int32
+}
+
+// lay works out the stretches of a booking whose ranks are known.
+func (b *booking) lay() {
+	for rank, n := range b.ranks {
+		last := len(b.laid) - 1
+		if last >= 0 && b.laid[last].node == n && b.laid[last].shape == b.shape[rank] {
+			b.laid[last].ranks++
+			continue
+		}
+		b.laid = append(b.laid, stretch{n, b.shape[rank], 1})
 	}
 }
 
-func (b *booking) take(f shelf) { b.runs(f.Take) }
+func (b *booking) takeAll(f shelf) {
+	for _, v := range b.laid {
+		f.Take(v.node, v.shape, int(v.ranks))
+	}
+}
 
-// runs calls f with each run of ranks that lie on one node and are of one shape.
-func (b *booking) runs(f func(n place.Ref, shape place.ShapeID, ranks int)) {
-	for rank := 0; rank < len(b.ranks); {
-		from := rank
-		for rank++; rank < len(b.ranks) && b.ranks[rank] == b.ranks[from] && b.shape[rank] == b.shape[from]; rank++ {
-		}
-		f(b.ranks[from], b.shape[from], rank-from)
+func (b *booking) giveAll(f shelf) {
+	for _, v := range b.laid {
+		f.Give(v.node, v.shape, int(v.ranks))
 	}
 }

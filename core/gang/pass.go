@@ -286,6 +286,7 @@ func (s *Scheduler) choose(g *member) (place.Choice, bool) {
 	limits := s.plan.limits(s, s.now, until, g)
 	c, ok := s.chooseAmong(g, limits)
 	if !ok {
+		s.effort += s.choosing(limits)
 		s.remember(g, until, most, len(limits) == 0)
 	}
 	return c, ok

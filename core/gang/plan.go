@@ -14,6 +14,7 @@ type plan struct {
 	version uint64 // changes with what is reserved
 	booked  []*booking
 	ends    []moment // of what runs, earliest first, as far as known
+	turns   []moment // of booked, in order
 	known   bool     // ends is made
 	// standing is how many of booked are not of gangs that wait by themselves.
 	standing int
@@ -34,6 +35,7 @@ type booking struct {
 	ranks []place.Ref
 	shape []place.ShapeID
 	nodes []place.Ref   // each once
+	laid  []stretch     // what ranks and shape say
 	slack []core.Vector // by nodes: what is left beside it when it starts
 }
 
@@ -41,7 +43,7 @@ type booking struct {
 const Reserved = 64
 
 func (p *plan) renew(s *Scheduler) {
-	p.booked, p.ends, p.known, p.shut = p.booked[:0], p.ends[:0], false, false
+	p.booked, p.ends, p.turns, p.known, p.shut = p.booked[:0], p.ends[:0], p.turns[:0], false, false
 	p.shutFor = nil
 	p.version++
 	if len(p.marks) < s.fleet.Len() {
@@ -107,6 +109,7 @@ func (p *plan) unkeep(g *member) {
 	for i, b := range p.booked {
 		if b.gang == g && b.kept {
 			p.booked = slices.Delete(p.booked, i, i+1)
+			p.turns = slices.DeleteFunc(p.turns, func(m moment) bool { return m.book == b })
 			if i < p.standing {
 				p.standing--
 			}
@@ -124,13 +127,14 @@ func distinct(nodes []place.Ref) []place.Ref {
 
 func (p *plan) add(b *booking) {
 	p.booked = append(p.booked, b)
+	p.turn(b)
 	p.version++
 }
 
 // earliest finds the first moment from which g has room for as long as it may
 // run; nil if that cannot be known.
 func (p *plan) earliest(s *Scheduler, g *member) *booking {
-	line := p.moments(s.now)
+	line := p.moments()
 	if len(line) == 0 {
 		return nil
 	}
@@ -143,13 +147,14 @@ func (p *plan) earliest(s *Scheduler, g *member) *booking {
 	for i := 0; i < len(line); {
 		at := line[i].at
 		for ; i < len(line) && line[i].at == at; i++ {
-			line[i].apply(later)
+			s.effort += 2 * runCost * line[i].apply(later)
 		}
-		if at < s.now || !view.Roomy() || s.pendsAt(g, at) != "" {
+		if at <= s.now || !view.Roomy() || s.pendsAt(g, at) != "" {
 			continue
 		}
 		until := g.endIf(at)
 		q.Limit = p.limits(s, at, until, g)
+		s.effort += s.choosing(q.Limit)
 		c, ok := view.Choose(&q)
 		if !ok {
 			continue
@@ -160,7 +165,8 @@ func (p *plan) earliest(s *Scheduler, g *member) *booking {
 				b.shape = append(b.shape, g.ask.Roles[role].Shape)
 			}
 		}
-		b.take(later)
+		b.lay()
+		b.takeAll(later)
 		for _, n := range b.nodes {
 			b.slack = append(b.slack, later.Free(n))
 		}

@@ -232,7 +232,7 @@ func (p *promises) lay(s *Scheduler, first *member, keep bool) (broken *member) 
 		p.work.take(p.base.at[0], s.piece(first))
 	}
 	p.start = p.start[:0]
-	p.effort += len(p.order) * (layCost + len(p.base.at)/2)
+	p.effort += len(p.order) * (layCost + len(p.base.at))
 	for _, g := range p.order {
 		if g == first || g.stuck {
 			if g.stuck && g.booked != 0 {

@@ -60,6 +60,7 @@ func (u *supply) open(s *Scheduler, line []*member) {
 		o.at, o.room = append(o.at, s.now), append(o.room, o.view.Room())
 		u.offers[g.ask] = o
 		u.list = append(u.list, o)
+		u.effort += watchCost + s.fleet.Len()/watchedPerLook
 	}
 }
 
@@ -146,7 +147,7 @@ func (u *supply) extend(by int64) bool {
 	for ; u.next < len(u.ends) && u.ends[u.next].at == at; u.next++ {
 		g := u.ends[u.next].gang
 		g.giveAll(u.later)
-		u.effort += len(g.lie()) * len(u.list)
+		u.effort += runCost * len(g.lie()) * (1 + len(u.list))
 	}
 	for _, o := range u.list {
 		if n := o.view.Room(); n > o.room[len(o.room)-1] {
