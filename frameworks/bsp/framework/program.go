@@ -4,11 +4,9 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/algorithm"
 	"github.com/capstan-run/capstan/frameworks/bsp/exec"
-	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/spec"
 	"github.com/capstan-run/capstan/frameworks/bsp/work"
-	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
 // program makes what a rank runs: a command, a function of this binary, or a
@@ -25,22 +23,7 @@ func (f *Framework) program(m work.Make) (peer.Program, error) {
 		return nil, core.Errorf(core.Invalid, "the program has no function %q", a.Use).At("spec.algorithm.use").
 			Do("use one of its own, or remove program for a built-in")
 	}
-	return algorithm.New(a.Use, algorithm.Setup{Graph: graphOf(m), With: a.With})
-}
-
-// graphOf says how the document's graph is read.
-func graphOf(m work.Make) graph.Config {
-	g := m.Body.Graph
-	if g == nil {
-		g = new(spec.Graph)
-		g.Fill()
-	}
-	c := graph.Config{Layout: g.Layout, Directed: *g.Directed, Weighted: g.Weighted, IDs: g.IDs,
-		Source: g.Source, Target: g.Target, Weight: g.Weight, Partition: g.Partition}
-	if g.Vertices != nil {
-		c.Vertices = graph.VertexInput{Splits: m.Vertices, Reading: input.OptionsOf(*g.Vertices, m.Store, nil)}
-	}
-	return c
+	return algorithm.New(a.Use, algorithm.Setup{Graph: m.Graph(), With: a.With})
 }
 
 // checkAlgorithm finds the faults of a built-in's name and options (law F4).
@@ -57,7 +40,7 @@ func (f *Framework) checkAlgorithm(body *spec.Body) []core.Diagnostic {
 	if err != nil {
 		return diagnostics(err)
 	}
-	_, err = known.New(algorithm.Setup{Graph: graphOf(work.Make{Body: body}), With: a.With})
+	_, err = known.New(algorithm.Setup{Graph: work.Make{Body: body}.Graph(), With: a.With})
 	found := append(diagnostics(err), known.Check(body.Input.Format, body.Graph != nil)...)
 	if !known.Alone() && !body.HasInput() {
 		found = append(found, core.Diagnostic{Path: "spec.input", Message: known.Name + " has nothing to read", Remedy: "add input: {path: ...}"})

@@ -1,6 +1,7 @@
 package work
 
 import (
+	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/spec"
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
@@ -15,6 +16,21 @@ type Make struct {
 	Store input.Store
 	// Files is the directory of the files that were shipped with the job.
 	Files string
+}
+
+// Graph says how the document's graph is read.
+func (m Make) Graph() graph.Config {
+	g := m.Body.Graph
+	if g == nil {
+		g = new(spec.Graph)
+		g.Fill()
+	}
+	c := graph.Config{Layout: g.Layout, Directed: *g.Directed, Weighted: g.Weighted, IDs: g.IDs,
+		Source: g.Source, Target: g.Target, Weight: g.Weight, Partition: g.Partition}
+	if g.Vertices != nil {
+		c.Vertices = graph.VertexInput{Splits: m.Vertices, Reading: input.OptionsOf(*g.Vertices, m.Store, nil)}
+	}
+	return c
 }
 
 // Factory makes the program of a rank. It is called in every executor, and again
