@@ -15,6 +15,20 @@ type Combiner[M any] struct {
 	// scatter sends m to all targets of a column. Built-in combiners have a
 	// loop of their own, without a call for each edge.
 	scatter func(column []M, set bitset, targets []uint32, m M)
+	// zero says that combining with the zero value changes nothing.
+	zero bool
+	// imply, if any, puts into set what scatter left out: it saves an access for
+	// each edge where a message shows by itself.
+	imply func(column []M, set bitset)
+}
+
+// add combines m into a column.
+func (c *Combiner[M]) add(column []M, set bitset, to uint32, m M) {
+	if set.add(to) && !c.zero {
+		column[to] = m
+	} else {
+		column[to] = c.combine(column[to], m)
+	}
 }
 
 // Combine is a combiner from a function.
@@ -32,13 +46,42 @@ func Combine[M any](f func(a, b M) M) Combiner[M] {
 
 // Sum adds messages up.
 func Sum[M Number]() Combiner[M] {
-	return Combiner[M]{combine: func(a, b M) M { return a + b }, scatter: func(column []M, set bitset, targets []uint32, m M) {
+	c := Combiner[M]{combine: func(a, b M) M { return a + b }, zero: true}
+	if one, two := M(1), M(2); one/two == 0 {
+		c.scatter = func(column []M, set bitset, targets []uint32, m M) {
+			for _, t := range targets {
+				set.put(t)
+				column[t] += m
+			}
+		}
+		return c
+	}
+	// A sum of floating-point numbers above zero is above zero, where one of
+	// integers may overflow to it.
+	c.scatter = func(column []M, set bitset, targets []uint32, m M) {
+		if m > 0 {
+			for _, t := range targets {
+				column[t] += m
+			}
+			return
+		}
 		for _, t := range targets {
-			// What is not set is zero.
 			set.put(t)
 			column[t] += m
 		}
-	}}
+	}
+	c.imply = func(column []M, set bitset) {
+		for i := range set {
+			word := set[i]
+			for j, m := range column[i*64 : min(i*64+64, len(column))] {
+				if m != 0 {
+					word |= 1 << j
+				}
+			}
+			set[i] = word
+		}
+	}
+	return c
 }
 
 // Min keeps the least message.

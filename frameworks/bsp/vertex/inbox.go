@@ -134,6 +134,9 @@ func (e *engine[V, E, M]) receiveCombined(blocks []peer.Block) error {
 				for i, h := range l.targets {
 					e.cfg.Combiner.scatter(e.in.combined, e.in.set, e.hubRows[h], l.messages[i])
 				}
+				if f := e.cfg.Combiner.imply; f != nil {
+					f(e.in.combined, e.in.set)
+				}
 			}
 		default:
 			err = e.broken(b)
@@ -149,13 +152,8 @@ func (e *engine[V, E, M]) receiveCombined(blocks []peer.Block) error {
 
 // take combines messages into the inbox.
 func (e *engine[V, E, M]) take(l list[M]) {
-	combine := e.cfg.Combiner.combine
 	for i, t := range l.targets {
-		if e.in.set.add(t) {
-			e.in.combined[t] = l.messages[i]
-		} else {
-			e.in.combined[t] = combine(e.in.combined[t], l.messages[i])
-		}
+		e.cfg.Combiner.add(e.in.combined, e.in.set, t, l.messages[i])
 	}
 }
 
@@ -166,7 +164,6 @@ func (e *engine[V, E, M]) takeDense(b peer.Block) error {
 		return e.broken(b)
 	}
 	set, column := bitset(view[uint64](b.Data[:words*8])), view[M](b.Data[words*8:])
-	combine := e.cfg.Combiner.combine
 	for i, have := range set {
 		if have == ^uint64(0) && e.in.set[i] == 0 {
 			copy(e.in.combined[i*64:i*64+64], column[i*64:])
@@ -175,11 +172,7 @@ func (e *engine[V, E, M]) takeDense(b peer.Block) error {
 		}
 		for word := have; word != 0; word &= word - 1 {
 			t := uint32(i*64 + bits.TrailingZeros64(word))
-			if e.in.set.add(t) {
-				e.in.combined[t] = column[t]
-			} else {
-				e.in.combined[t] = combine(e.in.combined[t], column[t])
-			}
+			e.cfg.Combiner.add(e.in.combined, e.in.set, t, column[t])
 		}
 	}
 	return nil

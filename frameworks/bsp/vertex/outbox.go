@@ -64,11 +64,7 @@ func (w *worker[V, E, M]) send(to uint32, m M) {
 		w.out.late[to] = m
 		return
 	}
-	if w.out.set.add(to) {
-		w.out.column[to] = m
-	} else {
-		w.out.column[to] = w.e.cfg.Combiner.combine(w.out.column[to], m)
-	}
+	w.e.cfg.Combiner.add(w.out.column, w.out.set, to, m)
 }
 
 // scatter sends m to all targets of a vertex.
@@ -195,15 +191,11 @@ func (w *worker[V, E, M]) flush() {
 
 // absorb combines the column of another worker into this one's.
 func (w *worker[V, E, M]) absorb(o *worker[V, E, M]) {
-	combine := w.e.cfg.Combiner.combine
+	o.imply()
 	for i, word := range o.out.set {
 		for ; word != 0; word &= word - 1 {
 			t := uint32(i*64 + bits.TrailingZeros64(word))
-			if w.out.set.add(t) {
-				w.out.column[t] = o.out.column[t]
-			} else {
-				w.out.column[t] = combine(w.out.column[t], o.out.column[t])
-			}
+			w.e.cfg.Combiner.add(w.out.column, w.out.set, t, o.out.column[t])
 		}
 	}
 	o.clear(0, w.e.total)
@@ -227,8 +219,16 @@ func (w *worker[V, E, M]) clear(lo, hi uint32) {
 	}
 }
 
+// imply puts into the set what scatter left out.
+func (w *worker[V, E, M]) imply() {
+	if f := w.e.cfg.Combiner.imply; f != nil {
+		f(w.out.column, w.out.set)
+	}
+}
+
 // sendColumn sends the combined messages, and empties the column.
 func (w *worker[V, E, M]) sendColumn() {
+	w.imply()
 	for r := range w.e.size {
 		w.sendSection(r)
 	}
