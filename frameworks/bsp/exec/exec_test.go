@@ -218,7 +218,7 @@ func (e *ending) Run(ctx context.Context, p *peer.Peer) error {
 // TestMissing names a command that is not there.
 func TestMissing(t *testing.T) {
 	_, err := gang(t, 1, exec.Command{Argv: []string{"./no-such-peer"}}).Try(t)
-	if err == nil || !strings.Contains(err.Error(), "./no-such-peer cannot be started") || core.KindOf(err) != core.Invalid {
+	if err == nil || !strings.Contains(err.Error(), `"./no-such-peer" is not in the executor`) || core.KindOf(err) != core.Invalid {
 		t.Errorf("%v", err)
 	}
 }

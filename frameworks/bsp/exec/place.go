@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 )
@@ -68,24 +67,4 @@ func (l *place) environ(c Command, p *peer.Peer) []string {
 	}
 	slices.Sort(list)
 	return list
-}
-
-// find is the path of a command, as execvp would find it in PATH.
-func (l *place) find(name string, environ []string) string {
-	if strings.Contains(name, "/") {
-		return name
-	}
-	for _, v := range environ {
-		list, ok := strings.CutPrefix(v, "PATH=")
-		if !ok {
-			continue
-		}
-		for _, dir := range filepath.SplitList(list) {
-			path := filepath.Join(dir, name)
-			if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
-				return path
-			}
-		}
-	}
-	return filepath.Join(l.dir, name)
 }

@@ -9,15 +9,14 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/ipc"
-	"golang.org/x/sys/unix"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/executor/command"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 )
 
@@ -56,12 +55,12 @@ func start(ctx context.Context, c Command, p *peer.Peer) (*process, error) {
 		return nil, err
 	}
 	env := x.place.environ(c, p)
-	x.cmd = &exec.Cmd{Path: x.place.find(c.Argv[0], env), Args: c.Argv, Dir: x.place.dir, Env: env, Stderr: x.errs,
-		// What its children hold open does not keep it from having ended.
-		WaitDelay: time.Second,
-		// A group of its own, so that its children end with it; and an end with
-		// this process, should that be killed.
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
+	if x.cmd, err = command.New(c.Argv, x.place.dir, env); err != nil {
+		x.place.remove()
+		return nil, startError(err)
+	}
+	x.cmd.Stderr = x.errs
+	x.cmd.WaitDelay = time.Second // what its children hold open does not keep it from having ended
 	if err := x.pipe(); err != nil {
 		x.place.remove()
 		return nil, err
@@ -87,21 +86,17 @@ func (p *process) pipe() error {
 		return err
 	}
 	p.cmd.Stdin, p.cmd.Stdout, p.stdin, p.out = inR, outW, inW, outR
-	err = p.cmd.Start()
+	err = command.Start(p.cmd)
 	_, _ = inR.Close(), outW.Close() // the child has its own
 	if err != nil {
 		_, _ = inW.Close(), outR.Close()
-		return startError(p.name, err)
+		return startError(err)
 	}
 	return nil
 }
 
-func startError(name string, err error) error {
-	e := core.Errorf(core.Invalid, "%s cannot be started", name).At("spec.algorithm.exec").
-		Do("check that it is shipped or in the image, may be run, and that the interpreter of its first line is there")
-	e.Err = err
-	return e
-}
+// startError is err with the place in the document.
+func startError(err error) error { return core.AsError(err).At("spec.algorithm.exec") }
 
 // patient reads stdout, and names the process in the log where it is silent.
 type patient struct{ p *process }
@@ -196,7 +191,7 @@ func (p *process) finish() error {
 }
 
 // signal kills the process and its group.
-func (p *process) signal() { _ = unix.Kill(-p.cmd.Process.Pid, unix.SIGKILL) }
+func (p *process) signal() { command.Kill(p.cmd) }
 
 // kill ends the process, its group and its pipes.
 func (p *process) kill() {
@@ -247,8 +242,8 @@ func status(err error) string {
 	case !errors.As(err, &exit):
 		return "ended: " + err.Error()
 	}
-	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		return strings.TrimSpace(fmt.Sprintf("was killed by signal %d (%s)", int(ws.Signal()), ws.Signal()))
+	if s, ok := command.KilledBy(exit.ProcessState); ok {
+		return fmt.Sprintf("was killed by signal %d (%s)", int(s), s)
 	}
 	return fmt.Sprintf("ended with exit status %d", exit.ExitCode())
 }
