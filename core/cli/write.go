@@ -198,7 +198,10 @@ func (a *app) readSchedule(doc []byte, source string, kinds []core.Description) 
 	if faults := calendar.Check(&sched, time.LoadLocation); len(faults) > 0 {
 		return nil, senseless(faults, doc, source)
 	}
-	return s, a.check(job, doc, source, "spec.job.")
+	// As of a firing now: what stands for its time is none of the job's words.
+	firing := *job
+	firing.Body = calendar.Stamp(job.Body, s.Metadata.Name+"-0", time.Now())
+	return s, a.check(&firing, doc, source, "spec.job.")
 }
 
 // precheck finds the faults of a built-in kind's document before a host is
