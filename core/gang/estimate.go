@@ -6,8 +6,10 @@ import "slices"
 const horizon = 2 * Reserved
 
 // estimate is when g starts at the latest: everybody before it gets the
-// earliest start that the walltimes allow to know. 0 if they do not.
+// earliest start that the walltimes allow to know. 0 if they do not. It is part of
+// an answer, so what it looks at delays no pass.
 func (s *Scheduler) estimate(g *member) int64 {
+	defer func(effort int) { s.effort = effort }(s.effort)
 	line := s.upTo(g)
 	if len(line) > horizon {
 		return 0

@@ -12,7 +12,7 @@ import (
 // compared after each of millions of steps.
 func fingerprint(b []byte, s *Scheduler) []byte {
 	k := printer{b}
-	k.put(s.now, int64(s.lease), int64(s.number), int64(s.described), s.rest.until, bit(s.moved), bit(s.timed))
+	k.put(s.now, int64(s.lease), int64(s.number), int64(s.described), s.rest.until, int64(s.tired()), bit(s.moved), bit(s.timed))
 	for _, n := range s.fleet.Order() {
 		v, free, full := s.nodes[n], s.fleet.Free(n), s.fleet.Capacity(n)
 		k.put(int64(n), bit(v.known), bit(v.down), bit(v.draining), v.until, v.quarantine, int64(v.turns))

@@ -257,23 +257,27 @@ func (s *Scheduler) revoke(g *member, reason string, r *Result) ID {
 	r.Actions = append(r.Actions, Revoke{g.Gang, g.lease, reason})
 	s.vacate(g)
 	g.phase, g.promise = waiting, 0
-	if last := g.lastStart(); last != 0 && s.now > last {
+	_, _, element := ElementOf(g.Gang)
+	switch last := g.lastStart(); {
+	case last != 0 && s.now > last && !element: // of an element that is its array's to see
 		r.Actions = append(r.Actions, tooLate(g.Request))
 		s.forget(g)
-		return ""
-	}
-	if g.revokes < s.config.Revokes {
-		if g.whole != nil {
-			s.elementBack(g)
-			return g.whole.Gang
-		}
-		if _, _, element := ElementOf(g.Gang); element {
-			s.forget(g) // it was adopted, and its array comes with it among those that wait
-			return ""
-		}
+	case g.revokes >= s.config.Revokes:
+		s.refuseStarts(g, reason, r)
+	case g.whole != nil:
+		s.elementBack(g)
+		return g.whole.Gang
+	case element:
+		s.forget(g) // it was adopted, and its array comes with it among those that wait
+	default:
 		s.lineUp(g)
 		return g.Gang
 	}
+	return ""
+}
+
+// refuseStarts gives up a gang of which too many starts in a row came to nothing.
+func (s *Scheduler) refuseStarts(g *member, reason string, r *Result) {
 	r.Actions = append(r.Actions, Refuse{
 		Gang:   g.Gang,
 		Kind:   core.Failed,
@@ -284,7 +288,6 @@ func (s *Scheduler) revoke(g *member, reason string, r *Result) ID {
 		g.whole.revokes = 0
 	}
 	s.end(g, Failed)
-	return ""
 }
 
 // expiring reports whether something has become due.

@@ -34,6 +34,9 @@ func (s *Scheduler) serveFresh(r *Result) {
 		// What is kept for others is kept from those behind them only.
 		s.moved = s.moved || s.overlooked(g)
 	}
+	if serve {
+		s.keepTo(r)
+	}
 }
 
 // hopes reports whether a pass may do anything for g, which came into line since

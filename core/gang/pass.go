@@ -14,7 +14,6 @@ import (
 // became free since the last pass, only what came since can be placed: all
 // others were tried.
 func (s *Scheduler) pass(r *Result) {
-	s.tellRefused(r)
 	s.moved = s.moved || s.outranked()
 	switch {
 	case s.moved:
@@ -22,6 +21,7 @@ func (s *Scheduler) pass(r *Result) {
 		s.endReservations()
 		s.endDisplacements()
 		s.drained(r)
+		s.tellRefused(r) // before whoever waited for them is granted
 		s.keepNoLicences()
 		s.plan.renew(s)
 		s.promises.begin(s)
@@ -209,9 +209,6 @@ func (s *Scheduler) serve(g *member, w *queue.Walk, r *Result) bool {
 	case !s.promises.allows(s, g):
 		return false
 	}
-	if s.promises.on && len(s.promises.dead) > 0 {
-		s.moved = true // whom a promise held back may start now that its owner has
-	}
 	s.start(g, w, c, r)
 	return true
 }
@@ -250,6 +247,9 @@ func (s *Scheduler) setStuck(g *member, stuck bool) {
 
 // start grants g, or an element of it, the nodes that were chosen.
 func (s *Scheduler) start(g *member, w *queue.Walk, c place.Choice, r *Result) {
+	if s.promises.on && len(s.promises.dead) > 0 {
+		s.moved = true // whom a promise held back may start now that its owner has
+	}
 	s.leaveLine(g, w)
 	s.displacing = slices.DeleteFunc(s.displacing, func(d displacement) bool { return d.by == g })
 	s.plan.unkeep(g)

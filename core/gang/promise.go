@@ -49,8 +49,9 @@ type promises struct {
 }
 
 // tried is a gang that could not start without breaking a promise: none that
-// takes as much for as long can.
+// takes as much for as long can, but for whom the promise is to.
 type tried struct {
+	broken   *member
 	need     *core.Vector
 	length   int64
 	priority int
@@ -275,30 +276,27 @@ func (p *promises) arrange() {
 func (p *promises) allows(s *Scheduler, g *member) bool {
 	need, length := &g.ask.need, g.length()
 	for _, d := range p.dead {
-		if length >= d.length && g.Priority <= d.priority && d.need.Fits(*need) {
+		if d.broken != g && length >= d.length && g.Priority <= d.priority && d.need.Fits(*need) {
 			return false
 		}
 	}
-	if !p.keeps(s, g) {
-		p.dead = append(p.dead, tried{need, length, g.Priority})
+	if broken := p.breaks(s, g); broken != nil {
+		p.dead = append(p.dead, tried{broken, need, length, g.Priority})
 		return false
 	}
 	p.begins(s, g)
 	return true
 }
 
-// keeps lays a plan beside first and reports whether it keeps all promises. Those
-// of gangs that cannot start any more, since others took their queue's quota or
-// their licences in this pass, do not count.
-func (p *promises) keeps(s *Scheduler, first *member) bool {
+// breaks lays a plan beside first and returns whose promise it cannot keep, nil
+// if it keeps all. Those of gangs that cannot start any more, since others took
+// their queue's quota or their licences in this pass, do not count.
+func (p *promises) breaks(s *Scheduler, first *member) *member {
 	for {
 		p.arrange()
 		broken := p.lay(s, first, true)
-		if broken == nil {
-			return true
-		}
-		if s.onlyRoom(broken) {
-			return false
+		if broken == nil || s.onlyRoom(broken) {
+			return broken
 		}
 		p.leave(broken)
 		p.news = insertByNumber(p.news, broken)
@@ -325,7 +323,7 @@ func (p *promises) head(s *Scheduler, g *member) bool {
 		return false
 	}
 	p.heads = append(p.heads, g)
-	if !p.keeps(s, nil) {
+	if p.breaks(s, nil) != nil {
 		p.heads = p.heads[:len(p.heads)-1]
 		return false
 	}

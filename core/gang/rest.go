@@ -53,8 +53,11 @@ func (s *Scheduler) resting() bool {
 	return true
 }
 
+// tired is the effort of the pass underway, wherever it was counted.
+func (s *Scheduler) tired() int { return s.effort + s.promises.effort + s.promises.supply.effort }
+
 // tire notes what the pass took.
 func (s *Scheduler) tire() {
-	s.rest.until = max(s.rest.until, s.now+int64((s.effort+s.promises.effort+s.promises.supply.effort)/restFor))
+	s.rest.until = max(s.rest.until, s.now+int64(s.tired()/restFor))
 	s.effort, s.promises.effort, s.promises.supply.effort = 0, 0, 0
 }

@@ -230,6 +230,7 @@ func (s *Scheduler) Step(e Event) Result {
 	var r Result
 	subject := s.apply(e, &r)
 	s.expire(&r)
+	s.tellRefused(&r) // even if the next pass has to rest
 	// While gangs are adopted, room may look free that the next of them holds.
 	_, adopts := e.(Adopt)
 	for range passes {
