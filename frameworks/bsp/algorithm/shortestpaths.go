@@ -22,6 +22,8 @@ const (
 // shortestPaths is delta-stepping (Meyer and Sanders, 2003) between ranks: all
 // vertices nearer than a limit are settled, each rank following its own edges as
 // far as they lead before it tells others, then the limit moves on by a step.
+// Edges that lead beyond the limit wait until those that do not have settled who
+// has them, so that a vertex that comes nearer by and by follows them once.
 //
 // A distance is the least of sums that are each taken along a path from its
 // source on, whatever order they are found in, so that it has the same bits on
@@ -30,17 +32,32 @@ type shortestPaths struct {
 	graphProgram
 	source string
 
-	distance []float64 // of own vertices
+	distance []float64 // of own vertices; once it runs, their part of best
 	limit    float64
 	step     float64
-	near     []uint32 // own vertices below the limit that have to tell their neighbours
-	far      []uint32 // those above
-	waits    []bool   // by own vertex: it is in near or in far
+	state    []waiting // by own vertex
+	near     []uint32  // own vertices below the limit that have to follow their edges
+	far      []uint32  // those above, and some that came nearer since
+	least    float64   // no vertex above the limit is nearer, nor was told to be
+	owing    []uint32  // own vertices whose edges beyond the limit are to be followed
+	owes     []bool    // by own vertex: it is in owing
+	owed     int64     // edges of those
+	followed int64     // edges that led out of vertices since the limit moved
+	most     int64     // the most that all ranks followed between two moves
 
-	best  []float64  // by dense id: the least that others were told, or are to be
+	best  []float64  // by dense id: what own vertices have, others were told or are to be
 	lists [][]uint32 // by rank: whom to tell, as dense ids
 	news  []bool     // by dense id: it is in lists
 }
+
+// waiting is whether, and where, a vertex waits for its edges to be followed.
+type waiting uint8
+
+const (
+	idle waiting = iota
+	inNear
+	inFar
+)
 
 func newShortestPaths(c graph.Config, source string) *shortestPaths {
 	return &shortestPaths{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, Weights: true}}, source: source}
@@ -59,13 +76,21 @@ func (s *shortestPaths) Run(ctx context.Context, p *peer.Peer) error {
 			return err
 		}
 	}
-	s.waits = make([]bool, s.part.N())
+	s.state, s.owes = make([]waiting, s.part.N()), make([]bool, s.part.N())
+	s.owing, s.owed, s.followed, s.most, s.least = nil, 0, 0, 0, math.Inf(1)
 	s.best, s.news = make([]float64, s.part.Total()), make([]bool, s.part.Total())
 	for i := range s.best {
 		s.best[i] = math.Inf(1)
 	}
+	own := s.best[s.part.First():][:s.part.N()]
+	copy(own, s.distance)
+	s.distance = own
 	s.lists = make([][]uint32, p.Size())
-	s.wake()
+	waiting := append(s.near, s.far...)
+	s.near, s.far = nil, nil
+	for _, v := range waiting {
+		s.improved(v)
+	}
 	p.HoldCheckpoints(false)
 	if err := s.search(ctx, p); err != nil {
 		return err
@@ -107,116 +132,167 @@ func (s *shortestPaths) begin(ctx context.Context, p *peer.Peer) error {
 	return nil
 }
 
-// wake sorts the vertices that wait by the limit.
-func (s *shortestPaths) wake() {
-	waiting := append(s.near, s.far...)
-	s.near, s.far = nil, nil
-	for _, v := range waiting {
-		s.waits[v] = false
-	}
-	for _, v := range waiting {
-		s.wait(v)
+// improved makes v wait on the side of the limit where it is now.
+func (s *shortestPaths) improved(v uint32) {
+	if d := s.distance[v]; d >= s.limit {
+		s.least = min(s.least, d)
+		if s.state[v] == idle {
+			s.state[v] = inFar
+			s.far = append(s.far, v)
+		}
+	} else if s.state[v] != inNear {
+		s.state[v] = inNear
+		s.near = append(s.near, v)
 	}
 }
 
-func (s *shortestPaths) wait(v uint32) {
-	if s.waits[v] {
-		return
-	}
-	s.waits[v] = true
-	if s.distance[v] < s.limit {
-		s.near = append(s.near, v)
-	} else {
-		s.far = append(s.far, v)
+// wake moves the vertices that the limit has passed to those that are near.
+func (s *shortestPaths) wake() {
+	waiting := s.far
+	s.far, s.least = s.far[:0], math.Inf(1)
+	for _, v := range waiting {
+		if s.state[v] == inFar { // else it came nearer before
+			s.state[v] = idle
+			s.improved(v)
+		}
 	}
 }
+
+// patience is the most edges beyond the limit that are followed without
+// knowing whether other ranks will bring their vertices nearer yet.
+const patience = 1 << 15
 
 func (s *shortestPaths) search(ctx context.Context, p *peer.Peer) error {
 	told := peer.Sum[int64](p, "sssp: told")
+	owed := peer.Sum[int64](p, "sssp: owed")
+	followed := peer.Sum[int64](p, "sssp: followed")
 	least := peer.Min[float64](p, "sssp: least")
-	for {
+	for closing := false; ; {
 		active, err := s.settle()
 		if err != nil {
 			return err
 		}
 		p.Active(active)
+		if closing || p.Size() == 1 || s.owed <= patience {
+			s.settleFar()
+		}
 		sent, err := s.tell(p)
 		if err != nil {
 			return err
 		}
 		told.Add(sent)
-		for _, v := range s.far {
-			least.Add(s.distance[v])
-		}
+		owed.Add(s.owed)
+		followed.Add(s.followed)
+		least.Add(s.least)
 		if err := p.Sync(ctx); err != nil {
 			return err
 		}
 		if err := s.hear(p); err != nil {
 			return err
 		}
-		if told.Value() > 0 {
+		if closing = told.Value() == 0; !closing || owed.Value() > 0 {
 			continue
 		}
-		next := least.Value()
-		if math.IsInf(next, 1) {
+		if math.IsInf(least.Value(), 1) {
 			return nil
 		}
-		s.limit = next + s.step
-		if s.limit == next { // a step that is lost in rounding
-			s.limit = math.Nextafter(next, math.Inf(1))
-		}
-		s.wake()
+		s.advance(least.Value(), followed.Value())
+		closing = false
 	}
 }
 
-// settle follows the edges of vertices below the limit until none changes any
-// more here. It returns how many vertices told their neighbours.
+// advance moves the limit on. Where few edges are left to follow, which are the
+// far ends of the graph, steps get longer: what counts then is their number.
+func (s *shortestPaths) advance(least float64, followed int64) {
+	s.most = max(s.most, followed)
+	if followed < s.most/16 {
+		s.step *= 2
+	}
+	s.followed = 0
+	s.limit = least + s.step
+	if s.limit == least { // a step that is lost in rounding
+		s.limit = math.Nextafter(least, math.Inf(1))
+	}
+	s.wake()
+}
+
+// settle follows the edges that stay below the limit until no vertex there
+// comes nearer any more here. It returns how many vertices followed theirs.
 func (s *shortestPaths) settle() (int64, error) {
-	first, n := s.part.First(), uint32(s.part.N())
 	out := s.part.Out
-	active := int64(0)
 	// First come, first served: the last found is seldom the nearest.
 	for at := 0; at < len(s.near); at++ {
 		v := s.near[at]
-		s.waits[v] = false
-		active++
-		from := s.distance[v]
-		begin, end := out.Offsets[v], out.Offsets[v+1]
-		for i := begin; i < end; i++ {
-			w := 1.0
-			if out.Weights != nil {
-				if w = out.Weights[i]; w < 0 {
-					return 0, s.negative(v, w)
+		s.state[v] = idle
+		from, begin, end := s.distance[v], out.Offsets[v], out.Offsets[v+1]
+		s.followed += int64(end - begin)
+		if !s.owes[v] {
+			s.owes[v] = true
+			s.owing = append(s.owing, v)
+			s.owed += int64(end - begin)
+		}
+		if out.Weights == nil {
+			if from+1 < s.limit {
+				for _, t := range out.Targets[begin:end] {
+					if from+1 < s.best[t] {
+						s.reach(t, from+1)
+					}
 				}
 			}
-			d, t := from+w, out.Targets[i]
-			if u := t - first; u < n {
-				if d < s.distance[u] {
-					s.distance[u] = d
-					s.improved(u)
-				}
-				continue
+			continue
+		}
+		row := out.Targets[begin:end]
+		for i, w := range out.Weights[begin:end] {
+			if w < 0 {
+				return 0, s.negative(v, w)
 			}
-			if d < s.best[t] {
-				s.best[t] = d
-				if !s.news[t] {
-					s.news[t] = true
-					to := s.part.Owner(t)
-					s.lists[to] = append(s.lists[to], t)
-				}
+			if d := from + w; d < s.limit && d < s.best[row[i]] {
+				s.reach(row[i], d)
 			}
 		}
 	}
+	active := int64(len(s.near))
 	s.near = s.near[:0]
 	return active, nil
 }
 
-// improved makes v wait below the limit, also if it waits above already: far
-// then names it twice, and it is looked at where it stands.
-func (s *shortestPaths) improved(v uint32) {
-	if s.distance[v] < s.limit || !s.waits[v] {
-		s.waits[v] = false
-		s.wait(v)
+// settleFar follows the edges that lead beyond the limit.
+func (s *shortestPaths) settleFar() {
+	out := s.part.Out
+	for _, v := range s.owing {
+		s.owes[v] = false
+		from, begin, end := s.distance[v], out.Offsets[v], out.Offsets[v+1]
+		if out.Weights == nil {
+			if from+1 >= s.limit {
+				for _, t := range out.Targets[begin:end] {
+					if from+1 < s.best[t] {
+						s.reach(t, from+1)
+					}
+				}
+			}
+			continue
+		}
+		row := out.Targets[begin:end]
+		for i, w := range out.Weights[begin:end] {
+			if d := from + w; d >= s.limit && d < s.best[row[i]] {
+				s.reach(row[i], d)
+			}
+		}
+	}
+	s.owing, s.owed = s.owing[:0], 0
+}
+
+// reach takes notice of a way to t of length d, which is the shortest so far.
+func (s *shortestPaths) reach(t uint32, d float64) {
+	s.best[t] = d
+	if u := t - s.part.First(); u < uint32(len(s.distance)) {
+		s.improved(u)
+		return
+	}
+	if !s.news[t] {
+		s.news[t] = true
+		to := s.part.Owner(t)
+		s.lists[to] = append(s.lists[to], t)
 	}
 }
 
@@ -225,13 +301,19 @@ func (s *shortestPaths) negative(v uint32, w float64) error {
 		Do("give weights that are not negative: ways would get shorter for ever")
 }
 
-// tell sends what is new to the ranks that it concerns.
+// tell sends what is new to the ranks that it concerns. It returns for how many
+// vertices that is a distance below the limit.
 func (s *shortestPaths) tell(p *peer.Peer) (int64, error) {
-	sent := int64(0)
+	near := int64(0)
 	for to, list := range s.lists {
 		distances := make([]float64, len(list))
 		for i, t := range list {
 			distances[i] = s.best[t]
+			if s.best[t] < s.limit {
+				near++
+			} else {
+				s.least = min(s.least, s.best[t])
+			}
 			s.news[t] = false
 			list[i] = t - s.part.Bounds[to]
 		}
@@ -241,10 +323,9 @@ func (s *shortestPaths) tell(p *peer.Peer) (int64, error) {
 		if err := column.Send(p, to, kindDistances, distances); err != nil {
 			return 0, err
 		}
-		sent += int64(len(list))
 		s.lists[to] = list[:0]
 	}
-	return sent, nil
+	return near, nil
 }
 
 func (s *shortestPaths) hear(p *peer.Peer) error {
