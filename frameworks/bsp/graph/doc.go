@@ -30,8 +30,10 @@
 //	    not a part of it is taken.
 //	G5  Edges are held within Peer.Memory: while they are read, on their way and
 //	    as rows. What is longer lies in files in Peer.Scratch, which have no name
-//	    and so leave nothing behind. By vertex a rank holds about 12 bytes for each
-//	    place while it loads, besides its own ids.
+//	    and so leave nothing behind. What goes by vertex is held besides: while a
+//	    rank loads at most 22 bytes for each place, and where ids are no places
+//	    every id that it has read; afterwards, for each own vertex, 8 bytes and its
+//	    id, 8 more for each direction of rows, 4 more if the graph is directed.
 //	G6  Rows are ascending, edges of the same target by weight.
 //
 // # Records
