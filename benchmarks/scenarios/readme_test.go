@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,7 +27,7 @@ func block(t *testing.T, text string) string {
 // TestReadmeBlocks knows every block of the README: a new one needs a test.
 func TestReadmeBlocks(t *testing.T) {
 	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "plugins/examples/pi", "curl --unix-socket", "kind: Service", "capstan deploy",
-		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP"}
+		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP", "func (component) Compute"}
 	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
 		known := false
 		for _, s := range tested {
@@ -101,20 +102,70 @@ func TestReadmeGo(t *testing.T) {
 	onEach(t, func(t *testing.T, launcher string) {
 		l := open(t, launcher)
 		want := l.fill(3, 100, nil)
-		l.write("prog/main.go", block(t, "mapreduce.Main"))
-		l.write("prog/go.mod", "module wordcount\n\ngo 1.26\n\nrequire github.com/capstan-run/capstan v0.0.0\n\nreplace github.com/capstan-run/capstan => "+module+"\n")
-		l.write("prog/go.sum", read(t, filepath.Join(module, "go.sum")))
-		cmd := exec.Command("go", "run", ".", "--", "file://"+l.in())
-		cmd.Dir = filepath.Join(l.dir, "prog")
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off", "CAPSTAN_STATE="+l.state,
-			"PATH="+filepath.Dir(capstan)+":"+os.Getenv("PATH"))
-		text, err := cmd.CombinedOutput()
-		if err != nil {
-			t.Fatalf("go run: %v\n%s\nhost log:\n%s", err, text, l.hostLog())
-		}
-		url := regexp.MustCompile(`(s3|file)://\S+`).FindString(string(text))
+		l.goProgram("wordcount", block(t, "mapreduce.Main"))
+		text := l.goRun("wordcount", "file://"+l.in())
+		url := regexp.MustCompile(`(s3|file)://\S+`).FindString(text)
 		t.Logf("%s", text)
 		l.check(want, url)
+	})
+}
+
+// goProgram writes a program into an empty folder with nothing but our module.
+func (l *lab) goProgram(name, source string) {
+	l.t.Helper()
+	l.write(name+"/main.go", source)
+	l.write(name+"/go.mod", "module "+name+"\n\ngo 1.26\n\nrequire github.com/capstan-run/capstan v0.0.0\n\nreplace github.com/capstan-run/capstan => "+module+"\n")
+	l.write(name+"/go.sum", read(l.t, filepath.Join(module, "go.sum")))
+}
+
+// goRun runs it, and returns what it printed.
+func (l *lab) goRun(name string, args ...string) string {
+	l.t.Helper()
+	cmd := exec.Command("go", append([]string{"run", ".", "--"}, args...)...)
+	cmd.Dir = filepath.Join(l.dir, name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-mod=mod", "GOWORK=off", "CAPSTAN_STATE="+l.state,
+		"PATH="+filepath.Dir(capstan)+":"+os.Getenv("PATH"))
+	text, err := cmd.CombinedOutput()
+	if err != nil {
+		l.t.Fatalf("go run: %v\n%s\nhost log:\n%s", err, text, l.hostLog())
+	}
+	return string(text)
+}
+
+// vertexProgram is what stands around the README's Compute.
+const vertexProgram = `package main
+
+import (
+	"slices"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/bsp"
+	"github.com/capstan-run/capstan/frameworks/bsp/vertex"
+)
+
+type component struct{}
+
+%s
+func main() {
+	bsp.Main(bsp.Job{Name: "component", Gang: core.Gang{Size: 2, CPU: 500, Memory: 128 << 20}, Program: func(o bsp.Options) (bsp.Program, error) {
+		return vertex.New(component{}, vertex.Config[int64, struct{}, int64]{Graph: o.Graph(), Combiner: vertex.Min[int64](),
+			Init: func(v *vertex.Vertex[int64, struct{}, int64]) int64 { return v.ID() }})
+	}})
+}
+`
+
+// TestReadmeVertex runs the vertex program.
+func TestReadmeVertex(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, launcher string) {
+		l := open(t, launcher)
+		l.goProgram("component", fmt.Sprintf(vertexProgram, block(t, "func (component) Compute")))
+		out := filepath.Join(l.dir, "out")
+		edges := l.write("edges/e.txt", "1 2\n2 1\n3 2\n2 3\n7 9\n9 7\n")
+		l.goRun("component", "-output", "file://"+out, "-output-format", "csv", "file://"+filepath.Dir(edges))
+		if got := sorted(l.ok("store", "cat", "file://"+out)); !strings.Contains(got, "1,1\n2,1\n3,1\n7,7\n9,7") {
+			t.Errorf("the result is\n%s", got)
+		}
 	})
 }
 

@@ -51,7 +51,7 @@ func TestEventLogReplays(t *testing.T) {
 			again.Step(e)
 		}
 	}
-	if got, want := again.String(), h.sched.String(); got != want || !strings.Contains(got, "last lease 9") {
+	if got, want := again.String(), h.sched.String(); got != want || !strings.Contains(got, "last lease 10") {
 		t.Fatalf("replayed:\n%s\nwas:\n%s", got, want)
 	}
 }
