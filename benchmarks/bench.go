@@ -2,6 +2,7 @@ package benchmarks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/benchmarks/corpus"
+	"github.com/capstan-run/capstan/benchmarks/graph"
 	"github.com/capstan-run/capstan/benchmarks/machine"
 	"github.com/capstan-run/capstan/benchmarks/meter"
 	"github.com/capstan-run/capstan/benchmarks/peers"
@@ -33,12 +35,13 @@ type Config struct {
 	Launchers []string // "docker", "process"
 	Executors []int    // gang sizes of wordcount
 	Repeat    int
-	Peers     []string // "single", "spark"
+	Peers     []string // "single", "spark"; of graph also "cpp", "networkx"
 	Files     int      // of the files workload
 	FilesSize int64    // all of them together
 	JobSize   int64    // of latency
 	GangSize  int      // of gang
 	Gangs     []int    // gang sizes of skew and kill
+	Graph     GraphConfig
 	// Settle is the pause that a warm host is given after each job to make
 	// new executors ready: it does not tell when they are.
 	Settle time.Duration
@@ -58,7 +61,9 @@ func (c Config) Validate() error {
 	for _, err := range []error{
 		check("WORKLOAD", c.Workloads, result.Workloads()),
 		check("--launchers", c.Launchers, []string{"docker", "process"}),
-		check("--peers", c.Peers, []string{"single", "spark"}),
+		check("--peers", c.Peers, []string{"single", "spark", "cpp", "networkx"}),
+		check("--algorithms", c.Graph.Algorithms, graph.Algorithms()),
+		check("--graph-parts", c.Graph.Parts, graphParts()),
 		check("--variants", c.Variants, slices.Collect(variantNames())),
 	} {
 		if err != nil {
@@ -66,6 +71,8 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
+	case slices.ContainsFunc(c.Graph.Scales, func(n int) bool { return n < 4 || n > 26 }):
+		return core.Errorf(core.Invalid, "graphs have scales from 4 to 26").At("--scales")
 	case c.Repeat < 1:
 		return core.Errorf(core.Invalid, "%d repetitions", c.Repeat).At("--repeat").Do("at least 1")
 	case slices.ContainsFunc(c.Executors, func(n int) bool { return n < 1 }):
@@ -109,7 +116,7 @@ func Run(ctx context.Context, c Config) (*result.Result, error) {
 	workloads := map[string]func(context.Context) error{
 		result.WordCount: b.wordCount, result.Latency: b.latency, result.Files: b.files, result.Gang: b.gang,
 		result.Exchange: b.exchange, result.Store: b.store, result.Mesh: b.mesh,
-		result.TeraSort: b.teraSort, result.Skew: b.skew, result.Kill: b.kill,
+		result.TeraSort: b.teraSort, result.Skew: b.skew, result.Kill: b.kill, result.Graph: b.graph,
 	}
 	for _, w := range c.Workloads {
 		if err == nil {
@@ -151,7 +158,7 @@ func (b *bench) prepare(ctx context.Context) error {
 // findSpark finds or installs Spark, where a workload is held against it.
 func (b *bench) findSpark(ctx context.Context) error {
 	against := func(w string) bool {
-		return slices.Contains([]string{result.WordCount, result.TeraSort, result.Exchange}, w)
+		return slices.Contains([]string{result.WordCount, result.TeraSort, result.Exchange, result.Graph}, w)
 	}
 	if !slices.Contains(b.Peers, "spark") || !slices.ContainsFunc(b.Workloads, against) {
 		return nil
@@ -206,7 +213,13 @@ func (b *bench) alternate(ctx context.Context, list []contender) error {
 		for i := range list {
 			c := list[(i+rep)%len(list)]
 			s := result.Sample{Key: c.key, Repetition: rep + 1, Load: machine.Load()}
-			if err := c.run(ctx, &s); err != nil {
+			err := c.run(ctx, &s)
+			if late, ok := errors.AsType[*lateError](err); ok {
+				b.note(title(c.key) + ": " + late.Error())
+				b.say("%d/%d  %s: %v", rep+1, b.Repeat, title(c.key), late)
+				continue
+			}
+			if err != nil {
 				return fmt.Errorf("%s: %w", title(c.key), err)
 			}
 			b.result.Samples = append(b.result.Samples, s)
@@ -221,6 +234,9 @@ func title(k result.Key) string {
 	if k.Launcher != "" {
 		s += fmt.Sprintf(", %s × %d", k.Launcher, k.Executors)
 	}
+	if k.Scale > 0 {
+		s += fmt.Sprintf(", scale %d", k.Scale)
+	}
 	if k.Bytes > 0 {
 		s += ", " + result.Size(k.Bytes)
 	}
@@ -228,6 +244,9 @@ func title(k result.Key) string {
 }
 
 func rates(s result.Sample) string {
+	if s.Loop > 0 {
+		return fmt.Sprintf("%6.2f CPU-s  loading %.2f s, loop %.3f s, %.0f M edges/s per core", s.CPU, s.Loading, s.Loop, s.EdgeRate())
+	}
 	if s.CPU == 0 {
 		return ""
 	}

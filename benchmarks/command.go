@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/capstan-run/capstan/benchmarks/graph"
 	"github.com/capstan-run/capstan/benchmarks/mesh"
 	"github.com/capstan-run/capstan/benchmarks/page"
 	"github.com/capstan-run/capstan/benchmarks/result"
@@ -45,7 +46,9 @@ answer, and writes what they took as results.json and results.html.
   mesh        messages between two ranks, against MPICH and iperf3
   terasort    a sort of records of 100 bytes, validated, against Spark's
   skew        sums of rows of which half have one key, against even keys
-  kill        a sort that loses an executor, against one that loses none`,
+  kill        a sort that loses an executor, against one that loses none
+  graph       PageRank and other algorithms on R-MAT graphs, against GraphX, one
+              thread of Go and C++; supersteps, checkpoints, a kill, little memory`,
 		Example: `  capstan bench wordcount --sizes 1GB --peers single,spark
   capstan bench all --repeat 5
   capstan bench --from benchmarks/results/results.json    # make the page again`,
@@ -57,12 +60,16 @@ answer, and writes what they took as results.json and results.html.
 	f.StringSliceVar(&o.Launchers, "launchers", nil, "docker, process (default: docker if an engine answers, and process)")
 	f.IntSliceVar(&o.Executors, "executors", nil, "gang sizes of wordcount and terasort (default 1, 2, 4 and so on up to the cores)")
 	f.IntVar(&o.Repeat, "repeat", 3, "runs of each contender")
-	f.StringSliceVar(&o.Peers, "peers", []string{"single"}, "single, spark (installed into the cache if it is not there)")
+	f.StringSliceVar(&o.Peers, "peers", []string{"single"}, "single, spark, and of graph also cpp and networkx (spark and networkx are installed into the cache if they are not there)")
 	f.IntVar(&o.Files, "files", 10000, "how many files the files workload cuts its text into")
 	f.StringVar(&o.filesSize, "files-size", "90MB", "bytes of text of the files workload")
 	f.StringVar(&o.jobSize, "job-size", "1MB", "bytes of text of the latency and gang workloads")
 	f.IntVar(&o.GangSize, "gang-size", 8, "executors of the gang workload")
 	f.IntSliceVar(&o.Gangs, "gangs", []int{2, 4}, "gang sizes of skew and kill")
+	f.IntSliceVar(&o.Graph.Scales, "scales", []int{20}, "of the graphs of graph: 2^scale ids, 16 edges for each")
+	f.StringSliceVar(&o.Graph.Algorithms, "algorithms", graph.Algorithms(), "of graph")
+	f.StringSliceVar(&o.Graph.Parts, "graph-parts", graphParts(), "of graph: tables, gangs, empty, checkpoint, kill, memory")
+	f.DurationVar(&o.Graph.Patience, "patience", 10*time.Minute, "how long a run of a peer on a graph may take")
 	f.DurationVar(&o.Settle, "settle", 4*time.Second, "pause in which a warm host makes new executors ready")
 	f.StringVar(&o.out, "out", filepath.Join("benchmarks", "results"), "directory for results.json and results.html")
 	f.StringVar(&o.Cache, "cache", defaultCache(), "directory for texts and Spark; a few GB")

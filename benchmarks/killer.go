@@ -21,6 +21,7 @@ type killer struct {
 	place
 	job   string
 	stage string // in whose middle
+	least int    // tasks that are done first
 	turn  int    // chooses the executor
 }
 
@@ -87,7 +88,7 @@ func (k killer) follow(ctx context.Context, client *api.Client) error {
 
 func (k killer) midway(stages []core.Stage) bool {
 	return slices.ContainsFunc(stages, func(s core.Stage) bool {
-		return s.Name == k.stage && 2*s.Done >= s.Tasks && s.Done < s.Tasks
+		return s.Name == k.stage && s.Done >= k.least && 2*s.Done >= s.Tasks && s.Done < s.Tasks
 	})
 }
 

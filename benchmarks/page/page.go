@@ -18,7 +18,7 @@ var source string
 // Render makes the page of r.
 func Render(r *result.Result) ([]byte, error) {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"size": result.Size, "spread": spread, "name": name, "rate": func(s result.Spread) string {
+		"size": result.Size, "edges": edgeRate, "spread": spread, "name": name, "rate": func(s result.Spread) string {
 			if s.Most == 0 {
 				return ""
 			}
@@ -46,6 +46,7 @@ type section struct {
 	Rates       bool // the table shows CPU time and rates
 	Counts      bool // the table shows counts and limits
 	Sized       bool // the table shows sizes
+	Looped      bool // the table shows loops and edges
 	Factor      bool // the table shows wall times as multiples of Base
 	Base        float64
 	BaseName    string
@@ -80,6 +81,7 @@ func sections(r *result.Result) []section {
 				Plots: []template.HTML{bars(wallTitle, rows(g, func(g result.Group) result.Spread { return g.Wall }))}})
 		}
 	}
+	list = append(list, graphs(r)...)
 	return append(list, dataPlane(r)...)
 }
 

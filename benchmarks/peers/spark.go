@@ -23,6 +23,9 @@ var sparkTeraSort []byte
 //go:embed shuffle.scala
 var sparkShuffle []byte
 
+//go:embed graphx.scala
+var sparkGraph []byte
+
 // Spark is an installed Spark.
 type Spark struct {
 	Version string
@@ -30,13 +33,15 @@ type Spark struct {
 	script  string
 	sort    string // the script of TeraSort
 	shuffle string // and that of Shuffle
+	graph   string // and that of Graph
 }
 
 // InstallSpark finds Spark in the cache directory or installs it there, which
 // takes minutes and half a gigabyte. It needs python3 and Java.
 func InstallSpark(ctx context.Context, cache string) (*Spark, error) {
 	venv := filepath.Join(cache, "spark-venv")
-	s := &Spark{python: filepath.Join(venv, "bin", "python"), script: filepath.Join(cache, "wordcount.py"), sort: filepath.Join(cache, "terasort.scala"), shuffle: filepath.Join(cache, "shuffle.scala")}
+	s := &Spark{python: filepath.Join(venv, "bin", "python"), script: filepath.Join(cache, "wordcount.py"), sort: filepath.Join(cache, "terasort.scala"), shuffle: filepath.Join(cache, "shuffle.scala"),
+		graph: filepath.Join(cache, "graphx.scala")}
 	if _, err := exec.LookPath("java"); err != nil {
 		return nil, core.Errorf(core.Invalid, "Spark needs Java, and there is none").Do("install a Java runtime (17 or later), or leave spark out of --peers")
 	}
@@ -53,7 +58,7 @@ func InstallSpark(ctx context.Context, cache string) (*Spark, error) {
 		}
 	}
 	return s, errors.Join(os.WriteFile(s.sort, sparkTeraSort, 0o644), os.WriteFile(s.shuffle, sparkShuffle, 0o644),
-		os.WriteFile(s.script, sparkWordCount, 0o644))
+		os.WriteFile(s.graph, sparkGraph, 0o644), os.WriteFile(s.script, sparkWordCount, 0o644))
 }
 
 // TeraSort is the command line and environment of a sort of records of 100 bytes,

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/capstan-run/capstan/benchmarks/graph"
 	"github.com/capstan-run/capstan/benchmarks/machine"
 )
 
@@ -21,6 +22,8 @@ type Result struct {
 	WholeCPU bool     `json:"wholeCPU"`
 	Samples  []Sample `json:"samples"`
 	Notes    []string `json:"notes,omitempty"`
+	// Steps are the supersteps of one job of the graph workload.
+	Steps []graph.Step `json:"steps,omitempty"`
 }
 
 // Workloads.
@@ -35,13 +38,14 @@ const (
 	TeraSort  = "terasort"
 	Skew      = "skew"
 	Kill      = "kill"
+	Graph     = "graph"
 
 	Sweep = "exchange sweep" // a part of exchange
 )
 
 // Workloads are all of them.
 func Workloads() []string {
-	return []string{WordCount, Latency, Files, Gang, Exchange, Store, Mesh, TeraSort, Skew, Kill}
+	return []string{WordCount, Latency, Files, Gang, Exchange, Store, Mesh, TeraSort, Skew, Kill, Graph}
 }
 
 // Series: who did the work, and how.
@@ -90,6 +94,17 @@ const (
 	SparkRDDShuffle   = "spark RDD shuffle"
 	SparkFrameShuffle = "spark DataFrame shuffle"
 
+	GraphKernel  = "capstan"             // of graph, each behind its algorithm: see GraphSeries
+	GraphParted  = "capstan, parted by " // and by what
+	SparkGraph   = "GraphX"              // without the start of Spark
+	CPP          = "C++, two threads"
+	EmptySteps   = "empty superstep"
+	NoCheckpoint = "50 iterations, no checkpoint"
+	Checkpointed = "50 iterations, a checkpoint each 5"
+	GraphKilled  = "one executor killed, until supersteps go on"
+	GraphAmple   = "memory as it likes"
+	GraphThird   = "a third of that memory"
+
 	StorePeer = "minio-go" // of store: with "put, " or "get, " before it
 
 	MeshShared = "mesh, shared memory" // of mesh
@@ -100,6 +115,9 @@ const (
 	IPerf      = "iperf3"
 	IPerfWide  = "iperf3, as many streams"
 )
+
+// GraphSeries is a series of graph: an algorithm and who ran it.
+func GraphSeries(algorithm, who string) string { return algorithm + ", " + who }
 
 // Wide is an exchange's series with 2000 partitions.
 func Wide(series string) string { return series + ", 2000 partitions" }
@@ -127,6 +145,7 @@ type Key struct {
 	Launcher  string `json:"launcher,omitempty"`  // of Capstan's own
 	Executors int    `json:"executors,omitempty"` // of Capstan's own; containers in the gang workload
 	Bytes     int64  `json:"bytes,omitempty"`     // asked for
+	Scale     int    `json:"scale,omitempty"`     // of the graph
 }
 
 // Sample is one run.
@@ -139,6 +158,12 @@ type Sample struct {
 	Workers    float64 `json:"workers,omitempty"` // CPU of the executors alone
 	Script     float64 `json:"script,omitempty"`  // CPU of the script run alone over the same bytes
 	Load       float64 `json:"load"`              // of the machine before the run
+	// Loop is the part of Wall in which a graph's algorithm ran, with the graph in
+	// memory, and Edges the edges it went over, all iterations together. An
+	// undirected edge counts twice. Loading is the part in which the graph was read.
+	Loop    float64 `json:"loop,omitempty"`
+	Loading float64 `json:"loading,omitempty"`
+	Edges   int64   `json:"edges,omitempty"`
 	// Count and Limit are of a sample that counts instead of timing: how many
 	// there were, and the most that its goal allows.
 	Count float64 `json:"count,omitempty"`
@@ -157,6 +182,19 @@ func rate(bytes int64, seconds float64) float64 {
 		return 0
 	}
 	return float64(bytes) / 1e6 / seconds
+}
+
+// EdgeRate is 10^6 edges per second of the loop and core; cores are executors,
+// or 2 of the program with two threads.
+func (s Sample) EdgeRate() float64 {
+	cores := max(1, s.Executors)
+	if strings.HasSuffix(s.Series, CPP) {
+		cores = 2
+	}
+	if s.Loop <= 0 {
+		return 0
+	}
+	return float64(s.Edges) / 1e6 / s.Loop / float64(cores)
 }
 
 // Read reads a result's JSON form.

@@ -27,6 +27,8 @@ type Group struct {
 	Rate       Spread // MB/s per core, all processes
 	WorkerRate Spread // MB/s per core, executors only; zero for peers
 	Load       Spread
+	Loop       Spread // seconds in a graph's algorithm
+	EdgeRate   Spread // 10^6 edges per second of those, and core
 	Count      Spread // of what was counted instead of timed,
 	Limit      float64
 }
@@ -50,6 +52,8 @@ func Summarise(samples []Sample) []Group {
 			Rate:       of(set, Sample.Rate),
 			WorkerRate: of(set, Sample.WorkerRate),
 			Load:       of(set, func(s Sample) float64 { return s.Load }),
+			Loop:       of(set, func(s Sample) float64 { return s.Loop }),
+			EdgeRate:   of(set, Sample.EdgeRate),
 			Count:      of(set, func(s Sample) float64 { return s.Count }),
 			Limit:      set[0].Limit,
 		}

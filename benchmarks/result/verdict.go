@@ -28,7 +28,8 @@ func (r *Result) Judge() []Verdict {
 	v = append(v, r.judgeMesh()...)
 	v = append(v, judgeSort(r.Groups(TeraSort), r.Sizes(TeraSort))...)
 	v = append(v, r.judgeSkew()...)
-	return append(v, r.judgeKill()...)
+	v = append(v, r.judgeKill()...)
+	return append(v, r.judgeGraph()...)
 }
 
 func judgeSort(groups []Group, sizes []int64) []Verdict {

@@ -1,0 +1,134 @@
+package graph
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Step is a superstep as one rank saw it.
+type Step struct {
+	Incarnation int           `json:"incarnation"`
+	Rank        int           `json:"rank"`
+	Number      int64         `json:"number"` // from 1
+	End         int64         `json:"end"`    // nanoseconds since 1970
+	Compute     time.Duration `json:"compute"`
+	Send        time.Duration `json:"send"`
+	Wait        time.Duration `json:"wait"`
+	Checkpoint  time.Duration `json:"checkpoint"`
+	Messages    int64         `json:"messages"`
+	Bytes       int64         `json:"bytes"`
+	Spilled     int64         `json:"spilled"`
+	Active      int64         `json:"active"` // -1: the program does not say
+}
+
+// Whole is how long the superstep took.
+func (s Step) Whole() time.Duration { return s.Compute + s.Send + s.Wait + s.Checkpoint }
+
+// Steps reads what the ranks of a job wrote beside its result, by incarnation,
+// number and rank.
+func Steps(output string) ([]Step, error) {
+	files, err := filepath.Glob(filepath.Join(output, "_side", "supersteps.csv-*"))
+	if err != nil {
+		return nil, err
+	}
+	var all []Step
+	for _, name := range files {
+		if all, err = appendSteps(all, name); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(all, func(a, b Step) int {
+		return slices.Compare([]int64{int64(a.Incarnation), a.Number, int64(a.Rank)}, []int64{int64(b.Incarnation), b.Number, int64(b.Rank)})
+	})
+	return all, nil
+}
+
+func appendSteps(all []Step, name string) ([]Step, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Scan() // the header
+	for lines.Scan() {
+		var s Step
+		if _, err := fmt.Sscanf(strings.ReplaceAll(lines.Text(), ",", " "), "%d %d %d %d %d %d %d %d %d %d %d %d", &s.Incarnation, &s.Rank, &s.Number,
+			&s.End, &s.Compute, &s.Send, &s.Wait, &s.Checkpoint, &s.Messages, &s.Bytes, &s.Spilled, &s.Active); err != nil {
+			return nil, fmt.Errorf("%s: %q: %w", name, lines.Text(), err)
+		}
+		all = append(all, s)
+	}
+	return all, lines.Err()
+}
+
+// Loading is how many supersteps the graph's load took of a job's, as far as its
+// algorithm tells: of fixed iterations, those before them; else those before the
+// first that had a vertex active.
+func Loading(steps []Step, j Job) int64 {
+	last, first := int64(0), int64(0)
+	for _, s := range steps {
+		last = max(last, s.Number)
+		if first == 0 && s.Active > 0 {
+			first = s.Number
+		}
+	}
+	switch {
+	case j.Algorithm == PageRank:
+		return last - int64(j.Rounds())
+	case first > 0:
+		return first - 1
+	}
+	return min(last, usualLoad)
+}
+
+// usualLoad is how many supersteps the load of an undirected graph of numbers takes.
+const usualLoad = 5
+
+// Typical is the mean time of a superstep as rank 0 saw their ends, without the
+// first and last tenth of them.
+func Typical(steps []Step) time.Duration {
+	var ends, numbers []int64
+	for _, s := range steps {
+		if s.Rank == 0 {
+			ends, numbers = append(ends, s.End), append(numbers, s.Number)
+		}
+	}
+	from, to := len(ends)/10, len(ends)-len(ends)/10-1
+	if from >= to {
+		return 0
+	}
+	return time.Duration((ends[to] - ends[from]) / (numbers[to] - numbers[from]))
+}
+
+// Loop is how long the supersteps took in which the algorithm itself ran, as
+// rank 0 saw them: those after the last superstep of the load. loading is how
+// many those are.
+func Loop(steps []Step, loading int64) time.Duration {
+	var sum time.Duration
+	for _, s := range steps {
+		if s.Rank == 0 && s.Number > loading {
+			sum += s.Whole()
+		}
+	}
+	return sum
+}
+
+// Resumed is the time from the last superstep of an incarnation to the end of
+// the first of the next, the longest of all; 0 where there was only one.
+func Resumed(steps []Step) time.Duration {
+	var longest time.Duration
+	last := int64(0)
+	for i, s := range steps {
+		if i > 0 && s.Incarnation != steps[i-1].Incarnation {
+			longest = max(longest, time.Duration(s.End-last))
+		}
+		last = max(last, s.End)
+	}
+	return longest
+}
