@@ -12,8 +12,8 @@ import (
 	"github.com/capstan-run/capstan/core/queue"
 )
 
-// replay records the log of a random life and replays it: actions and state
-// have to be the same, byte for byte.
+// replay records the log of a random life and replays it: actions, state and
+// estimates have to be the same, byte for byte.
 func replay(ctx context.Context, c Config, r *report) error {
 	n := c.part(30_000, 150)
 	life := newRandomLife(c.part(200, 20))
@@ -51,6 +51,11 @@ func replay(ctx context.Context, c Config, r *report) error {
 	}
 	if k.String() != life.kernel.String() {
 		return fmt.Errorf("the replay ended in another state")
+	}
+	for _, id := range life.live {
+		if x, y := life.Why(id).String(), k.Why(id).String(); x != y {
+			return fmt.Errorf("after the replay %s", y)
+		}
 	}
 	r.add(Row{What: fmt.Sprintf("%d random events, %d KiB of actions, identical bytes", n, actions.Len()>>10), Figure: 1, Unit: "of 1", Goal: 1, More: true,
 		Note: fmt.Sprintf("life %.2f s of CPU, replay %.2f s", took.cpu.Seconds(), again.cpu.Seconds())})

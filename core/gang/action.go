@@ -11,8 +11,8 @@ import (
 type Result struct {
 	// Actions are to be carried out in order (law G7).
 	Actions []Action
-	// Explanations say why the gang of the event waits, if it does. Ask
-	// Scheduler.Why for the others.
+	// Explanations say why the gang of the event waits, if it does, without an
+	// estimate of its start. Ask Scheduler.Why for that, and for the others.
 	Explanations []Explanation
 }
 

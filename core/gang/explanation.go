@@ -87,6 +87,15 @@ func (x Explanation) Waits() bool { return len(x.Blockers) > 0 }
 // Why explains why a gang, or the first of its ranks to be replaced, waits. If
 // nothing of it does, the explanation holds only its state.
 func (s *Scheduler) Why(id ID) Explanation {
+	x := s.reasons(id)
+	if g := s.gangs[id]; g != nil && g.inLine && s.licensed(g) { // when a licence comes free nobody knows
+		x.Estimate = s.estimate(g)
+	}
+	return x
+}
+
+// reasons is Why without the estimate, which costs a plan of all before it.
+func (s *Scheduler) reasons(id ID) Explanation {
 	g := s.gangs[id]
 	if g == nil {
 		return Explanation{Gang: id, Rank: WholeGang, State: "unknown", Now: s.now}
@@ -151,9 +160,6 @@ func (s *Scheduler) explain(x *Explanation, g *member) {
 		x.Blockers = append(x.Blockers, "the nodes that are up could not hold it even if they were empty")
 	}
 	x.Remedy = strings.Join(s.changes(g, q, true), ", or ")
-	if s.licensed(g) { // when a licence comes free nobody knows
-		x.Estimate = s.estimate(g)
-	}
 	if len(x.Blockers) == 0 {
 		x.Blockers = []string{"it has not been looked at yet"}
 	}

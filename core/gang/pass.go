@@ -36,6 +36,7 @@ func (s *Scheduler) pass(r *Result) {
 		s.preempt(r)
 	}
 	s.promises.supply.close()
+	s.promises.halt = nil
 	clear(s.fresh)
 	s.fresh = s.fresh[:0]
 	s.tellRefused(r)
@@ -251,6 +252,7 @@ func (s *Scheduler) start(g *member, w *queue.Walk, c place.Choice, r *Result) {
 		s.moved = true // whom a promise held back may start now that its owner has
 	}
 	s.leaveLine(g, w)
+	s.moved = s.moved || g == s.promises.halt // those behind it may be promised a start now
 	s.displacing = slices.DeleteFunc(s.displacing, func(d displacement) bool { return d.by == g })
 	s.plan.unkeep(g)
 	if g.array != nil {

@@ -38,7 +38,8 @@ type promises struct {
 	base   *profile // what is free by walltimes, with what this pass started
 	work   *profile // to lay plans on
 	late   overtaken
-	supply supply // of room on nodes
+	supply supply  // of room on nodes
+	halt   *member // for which this pass quoted nobody behind it
 
 	heads []*member
 	dead  []tried
@@ -186,6 +187,7 @@ func (p *promises) quote(s *Scheduler) {
 	p.settle()
 	for _, g := range p.order {
 		if !g.promised && g.planned == forever && s.couldRun(g) {
+			p.halt = g
 			break // nobody is promised what might have to come after g
 		}
 		if !g.promised && g.planned != forever {

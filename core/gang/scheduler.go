@@ -243,7 +243,7 @@ func (s *Scheduler) Step(e Event) Result {
 		}
 	}
 	if s.config.Explain {
-		if x := s.Why(subject); x.Waits() {
+		if x := s.reasons(subject); x.Waits() {
 			r.Explanations = append(r.Explanations, x)
 		}
 	}

@@ -169,7 +169,7 @@ func (w *world) step(e Event, out *strings.Builder) {
 		fmt.Fprintln(out, a)
 	}
 	for _, x := range r.Explanations {
-		fmt.Fprintln(out, x)
+		fmt.Fprintln(out, w.s.Why(x.Gang)) // the same, with the estimate
 	}
 }
 
