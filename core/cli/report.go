@@ -100,8 +100,12 @@ func (a *app) cost(j *core.Job, r core.Report) {
 		if r.Cores == 1 {
 			cores = "core"
 		}
-		line := fmt.Sprintf("cost    %s in (%s), %s, %.1f s on %.3g %s, %.1f CPU-s",
-			size(r.BytesIn), several(r.RecordsIn, "record"), shuffled(r), r.Seconds, r.Cores, cores, r.CPUSeconds)
+		in := size(r.BytesIn) + " in"
+		if r.RecordsIn > 0 { // not every program counts them
+			in += " (" + several(r.RecordsIn, "record") + ")"
+		}
+		line := fmt.Sprintf("cost    %s, %s, %.1f s on %.3g %s, %.1f CPU-s",
+			in, shuffled(r), r.Seconds, r.Cores, cores, r.CPUSeconds)
 		if r.CPUSeconds > 0 {
 			line += fmt.Sprintf(": %.0f MB/s per core", float64(r.BytesIn)/1e6/r.CPUSeconds)
 		}

@@ -57,6 +57,8 @@ func (m *Machine) stage() core.Stage {
 const (
 	stragglerTimes = 1.5
 	stragglerNanos = int64(time.Second)
+	// slowestNanos is the same for one superstep: below it all is noise.
+	slowestNanos = int64(time.Millisecond)
 )
 
 // straggler names the rank that the others wait for, "" if none.
@@ -120,7 +122,7 @@ func (m *Machine) stepTable() core.Table {
 		if sum.Active < 0 {
 			active = "-"
 		}
-		if r, times := slowest(s.ranks); times >= stragglerTimes {
+		if r, times := slowest(s.ranks); times >= stragglerTimes && top.Compute >= slowestNanos {
 			slow = fmt.Sprintf("rank %d, %.1fx", r, times)
 		}
 		t.Rows = append(t.Rows, []string{strconv.FormatInt(s.number, 10), nanos(top.Compute), nanos(top.Send), nanos(top.Wait),

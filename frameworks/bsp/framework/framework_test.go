@@ -118,6 +118,9 @@ func TestRun(t *testing.T) {
 	if report.Counters["bsp/supersteps"] != 20 || report.Counters["mixer/steps"] != 60 || report.Counters["bsp/messages"] != 180 {
 		t.Errorf("counters: %v", report.Counters)
 	}
+	if report.RecordsIn != 0+1+2 || report.Counters["peer/records in"] != 0 {
+		t.Errorf("%d records read: %v", report.RecordsIn, report.Counters)
+	}
 	if report.Preview == nil || len(report.Preview.Rows) != 3 || report.CPUSeconds <= 0 {
 		t.Errorf("report: %+v", report)
 	}
@@ -245,7 +248,7 @@ func TestKilled(t *testing.T) {
 				if got := b.rows(report.Output); got != want {
 					t.Errorf("%s\nwant\n%s", got, want)
 				}
-				if report.Counters["bsp/repairs"] != 1 || report.Counters["mixer/steps"] != 60 {
+				if report.RecordsIn != 3 || report.Counters["bsp/repairs"] != 1 || report.Counters["mixer/steps"] != 60 {
 					t.Errorf("counters: %v", report.Counters)
 				}
 				if notes := strings.Join(report.Notes, "\n"); !strings.Contains(notes, "going on after superstep 5") {

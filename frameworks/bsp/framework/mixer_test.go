@@ -33,6 +33,7 @@ var mixerSchema = arrow.NewSchema([]arrow.Field{
 
 func (m *mixer) Run(ctx context.Context, p *peer.Peer) error {
 	if p.Superstep() == 0 {
+		p.ReadRecords(int64(p.Rank()))
 		m.state, m.fixed = uint64(p.Rank())+1, make([]byte, 3<<20)
 		for i := range m.fixed {
 			m.fixed[i] = byte(i + p.Rank())

@@ -33,6 +33,7 @@ func (r *reader) plainEdges(data []byte) ([]byte, error) {
 		n, most := scanEdges(data, c, r.most)
 		r.most = most
 		r.logged += int64(c.n - before)
+		r.taken += int64(c.n - before)
 		data = data[n:]
 		if c.n < chunkEdges {
 			return data, nil

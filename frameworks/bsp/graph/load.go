@@ -150,6 +150,9 @@ func (l *loading) read(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, r := range l.readers {
+		l.p.ReadRecords(r.taken)
+	}
 	return nil
 }
 

@@ -24,6 +24,7 @@ type reader struct {
 	texts  *stringNames // nil unless text
 	most   uint32       // the greatest id, while they are their own numbers
 	logged int64        // edges and lone vertices
+	taken  int64        // records
 
 	fields [][]byte
 	list   []neighbour // of an adjacency list's line
@@ -130,6 +131,7 @@ func (r *reader) line(line []byte, parse parser) error {
 	if line = trim(line); len(line) == 0 || line[0] == '#' || line[0] == '%' {
 		return nil
 	}
+	r.taken++
 	return parse(line)
 }
 

@@ -24,6 +24,7 @@ func (r *reader) records(ctx context.Context, s input.Split, rows func(arrow.Rec
 		if err != nil {
 			return err
 		}
+		r.taken += rec.NumRows()
 		err = rows(rec, pos)
 		rec.Release()
 		if err != nil {

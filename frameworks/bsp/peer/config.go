@@ -120,6 +120,8 @@ type Superstep struct {
 	Bytes      int64         // that this rank sent
 	Spilled    int64         // bytes that were sent to this rank and went to disk
 	Active     int64         // as the program said, by Active
+	// Records is how many records of the input the program said it has read, in all.
+	Records int64
 	// Counters are the rank's totals so far. They are the callee's.
 	Counters map[string]int64
 }

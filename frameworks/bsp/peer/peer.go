@@ -188,6 +188,13 @@ func (p *Peer) Active(n int64) { p.active += n }
 // Count adds n to a counter of the job.
 func (p *Peer) Count(name string, n int64) { p.counters[name] += n }
 
+// recordsIn is a counter, so that it is in checkpoints, but none of the job's.
+const recordsIn = "peer/records in"
+
+// ReadRecords says that the program has read n more records of the job's input:
+// for those who look.
+func (p *Peer) ReadRecords(n int64) { p.counters[recordsIn] += n }
+
 // HoldCheckpoints prevents checkpoints at the barriers to come, or no longer.
 // One rank that holds is enough.
 func (p *Peer) HoldCheckpoints(hold bool) { p.hold = hold }
@@ -246,6 +253,7 @@ func (p *Peer) failed() error {
 }
 
 func (p *Peer) observe(s Superstep) {
-	s.Counters = maps.Clone(p.counters)
+	s.Counters, s.Records = maps.Clone(p.counters), p.counters[recordsIn]
+	delete(s.Counters, recordsIn)
 	p.c.Observe(s)
 }

@@ -18,12 +18,15 @@ import (
 
 // gauge notes what each superstep costs: the last few and the sum, for the
 // coordinator, and all of them as lines of a file, for whoever draws them. Past
-// seriesLines lines it writes every second one, then every fourth, and so on.
+// seriesLines lines it writes every second one, then every fourth, and so on. The
+// file lies in the gang's folder, so that who takes a lost rank's place goes on
+// with it.
 type gauge struct {
 	mu       sync.Mutex
 	last     []task.Superstep // since the last take, at most task.LastSteps
 	total    task.Superstep
 	counters map[string]int64
+	records  int64 // of the input
 	news     bool
 
 	series      *os.File
@@ -41,13 +44,45 @@ const seriesLines = 1 << 16
 const SeriesHeader = "incarnation,rank,superstep,end,compute,send,wait,checkpoint,messages,bytes,spilled,active\n"
 
 func newGauge(dir string, rank int) (*gauge, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "supersteps.csv"), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("supersteps-%05d.csv", rank)), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	g := &gauge{series: f, text: bufio.NewWriterSize(f, 64<<10), skip: 1, rank: rank}
-	_, g.broken = g.text.WriteString(SeriesHeader)
+	if err := g.resume(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	return g, nil
+}
+
+// resume goes on behind the whole lines that the rank's executor before this one
+// has written, or begins the series.
+func (g *gauge) resume() error {
+	var whole int64
+	for in := bufio.NewReader(g.series); ; g.lines++ {
+		line, err := in.ReadSlice('\n')
+		if err == io.EOF || errors.Is(err, bufio.ErrBufferFull) {
+			break // it was cut off while it was written
+		}
+		if err != nil {
+			return err
+		}
+		whole += int64(len(line))
+	}
+	if err := g.series.Truncate(whole); err != nil {
+		return err
+	}
+	if _, err := g.series.Seek(whole, io.SeekStart); err != nil {
+		return err
+	}
+	if whole == 0 {
+		_, err := g.text.WriteString(SeriesHeader)
+		return err
+	}
+	for g.lines--; g.lines >= seriesLines; g.lines -= seriesLines { // without the header
+		g.skip *= 2
+	}
+	return nil
 }
 
 // begin starts the count of an incarnation.
@@ -61,7 +96,7 @@ func (g *gauge) begin(incarnation int) {
 func (g *gauge) observe(s peer.Superstep) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.counters = s.Counters
+	g.counters, g.records = s.Counters, s.Records
 	if s.Ended {
 		return
 	}
@@ -95,9 +130,19 @@ func (g *gauge) take() *task.Steps {
 	if !g.news {
 		return nil
 	}
+	if g.broken == nil {
+		g.broken = g.text.Flush() // lest an executor that is lost takes more with it than since the last take
+	}
 	s := &task.Steps{Incarnation: g.incarnation, Last: g.last, Total: g.total}
 	g.last, g.news = nil, false
 	return s
+}
+
+// read is how many records of the input the program has read.
+func (g *gauge) read() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.records
 }
 
 func (g *gauge) sum() (task.Superstep, map[string]int64) {

@@ -176,7 +176,7 @@ func (i *incarnation) result(rows *rows) (*task.Done, error) {
 	return &task.Done{
 		Incarnation: i.number, Superstep: total.Number, Total: total, Counters: counters,
 		Parts: rows.sealed.Parts, Columns: rows.sealed.Columns, Preview: rows.preview.list(),
-		Side: []output.Part{side}, CPUNanos: cpu(),
+		Side: []output.Part{side}, CPUNanos: cpu(), RecordsIn: i.gauge.read(),
 	}, nil
 }
 

@@ -68,7 +68,7 @@ func New(env *core.Env, factory Factory) (*Worker, error) {
 	}
 	w.keeps, err = newCheckpoints(filepath.Join(env.Shared, "checkpoints"), env.Store.Prefix+"checkpoints/", w.store, d, env.Rank.Rank, env.Log)
 	if err == nil {
-		w.gauge, err = newGauge(env.Scratch, env.Rank.Rank)
+		w.gauge, err = newGauge(env.Shared, env.Rank.Rank)
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.store.Close())

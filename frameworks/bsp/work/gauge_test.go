@@ -1,0 +1,76 @@
+package work
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/capstan-run/capstan/frameworks/bsp/peer"
+)
+
+func observed(t *testing.T, g *gauge, incarnation int, steps ...int64) {
+	t.Helper()
+	g.begin(incarnation)
+	for _, n := range steps {
+		g.observe(peer.Superstep{Number: n})
+	}
+	if g.take() == nil {
+		t.Fatal("nothing to tell")
+	}
+}
+
+// TestSeriesOutlivesExecutor: who takes a lost rank's place goes on with its
+// series, but for a line that was cut off.
+func TestSeriesOutlivesExecutor(t *testing.T) {
+	dir := t.TempDir()
+	first, err := newGauge(dir, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	observed(t, first, 1, 0, 1, 2)
+	path := filepath.Join(dir, "supersteps-00003.csv")
+	if _, err := first.series.WriteString("1,3,4,17"); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := newGauge(dir, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.close()
+	if second.lines != 3 || second.skip != 1 {
+		t.Errorf("%d lines, every %d", second.lines, second.skip)
+	}
+	observed(t, second, 2, 2, 3)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		got = append(got, strings.Join(strings.SplitN(line, ",", 4)[:3], " "))
+	}
+	if want := "incarnation rank superstep|1 3 1|1 3 2|1 3 3|2 3 3|2 3 4"; strings.Join(got, "|") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestSeriesStaysSparse: what was thinned out before goes on thinned out.
+func TestSeriesStaysSparse(t *testing.T) {
+	dir := t.TempDir()
+	text := SeriesHeader + strings.Repeat("1,0,1,0,0,0,0,0,0,0,0,0\n", 2*seriesLines+5)
+	if err := os.WriteFile(filepath.Join(dir, "supersteps-00000.csv"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g, err := newGauge(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	if g.lines != 5 || g.skip != 4 {
+		t.Errorf("%d lines, every %d; want 5, every 4", g.lines, g.skip)
+	}
+}
