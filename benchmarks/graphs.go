@@ -165,13 +165,22 @@ func (o *onGraph) job(ctx context.Context, p place, id string, j graph.Job, s *r
 		return nil, err
 	}
 	o.timed(steps, j, s)
-	if o.result.Steps == nil {
+	if ranksOf(steps) > ranksOf(o.result.Steps) {
 		o.result.Steps = steps
 	}
 	if err := o.check(ctx, j.Algorithm, j.Rounds(), j.Output); err != nil {
 		return nil, err
 	}
 	return steps, os.RemoveAll(j.Output)
+}
+
+// ranksOf is how many ranks took the supersteps of a job.
+func ranksOf(steps []graph.Step) int {
+	n := 0
+	for _, s := range steps {
+		n = max(n, s.Rank+1)
+	}
+	return n
 }
 
 // ample is more memory for an executor than a job here needs.

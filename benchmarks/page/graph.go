@@ -33,15 +33,32 @@ func graphs(r *result.Result) []section {
 	}
 	g := slices.DeleteFunc(slices.Clone(all), func(g result.Group) bool { return g.Loop.Most > 0 })
 	if len(g) > 0 {
-		list = append(list, section{Title: "Supersteps", Groups: g,
-			Text:  "An empty superstep is the mean over a job of 20,000. After a kill, the time from the last superstep before it to the first after it; the answer is the same.",
-			Plots: []template.HTML{bars(wallTitle, rows(g, func(g result.Group) result.Spread { return g.Wall }))}})
+		s := section{Title: "Supersteps", Groups: g,
+			Text: "An empty superstep is the mean over a job of 20,000. After a kill, the time from the last superstep before it to the first after it; the answer is the same."}
+		for _, empty := range []bool{true, false} {
+			some := slices.DeleteFunc(slices.Clone(g), func(g result.Group) bool { return (g.Series == result.EmptySteps) != empty })
+			if len(some) > 0 {
+				s.Plots = append(s.Plots, bars(wallTitle, rows(some, func(g result.Group) result.Spread { return g.Wall })))
+			}
+		}
+		list = append(list, s)
 	}
-	if plot := supersteps(r.Steps); plot != "" {
-		list = append(list, section{Title: "A job's supersteps", Plots: []template.HTML{plot},
-			Text: "The first job of the graph workload: what each rank did in each superstep."})
+	if plot := supersteps("Milliseconds of each superstep", r.Steps); plot != "" {
+		list = append(list, section{Title: "A job's supersteps", Plots: []template.HTML{plot, supersteps("Without the load of the graph", looping(r.Steps))},
+			Text: "The first job of the graph workload with most executors: what each rank did in each superstep."})
 	}
 	return list
+}
+
+// looping is the supersteps from the first on that had an active vertex.
+func looping(steps []graph.Step) []graph.Step {
+	steps = lastOf(steps)
+	at := slices.IndexFunc(steps, func(s graph.Step) bool { return s.Active > 0 })
+	if at <= 0 {
+		return nil
+	}
+	first := steps[at].Number
+	return slices.DeleteFunc(steps, func(s graph.Step) bool { return s.Number < first })
 }
 
 func edgeRate(s result.Spread) string {
@@ -67,7 +84,7 @@ const mostSteps = 40
 
 // supersteps draws a bar for each rank and superstep of a job's last
 // incarnation, parted into phases, superstep after superstep.
-func supersteps(steps []graph.Step) template.HTML {
+func supersteps(title string, steps []graph.Step) template.HTML {
 	steps = lastOf(steps)
 	if len(steps) == 0 {
 		return ""
@@ -83,7 +100,7 @@ func supersteps(steps []graph.Step) template.HTML {
 	y := func(d time.Duration) float64 { return topSpace + height - d.Seconds()*1e3/top*height }
 	wide := (plotWidth - left - right) / float64(last-first+1)
 	c := new(canvas)
-	c.begin(fmt.Sprintf("Milliseconds of each superstep, %d ranks side by side", ranks), height+topSpace+60)
+	c.begin(fmt.Sprintf("%s, %d ranks side by side", title, ranks), height+topSpace+60)
 	for _, v := range ticks {
 		at := y(time.Duration(v * 1e6))
 		c.line(left, at, plotWidth-right, at, "grid")

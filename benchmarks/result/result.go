@@ -99,9 +99,9 @@ const (
 	SparkGraph   = "GraphX"              // without the start of Spark
 	CPP          = "C++, two threads"
 	EmptySteps   = "empty superstep"
-	NoCheckpoint = "50 iterations, no checkpoint"
-	Checkpointed = "50 iterations, a checkpoint each 5"
-	GraphKilled  = "one executor killed, until supersteps go on"
+	NoCheckpoint = "no checkpoint, of 50"
+	Checkpointed = "checkpoint each 5 of 50"
+	GraphKilled  = "killed until it goes on"
 	GraphAmple   = "memory as it likes"
 	GraphThird   = "a third of that memory"
 
