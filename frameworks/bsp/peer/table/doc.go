@@ -13,11 +13,13 @@
 //	64    uint64  words said, in all rounds
 //	128   uint32  rounds that were answered: a futex
 //	192   uint64  length of the answer
+//	200   uint32  ranks that have read the answer, where it lies in a file
 //	256   each rank's length of its word, uint64, 64 bytes apart
 //	..    each rank's word, up to [wordRoom] bytes; the answer, up to [answerRoom]
 //
 // What is longer lies in a file beside it, whose name ends in the rank, or in
-// "answer".
+// "answer". Who reads the answer last removes it; where a rank dies first, it goes
+// with the directory.
 //
 // Who comes last judges, so nobody is woken only to wake the others: a round of
 // n ranks costs n-1 sleeps and one call that wakes all. On two cores eight

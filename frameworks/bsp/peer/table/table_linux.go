@@ -19,6 +19,7 @@ const (
 	offSaid     = 64
 	offAnswered = 128
 	offAnswer   = 192
+	offHeard    = 200
 	offLengths  = 256
 	line        = 64
 
@@ -109,7 +110,7 @@ func (t *Table) Meet(word, out []byte, judge func(words [][]byte) []byte, giveUp
 	if err := t.wait(giveUp); err != nil {
 		return out, err
 	}
-	return t.get(out, t.answerAt(), t.word64(offAnswer), "answer")
+	return t.hear(out)
 }
 
 func (t *Table) preside(out []byte, judge func([][]byte) []byte) ([]byte, error) {
@@ -123,6 +124,11 @@ func (t *Table) preside(out []byte, judge func([][]byte) []byte) ([]byte, error)
 	clear(t.words)
 	if err := t.put(t.answerAt(), t.word64(offAnswer), "answer", answer); err != nil {
 		return out, err
+	}
+	if len(answer) > answerRoom && t.size > 1 {
+		// Its readers may be slower than this rank's end: the last one removes it.
+		delete(t.side, t.path+".answer")
+		t.word32(offHeard).Store(0)
 	}
 	t.word32(offAnswered).Store(t.round)
 	futexWake(t.word32(offAnswered))
@@ -174,8 +180,12 @@ func (t *Table) view(room []byte, length *atomic.Uint64, name string) ([]byte, e
 	return os.ReadFile(t.path + "." + name)
 }
 
-func (t *Table) get(out, room []byte, length *atomic.Uint64, name string) ([]byte, error) {
-	b, err := t.view(room, length, name)
+// hear appends the answer to out.
+func (t *Table) hear(out []byte) ([]byte, error) {
+	b, err := t.view(t.answerAt(), t.word64(offAnswer), "answer")
+	if len(b) > answerRoom && t.word32(offHeard).Add(1) == uint32(t.size-1) {
+		_ = os.Remove(t.path + ".answer")
+	}
 	return append(out, b...), err
 }
 
