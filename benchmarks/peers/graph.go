@@ -13,7 +13,7 @@ import (
 	"github.com/capstan-run/capstan/core"
 )
 
-//go:embed pagerank.cpp
+//go:embed cpp/pagerank.cpp
 var pageRankSource []byte
 
 //go:embed networkx.py
