@@ -61,6 +61,7 @@ func roundOf(ctx context.Context, c Config, r *report, what string, walltime fun
 		return err
 	}
 	r.rate(fmt.Sprintf("%d submits that wait, %s", pending, what), "submits/s", pending, took, 0)
+	k.rested() // a round comes when the passes before it have rested
 	var filling, full times
 	var out gang.Result
 	filling.of(func() { out = k.release(whole) })
@@ -69,8 +70,9 @@ func roundOf(ctx context.Context, c Config, r *report, what string, walltime fun
 	}
 	r.add(Row{What: "a round over all, " + what, Figure: millis(filling.cpu[0]), Unit: "ms", Goal: 200,
 		Note: fmt.Sprintf("CPU; wall %s ms; %d grants", amount(millis(filling.wall[0])), len(out.Actions))})
-	for i := range 20 {
-		full.of(func() { k.Step(gang.NodeDrain{Now: int64(4 + i), ID: "n000000"}) }) // it was not draining
+	for range 20 {
+		k.rested()
+		full.of(func() { k.Step(gang.NodeDrain{Now: k.now, ID: "n000000"}) }) // it was not draining
 	}
 	r.latency("a round that grants nothing, "+what, &full, 200)
 	return nil
