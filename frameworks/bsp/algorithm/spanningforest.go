@@ -27,7 +27,7 @@ func spanningForests() []Algorithm {
 //
 // Edges of equal weight are taken in the order of their ends' ids, so there is
 // one forest whatever the gang. Directions are left out of account; where there
-// are no weights all are 1. A rank holds some 80 bytes for each vertex of the
+// are no weights all are 1. A rank holds up to some 170 bytes for each vertex of the
 // graph, and its edges in rounds.
 type spanningForest struct {
 	graphProgram

@@ -3,7 +3,8 @@
 //
 // # Laws
 //
-//	S1  Check finds every fault of a document at once, each with its path.
+//	S1  Check finds every fault of a document that its schema let pass at once,
+//	    each with its path.
 //	S2  A field that has a default has it after Parse: nobody else knows defaults.
 //
 // # Left out
