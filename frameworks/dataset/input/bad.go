@@ -13,8 +13,8 @@ const SampleSize = 1 << 10
 type Bad struct {
 	File   string // URL
 	Offset int64  // of its first byte in the (decompressed) file; -1 if that says nothing, as in Parquet
-	Length int64  // in bytes; -1 for the rest of the file
-	Line   int64  // 1-based, where the reader counts lines; else 0
+	Length int64  // in bytes; 0 where that is not known; -1 for the rest of the file
+	Line   int64  // from 1, where somebody counted lines ([LineOf]); else 0
 	Reason string // "longer than 16Mi", "not UTF-8 at byte 12"
 	Long   bool   // it is longer than Options.MaxRecord
 	Sample []byte // its first SampleSize bytes; the callee owns it

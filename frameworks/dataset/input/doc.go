@@ -19,7 +19,9 @@
 //	I2  Nothing disappears in silence. A record that cannot be delivered is
 //	    handed to Options.Bad with file and offset: it is too long, not UTF-8,
 //	    does not parse, or lies in the unreadable rest of a corrupt file.
-//	    Without Options.Bad it ends the reader with an error.
+//	    Without Options.Bad it ends the reader with an error. Who wants its line
+//	    asks [LineOf]; who finds fault with a row asks [RecordReader.BadRow] where
+//	    it lies.
 //	I3  Memory is bounded by the buffer, or by MaxRecord while one record is
 //	    longer than the buffer. A longer record is skipped in constant memory.
 //	    A batch of CSV or JSON lines ends at 8 MiB of them.

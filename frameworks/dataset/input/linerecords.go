@@ -21,12 +21,19 @@ type lineRecords struct {
 	parse  lineParser
 	build  *array.RecordBuilder
 	rows   int
-	bytes  int // of the batch's lines
-	first  Pos // of the batch
+	bytes  int        // of the batch's lines
+	starts []int64    // of each row of the batch: its offset
+	files  []lineFile // of the batch
 	block  Block
 	off    int64  // in the file, of rest
 	rest   []byte // of the block
 	done   bool
+}
+
+// lineFile is a file, and the first row of a batch that is of it.
+type lineFile struct {
+	url string
+	row int
 }
 
 // batchBytes is how many bytes of lines end a batch, whatever its rows: a batch
@@ -92,6 +99,7 @@ func (l *lineRecords) next(ctx context.Context) (arrow.Record, Pos, error) {
 			return nil, Pos{}, err
 		}
 	}
+	l.starts, l.files = l.starts[:0], l.files[:0]
 	for l.rows < l.o.BatchRows && l.bytes < batchBytes && !l.done {
 		if len(l.rest) > 0 {
 			if err := l.line(); err != nil {
@@ -111,7 +119,17 @@ func (l *lineRecords) next(ctx context.Context) (arrow.Record, Pos, error) {
 		return nil, Pos{}, io.EOF
 	}
 	l.rows, l.bytes = 0, 0
-	return l.build.NewRecord(), l.first, nil
+	return l.build.NewRecord(), Pos{File: l.files[0].url, Offset: l.starts[0], Row: -1}, nil
+}
+
+// place is where row i of the last batch begins.
+func (l *lineRecords) place(i int) (file string, off int64) {
+	for _, f := range l.files {
+		if f.row <= i {
+			file = f.url
+		}
+	}
+	return file, l.starts[i]
 }
 
 // line parses the next line of the block.
@@ -129,9 +147,10 @@ func (l *lineRecords) line() error {
 		return l.o.report(Bad{File: l.block.File, Offset: off, Length: int64(len(raw)), Reason: err.Error(), Sample: sample(raw)})
 	}
 	if ok {
-		if l.rows == 0 {
-			l.first = Pos{File: l.block.File, Offset: off, Row: -1}
+		if n := len(l.files); n == 0 || l.files[n-1].url != l.block.File {
+			l.files = append(l.files, lineFile{l.block.File, l.rows})
 		}
+		l.starts = append(l.starts, off)
 		l.rows++
 		l.bytes += len(line)
 	}

@@ -22,6 +22,7 @@ type parquetFile struct {
 	fr     *pqarrow.FileReader
 	leaves []int
 	groups []int // still to read
+	first  int64 // rows of the file before those of groups
 	sample bool
 	rr     pqarrow.RecordReader // nil between groups
 }
@@ -37,6 +38,7 @@ func openParquet(ctx context.Context, src source, r Range, o Options) (recordFil
 		return nil, err
 	}
 	var groups []int
+	var rows, first int64
 	for i := range pf.NumRowGroups() {
 		at, err := groupOffset(pf.MetaData(), i)
 		if err != nil {
@@ -46,10 +48,14 @@ func openParquet(ctx context.Context, src source, r Range, o Options) (recordFil
 		// group's rows would be gone: let the last range find out.
 		at = min(max(at, 0), r.Size-1)
 		if at >= r.Offset && at < r.Offset+r.Length {
+			if len(groups) == 0 {
+				first = rows
+			}
 			groups = append(groups, i)
 		}
+		rows += pf.MetaData().RowGroup(i).NumRows()
 	}
-	p := &parquetFile{src: src, groups: groups, sample: o.Sample}
+	p := &parquetFile{src: src, groups: groups, first: first, sample: o.Sample}
 	if len(groups) == 0 {
 		return p, nil
 	}

@@ -30,7 +30,8 @@ type RecordReader struct {
 	cur  Range
 	src  *watched   // of cur; parquet, arrow
 	file recordFile // parquet, arrow; nil between files
-	row  int64
+	row  int64      // of the file: the next one's number
+	last int64      // that of the first row that Next returned last
 	read int64
 }
 
@@ -72,6 +73,7 @@ func (r *RecordReader) Next(ctx context.Context) (arrow.Record, Pos, error) {
 		switch {
 		case err == nil:
 			pos := Pos{File: r.cur.URL, Offset: -1, Row: r.row}
+			r.last = r.row
 			r.row += rec.NumRows()
 			return rec, pos, nil
 		case err == io.EOF:
@@ -83,6 +85,16 @@ func (r *RecordReader) Next(ctx context.Context) (arrow.Record, Pos, error) {
 			return nil, Pos{}, err
 		}
 	}
+}
+
+// BadRow is row i of the record that Next returned last, as a bad one: for who
+// finds fault with what its columns hold.
+func (r *RecordReader) BadRow(i int, reason string) Bad {
+	if r.lines != nil {
+		file, off := r.lines.place(i)
+		return Bad{File: file, Offset: off, Reason: reason}
+	}
+	return Bad{File: r.cur.URL, Offset: -1, Reason: fmt.Sprintf("row %d, from 0: %s", r.last+int64(i), reason)}
 }
 
 // Read is the stored input bytes read so far, for progress; of Parquet and
@@ -108,7 +120,6 @@ func (r *RecordReader) openNext(ctx context.Context) error {
 		return io.EOF
 	}
 	r.cur, r.todo = r.todo[0], r.todo[1:]
-	r.row = 0
 	src, err := r.open.open(r.cur.File, r.cur.Size)
 	if err != nil {
 		return err
@@ -127,7 +138,10 @@ func (r *RecordReader) openNext(ctx context.Context) error {
 		src.close()
 		return r.broken(err)
 	}
-	r.file = f
+	r.file, r.row = f, 0
+	if p, ok := f.(*parquetFile); ok {
+		r.row = p.first
+	}
 	return nil
 }
 
@@ -149,7 +163,7 @@ func (r *RecordReader) broken(err error) error {
 	}
 	closeErr := r.closeFile()
 	bad := Bad{File: r.cur.URL, Offset: r.cur.Offset, Length: -1,
-		Reason: fmt.Sprintf("the file is unreadable after row %d of its range: %v", r.row, err)}
+		Reason: fmt.Sprintf("the file is unreadable after %d rows: %v", r.row, err)}
 	if err := r.o.report(bad); err != nil {
 		return err
 	}
