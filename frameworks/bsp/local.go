@@ -140,7 +140,7 @@ func (l *local) rank(ctx context.Context, m *mesh.Mesh) error {
 		return err
 	}
 	return peer.Run(ctx, peer.Config{
-		Mesh: m, Cores: 1, Scratch: l.dir, Splits: l.splits[rank], Reading: input.OptionsOf(l.body.Input, nil, nil),
+		Mesh: m, Cores: 1, Scratch: l.dir, Splits: l.splits[rank], Reading: work.Reading(l.body.Input, nil),
 		Output: &l.outputs[rank], Observe: func(s peer.Superstep) { l.last[rank] = s },
 	}, prog)
 }

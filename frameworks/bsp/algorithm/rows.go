@@ -73,7 +73,7 @@ func judge(in input.Options, bad input.Bad, err error) error {
 	if !errors.As(err, &fault) {
 		return err
 	}
-	bad.Reason = fault.reason
+	bad.Reason += fault.reason
 	if in.Bad == nil {
 		return bad.Err()
 	}
@@ -142,7 +142,7 @@ func (r *rows) records(ctx context.Context, s input.Split, in input.Options, f f
 		if err != nil {
 			return err
 		}
-		err = r.record(rec, pos, in, f)
+		err = r.record(rec, reader, pos, in, f)
 		rec.Release()
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func (r *rows) records(ctx context.Context, s input.Split, in input.Options, f f
 	}
 }
 
-func (r *rows) record(rec arrow.Record, pos input.Pos, in input.Options, f func([][]byte, []float64) error) error {
+func (r *rows) record(rec arrow.Record, from *input.RecordReader, pos input.Pos, in input.Options, f func([][]byte, []float64) error) error {
 	keys, numbers, err := r.choose(rec, pos)
 	if err != nil {
 		return err
@@ -163,12 +163,7 @@ func (r *rows) record(rec arrow.Record, pos input.Pos, in input.Options, f func(
 		if err == nil {
 			continue
 		}
-		where := fmt.Errorf("in row %d of the %d from there: %w", i, rec.NumRows(), err)
-		var fault *rowFault
-		if errors.As(err, &fault) {
-			where = faultf("in row %d of the %d from there: %s", i, rec.NumRows(), fault.reason)
-		}
-		if err := judge(in, input.Bad{File: pos.File, Offset: pos.Offset, Length: -1}, where); err != nil {
+		if err := judge(in, from.BadRow(i, ""), err); err != nil {
 			return err
 		}
 	}

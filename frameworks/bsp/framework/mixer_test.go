@@ -115,6 +115,7 @@ func functions(hook func(context.Context, *peer.Peer) error) work.Registry {
 			}
 			return m, nil
 		},
+		"rows of graph": rowsOfGraph,
 		"failing": func(work.Make) (peer.Program, error) {
 			return peer.Func(func(ctx context.Context, p *peer.Peer) error {
 				for p.Superstep() < 3 {

@@ -26,8 +26,8 @@
 //	G3  A partition is a function of the records and of the number of ranks: the
 //	    same files give the same dense ids and the same rows, in the same order,
 //	    whoever has read what, and however memory was.
-//	G4  A bad record is told with file and offset (package input's law I2), and
-//	    not a part of it is taken.
+//	G4  A bad record is told with file and offset, of Parquet and Arrow with the
+//	    number of its row (package input's law I2), and not a part of it is taken.
 //	G5  Edges are held within Peer.Memory: while they are read, on their way and
 //	    as rows. What is longer lies in files in Peer.Scratch, which have no name
 //	    and so leave nothing behind. What goes by vertex is held besides: while a
@@ -42,8 +42,8 @@
 // commas; fields that follow are ignored. Where ids are texts, tabs separate if
 // the line has any, else commas, else blanks. Lines that are empty or begin with #
 // or % hold nothing. Of csv, json, parquet and arrow the columns named source,
-// target and weight are taken, or those that [Config] names, or else the first
-// ones. An adjacency list is a line `v a b c`, weighted `v a:1.5 b:2`; each entry
+// target and weight are taken, or those that [Config] names, or else the first,
+// second and third one, unless that is another of the three by its name. An adjacency list is a line `v a b c`, weighted `v a:1.5 b:2`; each entry
 // is an edge of its own, so that a list of an undirected graph names an edge at one
 // of its ends, or the graph is called directed.
 //

@@ -79,34 +79,41 @@ func (l *loading) close() {
 }
 
 // peek finds out whether ids are texts, where nobody said so: they are if the
-// first record of any rank has one that is no integer.
+// first edge of any rank has one that is no integer, or, without edges, the first
+// vertex.
 func (l *loading) peek(ctx context.Context) error {
 	if l.c.IDs != Auto {
 		l.text = l.c.IDs == Strings
 		return nil
 	}
-	text := peer.Any(l.p, "graph: ids are texts")
-	found, err := l.looksLikeText(ctx)
+	edges, texts := peer.Any(l.p, "graph: there are edges"), peer.Any(l.p, "graph: ids are texts")
+	alone := peer.Any(l.p, "graph: vertices are texts")
+	text, found, err := firstOf(ctx, peekEdges(l.c, l.p.Reading()), l.p.Splits())
 	if err != nil {
 		return err
 	}
-	text.Add(found)
+	edges.Add(found)
+	texts.Add(text)
+	if !found {
+		if text, _, err = firstOf(ctx, peekVertices(l.c.Vertices), l.c.Vertices.Splits); err != nil {
+			return err
+		}
+		alone.Add(text)
+	}
 	if err := l.p.Sync(ctx); err != nil {
 		return err
 	}
-	l.text = text.Value()
+	l.text = texts.Value() || !edges.Value() && alone.Value()
 	return nil
 }
 
-func (l *loading) looksLikeText(ctx context.Context) (bool, error) {
-	for _, s := range l.p.Splits() {
-		in := l.p.Reading()
-		text, found, err := peekSplit(ctx, l.c, in, s)
-		if found || err != nil {
-			return text, err
+func firstOf(ctx context.Context, p peek, splits []input.Split) (text, found bool, err error) {
+	for _, s := range splits {
+		if text, found, err := p.first(ctx, s); found || err != nil {
+			return text, found, err
 		}
 	}
-	return false, nil
+	return false, false, nil
 }
 
 // read reads all splits, Cores at a time.

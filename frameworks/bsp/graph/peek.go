@@ -4,17 +4,46 @@ import (
 	"context"
 	"io"
 
+	"github.com/apache/arrow/go/v15/arrow"
+
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
-// peekSplit looks at the first record of a split: whether its ids are texts,
-// and whether there is any record at all.
-func peekSplit(ctx context.Context, c Config, in input.Options, s input.Split) (text, found bool, err error) {
-	if in.Format != "" && in.Format != "text" {
-		return peekTable(ctx, c, in, s)
+// peek looks at the first record of a split: whether its ids are texts, and
+// whether there is any record at all.
+type peek struct {
+	in      input.Options
+	line    func(line []byte) bool // whether its ids are integers
+	columns func(t table) ([]arrow.Array, error)
+}
+
+// peekEdges looks at edges or adjacency lists.
+func peekEdges(c Config, in input.Options) peek {
+	r := &reader{cfg: c}
+	return peek{in, func(line []byte) bool { return startsWithInts(c, line) }, func(t table) ([]arrow.Array, error) {
+		columns, err := r.columns(t)
+		if err != nil {
+			return nil, err
+		}
+		return columns[:2], nil
+	}}
+}
+
+// peekVertices looks at a list of vertices.
+func peekVertices(v VertexInput) peek {
+	return peek{v.Reading, func(line []byte) bool {
+		f, _ := field(line)
+		_, ok := parseInt(f)
+		return ok
+	}, v.columns}
+}
+
+func (p peek) first(ctx context.Context, s input.Split) (text, found bool, err error) {
+	if p.in.Format != "" && p.in.Format != "text" {
+		return p.table(ctx, s)
 	}
-	in.Buffer = 64 << 10
-	blocks := input.NewBlockReader(s, in)
+	p.in.Buffer = 64 << 10
+	blocks := input.NewBlockReader(s, p.in)
 	defer blocks.Close()
 	for {
 		b, err := blocks.Next(ctx)
@@ -29,7 +58,7 @@ func peekSplit(ctx context.Context, c Config, in input.Options, s input.Split) (
 			if len(line) == 0 || line[0] == '#' || line[0] == '%' {
 				continue
 			}
-			return !startsWithInts(c, line), true, nil
+			return !p.line(line), true, nil
 		}
 	}
 }
@@ -55,11 +84,9 @@ func startsWithInts(c Config, line []byte) bool {
 	return true
 }
 
-func peekTable(ctx context.Context, c Config, in input.Options, s input.Split) (text, found bool, err error) {
-	r := &reader{cfg: c}
-	r.in = in
-	r.in.BatchRows = 1
-	records := input.NewRecordReader(s, r.in)
+func (p peek) table(ctx context.Context, s input.Split) (text, found bool, err error) {
+	p.in.BatchRows = 1
+	records := input.NewRecordReader(s, p.in)
 	defer records.Close()
 	rec, pos, err := records.Next(ctx)
 	for err == nil && rec.NumRows() == 0 {
@@ -73,11 +100,12 @@ func peekTable(ctx context.Context, c Config, in input.Options, s input.Split) (
 		return false, false, err
 	}
 	defer rec.Release()
-	for i, name := range []string{c.Source, c.Target} {
-		column, err := pick(rec, name, i, pos.File, []string{"source", "target"}[i])
-		if err != nil {
-			return false, false, err
-		}
+	columns, err := p.columns(table{rec, pos.File, records})
+	if err != nil {
+		return false, false, err
+	}
+	r := new(reader)
+	for _, column := range columns {
 		if r.intAt(column, 0); r.bad != "" {
 			return true, true, nil
 		}

@@ -139,6 +139,10 @@ func (r *reader) report(file string, off int64, line []byte) error {
 	bad := input.Bad{File: file, Offset: off, Length: int64(len(line)), Reason: r.bad,
 		Sample: append([]byte(nil), line[:min(len(line), input.SampleSize)]...)}
 	r.bad = ""
+	return r.tell(bad)
+}
+
+func (r *reader) tell(bad input.Bad) error {
 	if r.in.Bad == nil {
 		return bad.Err()
 	}

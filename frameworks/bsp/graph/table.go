@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -12,8 +13,15 @@ import (
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
+// table is a record of a structured format, and where it comes from.
+type table struct {
+	arrow.Record
+	file string
+	in   *input.RecordReader
+}
+
 // records reads a split of a structured format and hands each record to rows.
-func (r *reader) records(ctx context.Context, s input.Split, rows func(arrow.Record, input.Pos) error) error {
+func (r *reader) records(ctx context.Context, s input.Split, rows func(table) error) error {
 	in := input.NewRecordReader(s, r.in)
 	defer in.Close()
 	for {
@@ -25,7 +33,7 @@ func (r *reader) records(ctx context.Context, s input.Split, rows func(arrow.Rec
 			return err
 		}
 		r.taken += rec.NumRows()
-		err = rows(rec, pos)
+		err = rows(table{rec, pos.File, in})
 		rec.Release()
 		if err != nil {
 			return err
@@ -34,29 +42,22 @@ func (r *reader) records(ctx context.Context, s input.Split, rows func(arrow.Rec
 }
 
 // edgeRows logs the edges of a record.
-func (r *reader) edgeRows(rec arrow.Record, pos input.Pos) error {
-	source, err := pick(rec, r.cfg.Source, 0, pos.File, "source")
+func (r *reader) edgeRows(t table) error {
+	columns, err := r.columns(t)
 	if err != nil {
 		return err
 	}
-	target, err := pick(rec, r.cfg.Target, 1, pos.File, "target")
-	if err != nil {
-		return err
-	}
+	source, target := columns[0], columns[1]
 	var weight arrow.Array
 	if r.cfg.Weighted {
-		if weight, err = pick(rec, r.cfg.Weight, 2, pos.File, "weight"); err != nil {
-			return err
-		}
+		weight = columns[2]
 	}
-	for i := range int(rec.NumRows()) {
+	for i := range int(t.NumRows()) {
 		if err := r.edgeRow(source, target, weight, i); err != nil {
 			return err
 		}
-		if r.bad != "" {
-			if err := r.reportRow(pos, i); err != nil {
-				return err
-			}
+		if err := r.reportRow(t, i); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -88,54 +89,93 @@ func (r *reader) edgeRow(source, target, weight arrow.Array, i int) error {
 }
 
 // vertexRows logs the vertices of a record.
-func (r *reader) vertexRows(rec arrow.Record, pos input.Pos) error {
-	column, err := pick(rec, r.cfg.Vertices.Column, 0, pos.File, "vertex")
+func (r *reader) vertexRows(t table) error {
+	column, err := r.cfg.Vertices.columns(t)
 	if err != nil {
 		return err
 	}
-	for i := range int(rec.NumRows()) {
-		var v uint32
-		if r.text {
-			v = r.texts.number(r.textAt(column, i))
-		} else if n := r.intAt(column, i); r.bad == "" {
-			if v, err = r.intID(n); err != nil {
-				return err
-			}
+	for i := range int(t.NumRows()) {
+		if err := r.vertexRow(column[0], i); err != nil {
+			return err
 		}
-		if r.bad != "" {
-			err = r.reportRow(pos, i)
-		} else {
-			err = r.alone(v)
-		}
-		if err != nil {
+		if err := r.reportRow(t, i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// reportRow names a bad row by its number: formats without lines have no better
-// place, and of lines only the first of a record is known.
-func (r *reader) reportRow(pos input.Pos, i int) error {
-	if pos.Row >= 0 {
-		r.bad = fmt.Sprintf("row %d: %s", pos.Row+int64(i), r.bad)
-	} else {
-		r.bad = fmt.Sprintf("record %d from here: %s", i, r.bad)
+func (r *reader) vertexRow(column arrow.Array, i int) error {
+	if r.text {
+		name := r.textAt(column, i)
+		if r.bad != "" {
+			return nil
+		}
+		return r.alone(r.texts.number(name))
 	}
-	return r.report(pos.File, pos.Offset, nil)
+	id := r.intAt(column, i)
+	if r.bad != "" {
+		return nil
+	}
+	v, err := r.intID(id)
+	if err != nil {
+		return err
+	}
+	return r.alone(v)
 }
 
-// pick is the column of that name; where nobody named one and there is none of
-// the usual name, the one that stands where it usually does.
-func pick(rec arrow.Record, name string, usual int, file, what string) (arrow.Array, error) {
-	if at := rec.Schema().FieldIndices(name); len(at) > 0 {
-		return rec.Column(at[0]), nil
+// reportRow reports row i of t if it has proved bad.
+func (r *reader) reportRow(t table, i int) error {
+	if r.bad == "" {
+		return nil
 	}
-	if (name == what || name == "") && int(rec.NumCols()) > usual {
-		return rec.Column(usual), nil
+	bad := t.in.BadRow(i, r.bad)
+	r.bad = ""
+	return r.tell(bad)
+}
+
+// columns are those of source and target, and of weight where edges have one.
+func (r *reader) columns(t table) ([]arrow.Array, error) {
+	list := []wanted{{"source", r.cfg.Source, "source"}, {"target", r.cfg.Target, "target"}}
+	if r.cfg.Weighted {
+		list = append(list, wanted{"weight", r.cfg.Weight, "weight"})
 	}
-	return nil, core.Errorf(core.Invalid, "%s has no column %q for the %s", file, name, what).At("spec.graph." + what).
-		Do(fmt.Sprintf("name one of its columns: %v", columnNames(rec)))
+	return pick(t, list)
+}
+
+// columns is the one of the ids.
+func (v VertexInput) columns(t table) ([]arrow.Array, error) {
+	return pick(t, []wanted{{"vertices", v.Column, ""}})
+}
+
+// wanted is a column: what it is for, its name, and the name it has if nobody
+// gave it one.
+type wanted struct{ what, name, usual string }
+
+// pick finds columns by their names. Where nobody named one and there is none of
+// the usual name, it is the one that stands where it usually does, unless that is
+// another one by its name.
+func pick(t table, list []wanted) ([]arrow.Array, error) {
+	at, taken := make([]int, len(list)), map[int]bool{}
+	for i, w := range list {
+		at[i] = -1
+		if found := t.Schema().FieldIndices(w.name); len(found) > 0 {
+			at[i] = found[0]
+			taken[found[0]] = true
+		}
+	}
+	columns := make([]arrow.Array, len(list))
+	for i, w := range list {
+		if at[i] < 0 && w.name == w.usual && i < int(t.NumCols()) && !taken[i] {
+			at[i] = i
+		}
+		if at[i] < 0 {
+			return nil, core.Errorf(core.Invalid, "%s has no column %q for the %s", t.file, w.name, w.what).At("spec.graph." + w.what).
+				Do(fmt.Sprintf("name one of its columns: %v", columnNames(t)))
+		}
+		columns[i] = t.Column(at[i])
+	}
+	return columns, nil
 }
 
 func columnNames(rec arrow.Record) []string {
@@ -201,13 +241,21 @@ func (r *reader) weightAt(a arrow.Array, i int) float64 {
 	}
 	switch a := a.(type) {
 	case *array.Float64:
-		return a.Value(i)
+		return r.real(a.Value(i))
 	case *array.Float32:
-		return float64(a.Value(i))
+		return r.real(float64(a.Value(i)))
 	case *array.Int64:
 		return float64(a.Value(i))
 	case *array.Int32:
 		return float64(a.Value(i))
 	}
 	return r.number(r.textAt(a, i))
+}
+
+// real is a weight that is a number.
+func (r *reader) real(w float64) float64 {
+	if math.IsNaN(w) {
+		r.bad = "NaN is no weight"
+	}
+	return w
 }

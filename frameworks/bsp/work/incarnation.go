@@ -14,7 +14,6 @@ import (
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/task"
-	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/shuffle/mesh"
 )
@@ -144,7 +143,7 @@ func (i *incarnation) compute(m *mesh.Mesh, rows *rows, from *manifest) error {
 	c := peer.Config{
 		Mesh: m, Arena: i.share.arena,
 		Cores: max(1, int((i.env.CPU+999)/1000)), Memory: i.share.peer, Scratch: i.env.Scratch,
-		Splits: i.begin.Splits, Reading: input.OptionsOf(i.body.Input, i.store, nil), Output: rows,
+		Splits: i.begin.Splits, Reading: Reading(i.body.Input, i.store), Output: rows,
 		Every: *i.body.Checkpoint.Every, Period: time.Duration(*i.body.Checkpoint.Period),
 		Due:     i.wanted.Load,
 		Observe: i.gauge.observe, Log: i.env.Log,

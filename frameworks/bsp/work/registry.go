@@ -28,7 +28,7 @@ func (m Make) Graph() graph.Config {
 	c := graph.Config{Layout: g.Layout, Directed: *g.Directed, Weighted: g.Weighted, IDs: g.IDs,
 		Source: g.Source, Target: g.Target, Weight: g.Weight, Partition: g.Partition}
 	if g.Vertices != nil {
-		c.Vertices = graph.VertexInput{Splits: m.Vertices, Reading: input.OptionsOf(*g.Vertices, m.Store, nil)}
+		c.Vertices = graph.VertexInput{Splits: m.Vertices, Reading: Reading(*g.Vertices, m.Store)}
 	}
 	return c
 }
