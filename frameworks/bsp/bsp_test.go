@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/dataset"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -150,8 +151,8 @@ func TestInput(t *testing.T) {
 		if want == nil {
 			want = lines
 		}
-		if !slices.Equal(lines, want) || r.Counters["words"] != 15*6 || !slices.Contains(lines, "the\t15") || r.Steps != 1 {
-			t.Errorf("%d peers, %d steps: %v, %v", size, r.Steps, lines, r.Counters)
+		if !slices.Equal(lines, want) || r.Counters["words"] != 15*6 || !slices.Contains(lines, "the\t15") || r.Steps != 1 || r.Read != 2*15 {
+			t.Errorf("%d peers, %d steps, %d records: %v, %v", size, r.Steps, r.Read, lines, r.Counters)
 		}
 	}
 }
@@ -208,5 +209,35 @@ func TestDocument(t *testing.T) {
 	}
 	if code := d.run(words, []string{"-size", "many"}); code != 2 || !strings.Contains(errs.String(), "-help lists the flags") {
 		t.Errorf("exit code %d, %s", code, errs.String())
+	}
+}
+
+// TestRecordsAreCounted counts those that were taken, however reading ended.
+func TestRecordsAreCounted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rows.csv")
+	if err := os.WriteFile(path, []byte("a,b\n"+strings.Repeat("1,2\n", 50)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	job := Job{Name: "rows", Gang: core.Gang{Size: 2}, Input: dataset.Input{Format: "csv"}, Program: Func(func(ctx context.Context, p *Peer) error {
+		for _, err := range Records(ctx, p) {
+			if err != nil {
+				return err
+			}
+		}
+		return p.Sync(ctx)
+	})}
+	if r, err := Local(context.Background(), job, path); err != nil || r.Read != 50 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	job = Job{Name: "lines", Gang: core.Gang{Size: 1}, Program: Func(func(ctx context.Context, p *Peer) error {
+		for line := range Lines(ctx, p) {
+			if string(line) == "1,2" {
+				break
+			}
+		}
+		return p.Sync(ctx)
+	})}
+	if r, err := Local(context.Background(), job, path); err != nil || r.Read != 2 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }

@@ -17,15 +17,15 @@ import (
 func Lines(ctx context.Context, p *Peer) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for _, s := range p.Splits() {
-			if !linesOf(ctx, s, p.Reading(), yield) {
+			if !linesOf(ctx, p, s, yield) {
 				return
 			}
 		}
 	}
 }
 
-func linesOf(ctx context.Context, s input.Split, o input.Options, yield func([]byte, error) bool) bool {
-	r := input.NewBlockReader(s, o)
+func linesOf(ctx context.Context, p *Peer, s input.Split, yield func([]byte, error) bool) bool {
+	r := input.NewBlockReader(s, p.Reading())
 	defer r.Close()
 	for {
 		block, err := r.Next(ctx)
@@ -36,10 +36,15 @@ func linesOf(ctx context.Context, s input.Split, o input.Options, yield func([]b
 			yield(nil, err)
 			return false
 		}
+		read, more := int64(0), true
 		for _, line := range block.Lines() {
-			if !yield(line, nil) {
-				return false
+			read++
+			if more = yield(line, nil); !more {
+				break
 			}
+		}
+		if p.ReadRecords(read); !more {
+			return false
 		}
 	}
 }
@@ -51,15 +56,15 @@ func linesOf(ctx context.Context, s input.Split, o input.Options, yield func([]b
 func Records(ctx context.Context, p *Peer) iter.Seq2[arrow.Record, error] {
 	return func(yield func(arrow.Record, error) bool) {
 		for _, s := range p.Splits() {
-			if !recordsOf(ctx, s, p.Reading(), yield) {
+			if !recordsOf(ctx, p, s, yield) {
 				return
 			}
 		}
 	}
 }
 
-func recordsOf(ctx context.Context, s input.Split, o input.Options, yield func(arrow.Record, error) bool) bool {
-	r := input.NewRecordReader(s, o)
+func recordsOf(ctx context.Context, p *Peer, s input.Split, yield func(arrow.Record, error) bool) bool {
+	r := input.NewRecordReader(s, p.Reading())
 	defer r.Close()
 	for {
 		rec, _, err := r.Next(ctx)
@@ -70,6 +75,7 @@ func recordsOf(ctx context.Context, s input.Split, o input.Options, yield func(a
 			yield(nil, err)
 			return false
 		}
+		p.ReadRecords(rec.NumRows())
 		more := yield(rec, nil)
 		rec.Release()
 		if !more {

@@ -25,6 +25,7 @@ type Result struct {
 	Rows     []Row            // in the order of ranks, then of writing
 	Counters map[string]int64 // summed over ranks
 	Steps    int64            // supersteps
+	Read     int64            // records of the input
 }
 
 // Row is a line of the result. Of a record it is a row as JSON, without a key.
@@ -165,6 +166,7 @@ func firstFault(errs []error) error {
 func (l *local) result() *Result {
 	r := &Result{Counters: map[string]int64{}, Steps: l.last[0].Number}
 	for rank := range l.outputs {
+		r.Read += l.last[rank].Records
 		r.Rows = append(r.Rows, l.outputs[rank]...)
 		for name, n := range l.last[rank].Counters {
 			r.Counters[name] += n

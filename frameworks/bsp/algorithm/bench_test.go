@@ -15,6 +15,7 @@ import (
 
 	"github.com/apache/arrow/go/v15/arrow"
 
+	"github.com/capstan-run/capstan/frameworks/bsp/algorithm/reference"
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/graph/graphtest"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
@@ -138,127 +139,26 @@ func BenchmarkAlgorithms(b *testing.B) {
 	}
 }
 
-// The same by one thread that has the graph to itself: what a good programmer
-// would write for one machine.
-
+// BenchmarkSingleThread is the reference on the same graph.
 func BenchmarkSingleThread(b *testing.B) {
-	offsets, targets := csrOf(*scale, kronecker(*scale))
+	g := kroneckerGraph(*scale, kronecker(*scale))
 	b.Run("cdlp", func(b *testing.B) {
 		for b.Loop() {
-			singleLabels(offsets, targets, 10)
+			reference.Labels(g, 10)
 		}
 	})
 	b.Run("lcc", func(b *testing.B) {
 		for b.Loop() {
-			singleClustering(offsets, targets)
+			reference.Clustering(g)
 		}
 	})
 }
 
-func csrOf(scale int, edges [][2]uint32) (offsets []uint64, targets []uint32) {
-	n := 1 << scale
-	offsets = make([]uint64, n+1)
+// kroneckerGraph is the edges of kronecker as references see them.
+func kroneckerGraph(scale int, edges [][2]uint32) *reference.Graph {
+	var from, to []uint32
 	for _, e := range edges {
-		offsets[e[0]+1]++
-		offsets[e[1]+1]++
+		from, to = append(from, e[0]), append(to, e[1])
 	}
-	for v := range n {
-		offsets[v+1] += offsets[v]
-	}
-	targets = make([]uint32, offsets[n])
-	at := slices.Clone(offsets)
-	for _, e := range edges {
-		targets[at[e[0]]] = e[1]
-		at[e[0]]++
-		targets[at[e[1]]] = e[0]
-		at[e[1]]++
-	}
-	for v := range n {
-		slices.Sort(targets[offsets[v]:offsets[v+1]])
-	}
-	return offsets, targets
-}
-
-// singleLabels counts in an array as long as the graph, and looks only at
-// vertices of which a neighbour has changed.
-func singleLabels(offsets []uint64, targets []uint32, iterations int) []uint32 {
-	n := len(offsets) - 1
-	labels, next := make([]uint32, n), make([]uint32, n)
-	counts := make([]uint32, n)
-	for v := range labels {
-		labels[v] = uint32(v)
-	}
-	for range iterations {
-		copy(next, labels)
-		for v := range n {
-			row := targets[offsets[v]:offsets[v+1]]
-			best, most := labels[v], uint32(0)
-			for _, t := range row {
-				l := labels[t]
-				counts[l]++
-				if c := counts[l]; c > most || c == most && l < best {
-					best, most = l, c
-				}
-			}
-			for _, t := range row {
-				counts[labels[t]] = 0
-			}
-			next[v] = best
-		}
-		labels, next = next, labels
-	}
-	return labels
-}
-
-// singleClustering is the algorithm forward on vertices in the order of degrees.
-func singleClustering(offsets []uint64, targets []uint32) []float64 {
-	n := len(offsets) - 1
-	order := make([]uint32, n)
-	for v := range order {
-		order[v] = uint32(v)
-	}
-	degree := func(v uint32) uint64 { return offsets[v+1] - offsets[v] }
-	slices.SortFunc(order, func(a, b uint32) int { return cmp.Or(cmp.Compare(degree(b), degree(a)), cmp.Compare(a, b)) })
-	place := make([]uint32, n)
-	for i, v := range order {
-		place[v] = uint32(i)
-	}
-	up := make([]uint32, 0, len(targets)/2)
-	starts := make([]int, n+1)
-	for i, v := range order {
-		for _, t := range targets[offsets[v]:offsets[v+1]] {
-			if place[t] < uint32(i) {
-				up = append(up, place[t])
-			}
-		}
-		slices.Sort(up[starts[i]:])
-		starts[i+1] = len(up)
-	}
-	count := make([]uint64, n)
-	marked := make([]bool, n)
-	for a := range n {
-		list := up[starts[a]:starts[a+1]]
-		for _, b := range list {
-			marked[b] = true
-		}
-		for _, b := range list {
-			for _, c := range up[starts[b]:starts[b+1]] {
-				if marked[c] {
-					count[a]++
-					count[b]++
-					count[c]++
-				}
-			}
-		}
-		for _, b := range list {
-			marked[b] = false
-		}
-	}
-	values := make([]float64, n)
-	for i, v := range order {
-		if d := float64(degree(v)); d >= 2 {
-			values[v] = 2 * float64(count[i]) / (d * (d - 1))
-		}
-	}
-	return values
+	return reference.Build(1<<scale, from, to, nil, false)
 }

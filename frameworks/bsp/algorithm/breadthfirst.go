@@ -114,6 +114,9 @@ func (b *breadthFirst) search(ctx context.Context, p *peer.Peer) error {
 			edges += int64(b.part.OutDegree[v])
 		}
 		explored.Add(edges)
+		if b.state.Up == 0 {
+			p.Edges(edges)
+		}
 		p.Active(int64(len(b.frontier)))
 		if err := b.tell(p, told); err != nil {
 			return err
@@ -225,7 +228,7 @@ func (b *breadthFirst) hear(p *peer.Peer) error {
 		if err := b.hearFrontier(p); err != nil {
 			return err
 		}
-		b.lookUp(p.Cores())
+		p.Edges(b.lookUp(p.Cores()))
 		return nil
 	}
 	if err := column.Each(p, kindReached, func(_, _ int, list []uint32) error {
@@ -264,39 +267,40 @@ func (b *breadthFirst) hearFrontier(p *peer.Peer) error {
 }
 
 // lookUp looks for a neighbour of the frontier for every vertex that was not
-// reached.
-func (b *breadthFirst) lookUp(cores int) {
-	if cores == 1 {
-		b.next = b.lookUpRange(graph.Range{End: b.part.N()}, b.next)
-		return
-	}
+// reached, and returns how many edges it has followed.
+func (b *breadthFirst) lookUp(cores int) (followed int64) {
 	ranges := b.part.In.Cuts(cores)
-	found := make([][]uint32, len(ranges))
+	found, edges := make([][]uint32, len(ranges)), make([]int64, len(ranges))
 	var all sync.WaitGroup
 	for i, r := range ranges {
-		all.Go(func() { found[i] = b.lookUpRange(r, nil) })
+		all.Go(func() { found[i], edges[i] = b.lookUpRange(r) })
 	}
 	all.Wait()
-	for _, list := range found {
+	for i, list := range found {
 		b.next = append(b.next, list...)
+		followed += edges[i]
 	}
+	return followed
 }
 
-func (b *breadthFirst) lookUpRange(r graph.Range, found []uint32) []uint32 {
+func (b *breadthFirst) lookUpRange(r graph.Range) (found []uint32, followed int64) {
 	in, all, below := b.part.In, b.all, uint32(b.state.Depth)+1
 	for v := r.First; v < r.End; v++ {
 		if b.depth[v] != unreached {
 			continue
 		}
-		for _, u := range in.Row(v) {
-			if all[u>>6]>>(u&63)&1 != 0 {
+		row, at := in.Row(v), 0
+		for ; at < len(row); at++ {
+			if u := row[at]; all[u>>6]>>(u&63)&1 != 0 {
 				b.depth[v] = below
 				found = append(found, uint32(v))
+				at++
 				break
 			}
 		}
+		followed += int64(at)
 	}
-	return found
+	return found, followed
 }
 
 // Save keeps the depths so far.

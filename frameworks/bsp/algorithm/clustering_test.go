@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/capstan-run/capstan/frameworks/bsp/algorithm/reference"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer/peertest"
 )
@@ -14,7 +15,7 @@ import (
 func TestTrianglesInRounds(t *testing.T) {
 	const scale = 14
 	edges := kronecker(scale)
-	want := singleClustering(csrOf(scale, edges))
+	want := reference.Clustering(kroneckerGraph(scale, edges))
 	splits := edgeSplits(t, edges)
 	got := peertest.Run(t, 2, func() peer.Program {
 		program, err := New("lcc", Setup{})

@@ -59,7 +59,7 @@ func (c *components) Run(ctx context.Context, p *peer.Peer) error {
 	}
 	defer space.Close()
 	c.forest = newForest(space.Data)
-	c.plant()
+	p.Edges(c.plant())
 	if err := c.merge(ctx, p); err != nil {
 		return err
 	}
@@ -70,8 +70,9 @@ func (c *components) Run(ctx context.Context, p *peer.Peer) error {
 	return c.write(p, labels)
 }
 
-// plant puts this rank's edges into the forest.
-func (c *components) plant() {
+// plant puts this rank's edges into the forest, and returns how many it has
+// followed.
+func (c *components) plant() (followed int64) {
 	const sampled = 2
 	out, first := c.part.Out, c.part.First()
 	for v := range c.part.N() {
@@ -79,6 +80,7 @@ func (c *components) plant() {
 		for _, t := range row[:min(sampled, len(row))] {
 			c.forest.join(first+uint32(v), t)
 		}
+		followed += int64(min(sampled, len(row)))
 	}
 	skip := !c.part.Directed
 	for v := range c.part.N() {
@@ -89,7 +91,9 @@ func (c *components) plant() {
 		for _, t := range row[sampled:] {
 			c.forest.join(first+uint32(v), t)
 		}
+		followed += int64(len(row) - sampled)
 	}
+	return followed
 }
 
 // merge merges all forests into rank 0's, and gives each rank its part.

@@ -99,7 +99,7 @@ func (l *labelPropagation) iterate(ctx context.Context, p *peer.Peer, m *mirror,
 	var changed []uint32
 	few := false
 	for l.done < int64(l.iterations) {
-		l.step(tallies, column, news, few)
+		p.Edges(l.step(tallies, column, news, few))
 		changed = changed[:0]
 		news.clear()
 		for v, label := range own(l.part, column) {
@@ -112,7 +112,7 @@ func (l *labelPropagation) iterate(ctx context.Context, p *peer.Peer, m *mirror,
 		l.done++
 		moved.Add(int64(len(changed)))
 		p.Active(int64(len(changed)))
-		if err := exchangeChanged(ctx, m, column, changed, news.set, bothWays(l.part)...); err != nil {
+		if err := exchangeChanged(ctx, m, column, changed, func(dense, _ uint32) { news.set(dense) }, bothWays(l.part)...); err != nil {
 			return err
 		}
 		if moved.Value() == 0 {
@@ -124,8 +124,9 @@ func (l *labelPropagation) iterate(ctx context.Context, p *peer.Peer, m *mirror,
 }
 
 // step computes the next labels of own vertices from the column. With few, those
-// without a neighbour in news keep theirs.
-func (l *labelPropagation) step(tallies []tally, column []uint32, news *bitset, few bool) {
+// without a neighbour in news keep theirs. It returns how many edges it has
+// followed.
+func (l *labelPropagation) step(tallies []tally, column []uint32, news *bitset, few bool) (followed int64) {
 	lists := bothWays(l.part)
 	share(len(tallies), l.part.Out, func(core, from, to int) {
 		t := &tallies[core]
@@ -139,11 +140,17 @@ func (l *labelPropagation) step(tallies []tally, column []uint32, news *bitset, 
 					t.labels = append(t.labels, column[target])
 				}
 			}
+			t.followed += int64(len(t.labels))
 			if len(t.labels) > 0 {
 				l.labels[v] = t.mostFrequent()
 			}
 		}
 	})
+	for i := range tallies {
+		followed += tallies[i].followed
+		tallies[i].followed = 0
+	}
+	return followed
 }
 
 func anyOf(set *bitset, v int, lists []*graph.CSR) bool {

@@ -123,7 +123,7 @@ func (s *matchState) pair(ctx context.Context, p *peer.Peer, mirror *mirror) err
 		s.news.clear()
 		told.Add(int64(len(changed)))
 		p.Active(int64(len(changed)))
-		if err := exchangeChanged(ctx, mirror, s.column, changed, func(dense uint32) {
+		if err := exchangeChanged(ctx, mirror, s.column, changed, func(dense uint32, _ uint64) {
 			for _, w := range edge.of(dense) {
 				s.consider(w, first+w, dense)
 			}

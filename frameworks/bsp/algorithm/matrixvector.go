@@ -111,6 +111,7 @@ func (m *matrixVector) iterate(ctx context.Context, p *peer.Peer, mirror *mirror
 		}
 		next := make([]float64, len(m.vector))
 		multiply(p.Cores(), rows, column, next)
+		p.Edges(int64(rows.Edges()))
 		if !m.options.Normalize {
 			m.vector = next
 			m.done++

@@ -82,10 +82,10 @@ func exchange[T fixed](ctx context.Context, m *mirror, column []T) error {
 }
 
 // exchangeChanged sends the values of the own vertices in changed, by dense id,
-// each once. A vertex of another rank that got a new value is told to seen, which
-// may be nil. lists are the edges by which other ranks reach own vertices.
+// each once. A vertex of another rank that got a new value is told to seen, with
+// the value it had, unless seen is nil. lists are the edges by which other ranks reach own vertices.
 // It takes one Sync.
-func exchangeChanged[T fixed](ctx context.Context, m *mirror, column []T, changed []uint32, seen func(dense uint32), lists ...*graph.CSR) error {
+func exchangeChanged[T fixed](ctx context.Context, m *mirror, column []T, changed []uint32, seen func(dense uint32, old T), lists ...*graph.CSR) error {
 	if err := m.sendChanged(len(changed), changed, lists, func() error { return sendWhole(m, column) },
 		func(r int, ids []uint32) error { return sendSome(m, column, r, ids) }); err != nil {
 		return err
@@ -162,7 +162,7 @@ func sendSome[T fixed](m *mirror, column []T, r int, ids []uint32) error {
 	return m.peer.SendBlock(r, blockChanged, bytesOf(values), bytesOf(ids))
 }
 
-func take[T fixed](m *mirror, column []T, seen func(uint32)) {
+func take[T fixed](m *mirror, column []T, seen func(uint32, T)) {
 	for block := range m.peer.Blocks() {
 		var ids []uint32
 		var values []T
@@ -179,12 +179,13 @@ func take[T fixed](m *mirror, column []T, seen func(uint32)) {
 			continue
 		}
 		for i, v := range values {
-			if column[ids[i]] == v {
+			old := column[ids[i]]
+			if old == v {
 				continue
 			}
 			column[ids[i]] = v
 			if seen != nil {
-				seen(ids[i])
+				seen(ids[i], old)
 			}
 		}
 	}

@@ -127,6 +127,11 @@ func newFringe(m *mirror, list *graph.CSR) *fringe {
 	return f
 }
 
+// rows are the lists of the slots.
+func (f *fringe) rows() *graph.CSR {
+	return &graph.CSR{Offsets: f.offsets[:len(f.offsets)-1], Targets: f.own}
+}
+
 // of are the own vertices, local and ascending, that are joined with a vertex of
 // another rank.
 func (f *fringe) of(dense uint32) []uint32 {

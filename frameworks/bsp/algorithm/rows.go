@@ -32,6 +32,7 @@ type rows struct {
 
 	key    [][]byte
 	values []float64
+	taken  int64 // rows, faulty ones too
 }
 
 // each calls f with the keys and numbers of each row, in the order of the
@@ -56,6 +57,9 @@ func (r *rows) each(ctx context.Context, f func(keys [][]byte, values []float64)
 		if err != nil {
 			return err
 		}
+	}
+	if !r.again && r.peer.Superstep() == 0 { // else they have been counted
+		r.peer.ReadRecords(r.taken)
 	}
 	return nil
 }
@@ -96,6 +100,7 @@ func (r *rows) text(ctx context.Context, s input.Split, in input.Options, f func
 			if len(fields) == 0 {
 				continue
 			}
+			r.taken++
 			err := r.line(fields, f)
 			if err == nil {
 				continue
@@ -155,6 +160,7 @@ func (r *rows) record(rec arrow.Record, from *input.RecordReader, pos input.Pos,
 	if err != nil {
 		return err
 	}
+	r.taken += rec.NumRows()
 	for i := range int(rec.NumRows()) {
 		err := r.row(keys, numbers, i)
 		if err == nil {

@@ -43,6 +43,7 @@ type shortestPaths struct {
 	owes     []bool    // by own vertex: it is in owing
 	owed     int64     // edges of those
 	followed int64     // edges that led out of vertices since the limit moved
+	looked   int64     // edges that were looked at in the superstep
 	most     int64     // the most that all ranks followed between two moves
 
 	best  []float64  // by dense id: what own vertices have, others were told or are to be
@@ -176,6 +177,8 @@ func (s *shortestPaths) search(ctx context.Context, p *peer.Peer) error {
 		if closing || p.Size() == 1 || s.owed <= patience {
 			s.settleFar()
 		}
+		p.Edges(s.looked)
+		s.looked = 0
 		sent, err := s.tell(p)
 		if err != nil {
 			return err
@@ -226,6 +229,7 @@ func (s *shortestPaths) settle() (int64, error) {
 		s.state[v] = idle
 		from, begin, end := s.distance[v], out.Offsets[v], out.Offsets[v+1]
 		s.followed += int64(end - begin)
+		s.looked += int64(end - begin)
 		if !s.owes[v] {
 			s.owes[v] = true
 			s.owing = append(s.owing, v)
@@ -279,6 +283,7 @@ func (s *shortestPaths) settleFar() {
 			}
 		}
 	}
+	s.looked += s.owed
 	s.owing, s.owed = s.owing[:0], 0
 }
 

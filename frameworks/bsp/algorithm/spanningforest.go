@@ -113,6 +113,7 @@ func (f *spanningForest) filterOwn(ctx context.Context, p *peer.Peer, filter *fo
 			filter.add(e)
 		}
 	}
+	p.Edges(int64(f.part.Out.Edges()))
 	f.forest = filter.take()
 	return nil
 }

@@ -6,6 +6,8 @@ import "math/bits"
 type tally struct {
 	labels []uint32 // those of the vertex at hand
 	table  []uint64 // label<<32|count by open addressing; count 0 is a free place
+
+	followed int64 // edges, by whoever asks
 }
 
 // small is how many labels are sorted rather than hashed.

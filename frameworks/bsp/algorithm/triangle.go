@@ -138,6 +138,7 @@ func (c *triangleCount) count(ctx context.Context) error {
 			}
 		}
 		c.countRound(now)
+		c.peer.Edges(int64(len(c.up.records) / len(c.rounds)))
 		c.round++
 		if err := c.peer.Sync(ctx); err != nil {
 			return err

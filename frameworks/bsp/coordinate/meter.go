@@ -89,6 +89,20 @@ func (m *meter) farthest() int64 {
 	return far
 }
 
+// edgesPerSecond is how many edges all ranks followed in a second of those
+// supersteps in which they followed any, 0 if they never did.
+func (m *meter) edgesPerSecond() float64 {
+	var edges, nanos int64
+	for _, g := range m.ranks {
+		edges += g.spent.Edges + g.total.Edges
+		nanos = max(nanos, g.spent.Following+g.total.Following)
+	}
+	if nanos == 0 {
+		return 0
+	}
+	return float64(edges) / float64(nanos) * 1e9
+}
+
 // slowest is the rank that computes most, and how many times the median of all
 // that is; of one rank, or where all wait for the same, 0.
 func slowest(ranks []task.Superstep) (rank int, times float64) {

@@ -53,6 +53,10 @@ func (m *Machine) costs(rep *core.Report) {
 	rep.Shuffled = all.Bytes
 	c := rep.Counters
 	c["bsp/supersteps"], c["bsp/messages"], c["bsp/message bytes"] = last, all.Messages, all.Bytes
+	if all.Edges > 0 {
+		c["bsp/edges"] = all.Edges
+		rep.Notes = append(rep.Notes, fmt.Sprintf("%d edges followed, %s a second", all.Edges, count(m.meter.edgesPerSecond())))
+	}
 	if all.Spilled > 0 {
 		c["bsp/spilled bytes"] = all.Spilled
 	}

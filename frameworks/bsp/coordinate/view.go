@@ -76,13 +76,13 @@ func (m *Machine) straggler() string {
 
 // rankTable is what each rank has spent, over all incarnations.
 func (m *Machine) rankTable() core.Table {
-	t := core.Table{Title: "ranks", Columns: []string{"RANK", "STATE", "SUPERSTEP", "COMPUTE", "SEND", "WAIT", "CHECKPOINT", "MESSAGES", "SENT", "SPILLED"}}
+	t := core.Table{Title: "ranks", Columns: []string{"RANK", "STATE", "SUPERSTEP", "COMPUTE", "SEND", "WAIT", "CHECKPOINT", "MESSAGES", "SENT", "SPILLED", "EDGES/S"}}
 	for r, g := range m.meter.ranks {
 		all := g.spent
 		all.Add(g.total)
 		t.Rows = append(t.Rows, append([]string{strconv.Itoa(r), m.stateOf(r), strconv.FormatInt(g.total.Number, 10)},
 			nanos(all.Compute), nanos(all.Send), nanos(all.Wait), nanos(all.Checkpoint),
-			strconv.FormatInt(all.Messages, 10), size(all.Bytes), size(all.Spilled)))
+			strconv.FormatInt(all.Messages, 10), size(all.Bytes), size(all.Spilled), edgeRate(all)))
 	}
 	return t
 }
@@ -143,6 +143,28 @@ func nanos(n int64) string {
 		return d.Round(10 * time.Microsecond).String()
 	}
 	return d.Round(time.Microsecond).String()
+}
+
+// count is a number in three digits or so.
+func count(x float64) string {
+	for _, unit := range []struct {
+		size float64
+		name string
+	}{{1e9, " billion"}, {1e6, " million"}} {
+		if x >= unit.size {
+			return fmt.Sprintf("%.3g%s", x/unit.size, unit.name)
+		}
+	}
+	return strconv.FormatInt(int64(x), 10)
+}
+
+// edgeRate is how many edges a rank follows in a second of those supersteps in
+// which it follows any.
+func edgeRate(s task.Superstep) string {
+	if s.Following <= 0 {
+		return "-"
+	}
+	return count(float64(s.Edges) / float64(s.Following) * 1e9)
 }
 
 func size(n int64) string { return core.Bytes(n).String() }

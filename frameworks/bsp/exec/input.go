@@ -53,6 +53,7 @@ func (g *Program) lines(ctx context.Context, s input.Split, o input.Options) err
 		}
 		column := b.NewArray()
 		rec := array.NewRecord(schema, []arrow.Array{column}, int64(column.Len()))
+		g.read += rec.NumRows()
 		err = w.Write(rec)
 		rec.Release()
 		column.Release()
@@ -86,6 +87,7 @@ func (g *Program) records(ctx context.Context, s input.Split, o input.Options) e
 			w = ipc.NewWriter(g.process.stdin, ipc.WithSchema(arrow.NewSchema(has.Fields(), metadata(nil, "input"))))
 		}
 		if err == nil {
+			g.read += rec.NumRows()
 			err = w.Write(rec)
 		}
 		rec.Release()

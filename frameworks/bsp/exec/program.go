@@ -19,6 +19,7 @@ type Program struct {
 	c       Command
 	process *process      // of the run under way
 	state   io.ReadCloser // to begin with; nil: there is none
+	read    int64         // records of the input that the process was sent
 	values  *peer.Aggregator[values]
 }
 
@@ -37,6 +38,7 @@ func (g *Program) Load(r *peer.SnapshotReader) (err error) {
 func (g *Program) Run(ctx context.Context, p *peer.Peer) (err error) {
 	defer g.dropState()
 	g.values = peer.Custom(p, "exec", nil, merge, peer.JSON[values]())
+	g.read = 0
 	if g.process, err = start(ctx, g.c, p); err != nil {
 		return err
 	}
@@ -81,6 +83,8 @@ func (g *Program) take(ctx context.Context, p *peer.Peer) error {
 		if err := g.process.wait(told); err != nil {
 			return err
 		}
+		p.ReadRecords(g.read)
+		g.read = 0
 		if kind == "finish" {
 			return g.process.finish()
 		}

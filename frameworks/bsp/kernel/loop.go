@@ -231,6 +231,7 @@ func (l *Loop[C, A]) hear(p *peer.Peer) error {
 // apply gathers and applies: first what cut vertices hear here, which is sent
 // to who owns them, and while that is on its way the vertices that are whole.
 func (l *Loop[C, A]) apply(ctx context.Context, p *peer.Peer, s Step) (float64, error) {
+	defer func() { p.Edges(l.entries()) }()
 	if l.cut == nil {
 		return l.each(p.Cores(), func(r graph.Range) float64 { return l.gatherAndApply(s, r) }), nil
 	}
@@ -256,6 +257,15 @@ func (l *Loop[C, A]) apply(ctx context.Context, p *peer.Peer, s Step) (float64, 
 		return share, err
 	}
 	return share + l.Apply(s, graph.Range{End: l.hubs}, l.hubSums), nil
+}
+
+// entries is how many edges this rank pulls over in an iteration.
+func (l *Loop[C, A]) entries() int64 {
+	n := l.rows.Edges()
+	if l.cut != nil {
+		n += l.cut.Edges()
+	}
+	return int64(n)
 }
 
 func (l *Loop[C, A]) gatherAndApply(s Step, r graph.Range) float64 {

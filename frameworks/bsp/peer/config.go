@@ -112,7 +112,7 @@ type Output interface {
 type Superstep struct {
 	Number     int64         // from 0; of the end, that of the last one begun
 	Ended      bool          // the program has ended; no Sync came
-	Compute    time.Duration // between two Syncs, without Send
+	Compute    time.Duration // between two Syncs, without Send; of the end, until the last edges were followed
 	Send       time.Duration // in which SendBlock and its kin waited or copied
 	Wait       time.Duration // in Sync: for the others, and for what they sent
 	Checkpoint time.Duration // in Sync: what a checkpoint took before the next superstep could begin
@@ -120,6 +120,7 @@ type Superstep struct {
 	Bytes      int64         // that this rank sent
 	Spilled    int64         // bytes that were sent to this rank and went to disk
 	Active     int64         // as the program said, by Active
+	Edges      int64         // as the program said, by Edges
 	// Records is how many records of the input the program said it has read, in all.
 	Records int64
 	// Counters are the rank's totals so far. They are the callee's.

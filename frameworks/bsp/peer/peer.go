@@ -38,6 +38,8 @@ type Peer struct {
 	counters   map[string]int64
 	vote, hold bool
 	active     int64
+	edges      int64     // followed in the superstep
+	followed   time.Time // when they were, last
 	policy     policy
 	keeping    *keeping
 	records    recordCodec
@@ -184,6 +186,13 @@ func (p *Peer) Halted() bool { return p.halted }
 // Active says how many vertices, or whatever the program has, were active in
 // the superstep under way: for those who look.
 func (p *Peer) Active(n int64) { p.active += n }
+
+// Edges says that the program has followed n more edges in the superstep under
+// way: for those who look.
+func (p *Peer) Edges(n int64) {
+	p.edges += n
+	p.followed = time.Now()
+}
 
 // Count adds n to a counter of the job.
 func (p *Peer) Count(name string, n int64) { p.counters[name] += n }

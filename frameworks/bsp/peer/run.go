@@ -112,7 +112,11 @@ func (p *Peer) end(err error) error {
 	p.mu.Lock()
 	p.ended = true
 	p.mu.Unlock()
-	p.observe(Superstep{Number: p.step, Ended: true})
+	s := Superstep{Number: p.step, Ended: true, Edges: p.edges}
+	if p.edges > 0 {
+		s.Compute = p.followed.Sub(p.begun)
+	}
+	p.observe(s)
 	return nil
 }
 

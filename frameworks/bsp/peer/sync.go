@@ -20,7 +20,7 @@ func (p *Peer) Sync(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, func() { _ = p.lost(ctx.Err()) })
 		defer stop()
 	}
-	s := Superstep{Number: p.step, Active: p.active, Send: p.posting}
+	s := Superstep{Number: p.step, Active: p.active, Edges: p.edges, Send: p.posting}
 	start := time.Now()
 	s.Compute = start.Sub(p.begun) - p.posting
 	if err := p.sync(&s); err != nil {
@@ -28,7 +28,7 @@ func (p *Peer) Sync(ctx context.Context) error {
 	}
 	end := time.Now()
 	s.Wait = end.Sub(start) - s.Checkpoint
-	p.begun, p.posting, p.active, p.messages = end, 0, 0, 0
+	p.begun, p.posting, p.active, p.edges, p.messages = end, 0, 0, 0, 0
 	p.observe(s)
 	return nil
 }

@@ -98,6 +98,8 @@ type Superstep struct {
 	Bytes      int64
 	Active     int64 // vertices; -1 where the program does not say
 	Spilled    int64 // bytes
+	Edges      int64 // that the program said it has followed
+	Following  int64 // time of supersteps in which it followed any
 }
 
 // Add adds what another superstep cost.
@@ -109,6 +111,8 @@ func (s *Superstep) Add(o Superstep) {
 	s.Messages += o.Messages
 	s.Bytes += o.Bytes
 	s.Spilled += o.Spilled
+	s.Edges += o.Edges
+	s.Following += o.Following
 }
 
 // Steps are the supersteps of a rank since its last Steps, at most four times a

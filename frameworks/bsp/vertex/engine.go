@@ -279,6 +279,7 @@ func (e *engine[V, E, M]) step(ctx context.Context) error {
 	e.counts.edges.Add(e.localEdges())
 	e.counts.active.Add(awake)
 	e.p.Active(computed)
+	e.p.Edges(sent) // a message follows an edge
 	e.p.Count("messages", sent)
 	if awake == 0 && sent == 0 && asked == 0 {
 		e.p.VoteToHalt()

@@ -97,11 +97,17 @@ func (g *gauge) observe(s peer.Superstep) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.counters, g.records = s.Counters, s.Records
+	following := int64(0)
+	if s.Edges > 0 {
+		following = int64(s.Compute + s.Send + s.Wait)
+	}
 	if s.Ended {
+		g.total.Add(task.Superstep{Edges: s.Edges, Following: following})
 		return
 	}
 	t := task.Superstep{Number: s.Number + 1, Compute: int64(s.Compute), Send: int64(s.Send), Wait: int64(s.Wait),
-		Checkpoint: int64(s.Checkpoint), Messages: s.Messages, Bytes: s.Bytes, Active: s.Active, Spilled: s.Spilled}
+		Checkpoint: int64(s.Checkpoint), Messages: s.Messages, Bytes: s.Bytes, Active: s.Active, Spilled: s.Spilled,
+		Edges: s.Edges, Following: following}
 	if len(g.last) == task.LastSteps {
 		copy(g.last, g.last[1:])
 		g.last = g.last[:task.LastSteps-1]

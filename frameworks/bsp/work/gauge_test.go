@@ -74,3 +74,20 @@ func TestSeriesStaysSparse(t *testing.T) {
 		t.Errorf("%d lines, every %d; want 5, every 4", g.lines, g.skip)
 	}
 }
+
+// TestEdgesAreTimed: only supersteps that follow edges count, and what was
+// followed after the last one does too.
+func TestEdgesAreTimed(t *testing.T) {
+	g, err := newGauge(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	g.begin(1)
+	g.observe(peer.Superstep{Number: 0, Compute: 100})
+	g.observe(peer.Superstep{Number: 1, Compute: 5, Send: 2, Wait: 1, Edges: 40})
+	g.observe(peer.Superstep{Number: 2, Ended: true, Compute: 4, Edges: 20})
+	if total, _ := g.sum(); total.Edges != 60 || total.Following != 12 || total.Compute != 105 || total.Number != 2 {
+		t.Errorf("%+v", total)
+	}
+}
