@@ -74,7 +74,7 @@ func (p *plan) clone() plan {
 		c.booked[i] = &v
 		c.turn(&v)
 	}
-	c.marks = slices.Clone(p.marks)
+	c.marks, c.left = slices.Clone(p.marks), nil
 	c.ends = slices.Clip(p.ends)
 	return c
 }

@@ -18,9 +18,10 @@ type plan struct {
 	known   bool     // ends is made
 	// standing is how many of booked are not of gangs that wait by themselves.
 	standing int
-	shutFor  *member // who that is
-	shut     bool    // nothing more may start: whoever is next has no place of its own yet
-	marks    []int32 // by Ref: index into a list of limits, plus one
+	shutFor  *member       // who that is
+	shut     bool          // nothing more may start: whoever is next has no place of its own yet
+	marks    []int32       // by Ref: index into a list of limits, plus one
+	left     []place.Limit // what limits answered last
 }
 
 // booking is a reservation: gang starts at from on nodes. Of a gang whose start
@@ -224,12 +225,12 @@ func (p *plan) charge(s *Scheduler, from, until int64, ranks []place.Ref, shapes
 
 // limits is what reservations leave free on their nodes for g, if it runs from
 // one time until another. Its own do not count. g is nil for somebody who has
-// none.
+// none. The list is p's own, and good until the next is asked for.
 func (p *plan) limits(s *Scheduler, from, until int64, g *member) []place.Limit {
 	if g != nil && g.Reservation != "" {
 		return p.within(s, g)
 	}
-	var out []place.Limit
+	out := p.left[:0]
 	for _, b := range p.booked {
 		if b.over(from, until) || g != nil && b.gang == g {
 			continue
@@ -246,6 +247,7 @@ func (p *plan) limits(s *Scheduler, from, until int64, g *member) []place.Limit 
 	for i := range out {
 		p.marks[out[i].Node] = 0
 	}
+	p.left = out
 	return out
 }
 

@@ -209,7 +209,7 @@ func (s *Scheduler) newTrial(g *member, c queue.Claim, list []victim) *trial {
 	t.claim = g.ask.Claim
 	t.claim.Avoid, t.claim.Job = g.avoid, s.beside(g)
 	_, t.claim.Relax = g.relaxation(s.now)
-	t.claim.Limit = s.plan.foreignLimits(s, g)
+	t.claim.Limit = slices.Clone(s.plan.foreignLimits(s, g))
 	return t
 }
 

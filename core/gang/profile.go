@@ -66,8 +66,8 @@ func (p *profile) holds(i int, v *core.Vector) bool {
 // earliest is the first moment from which g has room for as long as it may run;
 // forever if there is none.
 func (p *profile) earliest(g *member, u *supply) int64 {
-	length := g.length()
-	holds := func(i int) bool { return p.holds(i, &g.ask.need) && u.holds(g.ask, p.at[i], p.planned[i]) }
+	length, nodes := g.length(), u.lookout(g.ask)
+	holds := func(i int) bool { return p.holds(i, &g.ask.need) && nodes.holds(p.at[i], p.planned[i]) }
 	for i := 0; i < len(p.at); {
 		if !holds(i) {
 			i++

@@ -1,8 +1,8 @@
 package gang
 
 import (
+	"math"
 	"math/bits"
-	"sort"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/place"
@@ -24,12 +24,15 @@ type supply struct {
 	effort int
 }
 
-// offer is the room for one ask: from each moment on for so many ranks.
+// offer is the room for one ask: from each moment on there is room for the gang
+// beside so much that is planned, in shares. Both rise.
 type offer struct {
 	view  *place.Prospect
+	least int64 // ranks of the gang
 	share int64 // what a rank takes of the cluster, in parts of whole
+	room  int64 // ranks, from the last moment on
 	at    []int64
-	room  []int64 // rising
+	most  []int64 // -1: no room for the gang by itself
 }
 
 // whole is the whole cluster, in shares. Shares are cut to integers, and so
@@ -56,8 +59,8 @@ func (u *supply) open(s *Scheduler, line []*member) {
 		}
 		q := g.ask.Claim
 		q.Relax = levels
-		o := &offer{view: u.later.Watch(&q), share: s.shares(g.ask).rank}
-		o.at, o.room = append(o.at, s.now), append(o.room, o.view.Room())
+		o := &offer{view: u.later.Watch(&q), least: int64(g.ask.Roles[0].Min), share: s.shares(g.ask).rank}
+		o.add(s.now, o.view.Room())
 		u.offers[g.ask] = o
 		u.list = append(u.list, o)
 		u.effort += watchCost + s.fleet.Len()/watchedPerLook
@@ -116,26 +119,62 @@ func shareOf(each, open core.Vector) int64 {
 	return share
 }
 
-// holds reports whether a gang of an ask has room at a moment beside what is
-// planned, which takes so much of the cluster.
-func (u *supply) holds(a *ask, at, planned int64) bool {
+// add notes for how many ranks there is room from a moment on.
+func (o *offer) add(at, room int64) {
+	o.room = room
+	most := int64(-1)
+	if beside := room - o.least; beside >= 0 {
+		hi, lo := bits.Mul64(uint64(beside), uint64(o.share))
+		if most = math.MaxInt64; hi == 0 && lo < math.MaxInt64-whole {
+			most = int64(lo) + o.share/exactness
+		}
+	}
+	o.at, o.most = append(o.at, at), append(o.most, most)
+}
+
+// lookout asks for one gang, of moments that rise, whether it has room.
+type lookout struct {
+	u     *supply
+	o     *offer // nil: nothing is known that could say no
+	i     int    // the last of the offer's moments that has come
+	most  int64  // of that moment
+	until int64  // when it is over, as far as is known
+}
+
+// lookout is that for a gang of an ask.
+func (u *supply) lookout(a *ask) lookout {
 	o := u.offers[a]
 	if o == nil || o.share == 0 {
+		return lookout{most: math.MaxInt64, until: math.MaxInt64}
+	}
+	return lookout{u: u, o: o, most: -1}
+}
+
+// holds reports whether the gang has room at a moment beside what is planned,
+// which takes so much of the cluster.
+func (v *lookout) holds(at, planned int64) bool {
+	return at < v.until && planned <= v.most || v.look(at, planned)
+}
+
+// look is holds where what is known of the moment before does not do.
+func (v *lookout) look(at, planned int64) bool {
+	o := v.o
+	if o == nil {
 		return true
 	}
-	ranks := int64(a.Roles[0].Min)
-	if more := planned - o.share/exactness; more > 0 {
-		ranks += (more + o.share - 1) / o.share
-	}
-	for {
-		i := sort.Search(len(o.room), func(i int) bool { return o.room[i] >= ranks })
-		if i < len(o.room) {
-			return o.at[i] <= at
-		}
-		if !u.extend(at) {
+	for planned > o.most[len(o.most)-1] {
+		if !v.u.extend(at) {
 			return false
 		}
 	}
+	for v.i+1 < len(o.at) && o.at[v.i+1] <= at {
+		v.i++
+	}
+	v.most, v.until = o.most[v.i], math.MaxInt64
+	if v.i+1 < len(o.at) {
+		v.until = o.at[v.i+1]
+	}
+	return planned <= v.most
 }
 
 // extend gives back what ends next, if it ends by a moment.
@@ -150,8 +189,8 @@ func (u *supply) extend(by int64) bool {
 		u.effort += runCost * len(g.lie()) * (1 + len(u.list))
 	}
 	for _, o := range u.list {
-		if n := o.view.Room(); n > o.room[len(o.room)-1] {
-			o.at, o.room = append(o.at, at), append(o.room, n)
+		if n := o.view.Room(); n > o.room {
+			o.add(at, n)
 		}
 	}
 	return true
