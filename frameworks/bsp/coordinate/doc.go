@@ -47,8 +47,8 @@
 // # Giving way
 //
 // A gang that has to give way is asked for a checkpoint at the next barrier.
-// Its files are brought to the store, since the gang's folder goes with the
-// gang; then the gang is released and asked for again. What is not in time
+// Its files, and what supersteps cost so far, are brought to the store, since the
+// gang's folder goes with the gang; then the gang is released and asked for again. What is not in time
 // costs the supersteps since the last checkpoint in the store.
 //
 // # Left out

@@ -16,9 +16,6 @@ type Config struct {
 	// Deal gives each of size ranks its splits. The same splits and size give the
 	// same answer.
 	Deal func(splits []input.Split, size int) [][]input.Split
-	// Stored says that checkpoints count only when they are in the store, so that
-	// they need not be brought there.
-	Stored bool
 }
 
 // Machine coordinates one attempt. It is not safe for concurrent use.

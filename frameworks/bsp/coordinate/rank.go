@@ -76,6 +76,7 @@ func (m *Machine) rankLost(r int, reason string) {
 	if m.running && was.done == nil {
 		m.breakUp(reason)
 	}
+	m.leaveWhenBrought()
 }
 
 func (m *Machine) rankReplaced(r int) {

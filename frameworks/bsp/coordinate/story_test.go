@@ -137,7 +137,7 @@ func (s *story) open(t *testing.T, d *datadriven.TestData) string {
 			}
 			return dealt
 		}}
-	s.slow, s.cfg.Stored = d.HasArg("slow"), d.HasArg("stored")
+	s.slow = d.HasArg("slow")
 	splits := 0
 	maybe(t, d, "splits", &splits)
 	s.saved = State{Splits: make([]input.Split, splits)}

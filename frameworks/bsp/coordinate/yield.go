@@ -45,20 +45,21 @@ func (m *Machine) yieldAfter() {
 	}
 }
 
-// leaveWith brings the newest checkpoint to the store, then lets the gang go.
+// leaveWith has the newest checkpoint, if there is one, brought to the store, with
+// what supersteps cost so far, then lets the gang go.
 func (m *Machine) leaveWith() {
 	c := m.state.resume()
-	if c == nil || m.cfg.Stored {
-		m.leave()
-		return
+	if c == nil {
+		c = new(task.Checkpoint)
 	}
 	m.yield.bring = c
 	for r, k := range m.ranks {
-		k.brought = !k.up // whose executor is gone has its files in the gang's folder: see task.Bring
+		k.brought = false
 		if k.up {
 			m.send(r, task.Down{Bring: &task.Bring{Checkpoint: *c}})
 		}
 	}
+	m.leaveWhenBrought()
 }
 
 func (m *Machine) brought(k *rank, b *task.Brought) {
@@ -67,8 +68,18 @@ func (m *Machine) brought(k *rank, b *task.Brought) {
 		return
 	}
 	k.brought = true
+	m.leaveWhenBrought()
+}
+
+// leaveWhenBrought lets the gang go when nothing more can be brought: the files of
+// a rank that is gone go with the gang's folder.
+func (m *Machine) leaveWhenBrought() {
+	y := m.yield
+	if y == nil || y.bring == nil || y.over || m.ended {
+		return
+	}
 	for _, k := range m.ranks {
-		if !k.brought {
+		if k.up && !k.brought {
 			return
 		}
 	}

@@ -127,17 +127,22 @@ func TestRun(t *testing.T) {
 	if p := gang.Progress(); len(p.Tables) != 2 || len(p.Tables[0].Rows) != 3 || p.Stages[0].Done != 20 {
 		t.Errorf("progress: %+v", p)
 	}
-	b.checkSeries(report.Output, 3, 20)
+	if n := len(b.series(report.Output)); n != 3*20 {
+		t.Errorf("the series have %d lines, want %d", n, 3*20)
+	}
+	m, err := output.ReadManifest(t.Context(), b.store, report.Output)
+	if err != nil || fmt.Sprint(m.Columns) != "[{id int64} {value int64}]" {
+		t.Errorf("columns: %v, %v", m.Columns, err)
+	}
 }
 
-// checkSeries holds the side files to a line for each rank and superstep.
-func (b *bench) checkSeries(url string, ranks, steps int) {
+// series are the lines of the side files, without their heads.
+func (b *bench) series(url string) (lines []string) {
 	b.t.Helper()
 	m, err := output.ReadManifest(b.t.Context(), b.store, url)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	lines := 0
 	for _, p := range m.Parts {
 		if p.Kind != output.Side {
 			continue
@@ -151,14 +156,13 @@ func (b *bench) checkSeries(url string, ranks, steps int) {
 			b.t.Fatal(err)
 		}
 		f.Close()
-		lines += strings.Count(text.String(), "\n") - 1
+		head, rest, _ := strings.Cut(strings.TrimSpace(text.String()), "\n")
+		if !strings.HasPrefix(head, "incarnation,rank,superstep,") {
+			b.t.Errorf("a series begins with %q", head)
+		}
+		lines = append(lines, strings.Split(rest, "\n")...)
 	}
-	if lines != ranks*steps {
-		b.t.Errorf("the series have %d lines, want %d", lines, ranks*steps)
-	}
-	if fmt.Sprint(m.Columns) != "[{id int64} {value int64}]" {
-		b.t.Errorf("columns: %v", m.Columns)
-	}
+	return lines
 }
 
 // TestFormats: rows come out of every format, records and pairs alike.
@@ -396,7 +400,7 @@ func TestGiveWay(t *testing.T) {
 	told := make(chan struct{})
 	spec, o := s(), b.options()
 	o.On = func(g *plugintest.Gang, e core.Event) {
-		up, _, ok := said(e)
+		up, rank, ok := said(e)
 		switch e.(type) {
 		case core.GangUp:
 			if ups++; ups == 2 {
@@ -415,6 +419,12 @@ func TestGiveWay(t *testing.T) {
 				g.GiveWay(gangName, time.Now().Add(time.Minute))
 				g.Command("nothing", nil)
 				g.Command("nothing", nil)
+			}
+		}
+		if ok && up.Brought != nil {
+			// Before the next gang opens it.
+			if err := os.Remove(filepath.Join(g.Shared(), fmt.Sprintf("supersteps-%05d.csv", rank))); err != nil {
+				t.Error(err)
 			}
 		}
 	}
@@ -437,6 +447,15 @@ func TestGiveWay(t *testing.T) {
 	}
 	if notes := strings.Join(report.Notes, "\n"); !strings.Contains(notes, "gives way") || !strings.Contains(notes, "going on after superstep") || ups != 2 {
 		t.Errorf("%d gangs; notes: %s", ups, notes)
+	}
+	// The series has every superstep of each rank, by both gangs together.
+	seen, gangs := map[string]bool{}, map[string]bool{}
+	for _, line := range b.series(report.Output) {
+		f := strings.Split(line, ",")
+		gangs[f[0]], seen[f[1]+" "+f[2]] = true, true
+	}
+	if len(gangs) != 2 || len(seen) != 3*1000 {
+		t.Errorf("the series has incarnations %v and %d supersteps of ranks", gangs, len(seen))
 	}
 }
 

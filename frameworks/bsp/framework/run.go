@@ -13,7 +13,6 @@ import (
 	"github.com/capstan-run/capstan/frameworks/bsp/spec"
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
-	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/store"
 )
 
@@ -34,8 +33,7 @@ func (f *Framework) Run(ctx context.Context, a *core.Attempt, host core.Host) (c
 		return report, err
 	}
 	report, err = coordinate.Run(ctx, coordinate.Attempt{
-		Config: coordinate.Config{Repairs: body.Repairs, Preview: body.Preview, Deal: deal,
-			Stored: body.Checkpoint.Durability == string(shuffle.DurableStore)},
+		Config: coordinate.Config{Repairs: body.Repairs, Preview: body.Preview, Deal: deal},
 		Gang:   r.gang,
 		Saved:  a.Saved,
 		Output: body.Output.Path,

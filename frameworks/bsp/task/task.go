@@ -62,8 +62,9 @@ type Checkpoint struct {
 // Committed says that a checkpoint is whole, and which may be gone on from.
 type Committed struct{ Keep []Checkpoint }
 
-// Bring asks for the files of a checkpoint to be brought to the store, since the
-// gang's folder will go. Brought answers.
+// Bring asks for the files of a checkpoint to be brought to the store, and the
+// rank's series of supersteps, since the gang's folder will go. Of the zero
+// checkpoint there is only the series. Brought answers.
 type Bring struct{ Checkpoint }
 
 // Up is a worker's message to the coordinator; one field is set.

@@ -122,6 +122,15 @@ func (c *checkpoints) open(ctx context.Context, name string) (io.ReadCloser, err
 
 // bring puts the files of a checkpoint into the store, if they are not there.
 func (c *checkpoints) bring(ctx context.Context, k task.Checkpoint) error {
+	if c.durability == shuffle.DurableStore {
+		return nil // it counts since they are
+	}
+	return c.carry(ctx, k)
+}
+
+// carry puts those files of a checkpoint into the store that this process has not
+// put there.
+func (c *checkpoints) carry(ctx context.Context, k task.Checkpoint) error {
 	m, err := c.find(ctx, k)
 	if err != nil {
 		return err
@@ -271,12 +280,12 @@ func (i *incarnationCheckpoints) Done(ctx context.Context, superstep int64, sect
 	i.remember(m)
 	switch i.durability {
 	case shuffle.DurableStore:
-		if err := i.bring(ctx, m.checkpoint()); err != nil {
+		if err := i.carry(ctx, m.checkpoint()); err != nil {
 			return err
 		}
 	case shuffle.DurableStoreAsync:
 		i.uploads.Go(func() {
-			if err := i.bring(i.ctx, m.checkpoint()); err != nil && i.ctx.Err() == nil {
+			if err := i.carry(i.ctx, m.checkpoint()); err != nil && i.ctx.Err() == nil {
 				i.log.Warn("a checkpoint is on the disk only", "superstep", superstep, "err", err)
 			}
 		})

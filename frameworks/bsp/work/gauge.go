@@ -20,7 +20,7 @@ import (
 // coordinator, and all of them as lines of a file, for whoever draws them. Past
 // seriesLines lines it writes every second one, then every fourth, and so on. The
 // file lies in the gang's folder, so that who takes a lost rank's place goes on
-// with it.
+// with it; a gang that gives way leaves it in the store for the next.
 type gauge struct {
 	mu       sync.Mutex
 	last     []task.Superstep // since the last take, at most task.LastSteps
@@ -83,6 +83,37 @@ func (g *gauge) resume() error {
 		g.skip *= 2
 	}
 	return nil
+}
+
+// none reports whether the series has no line yet.
+func (g *gauge) none() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lines == 0 && g.skip == 1
+}
+
+// recall makes in the beginning of the series, of which nothing is kept so far.
+func (g *gauge) recall(in io.Reader) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.text.Reset(g.series)
+	if err := g.rewind(); err != nil {
+		return err
+	}
+	_, err := io.Copy(g.series, in)
+	if err != nil {
+		err = errors.Join(err, g.series.Truncate(0))
+	}
+	_, seek := g.series.Seek(0, io.SeekStart)
+	return errors.Join(err, seek, g.resume())
+}
+
+func (g *gauge) rewind() error {
+	if err := g.series.Truncate(0); err != nil {
+		return err
+	}
+	_, err := g.series.Seek(0, io.SeekStart)
+	return err
 }
 
 // begin starts the count of an incarnation.
@@ -157,19 +188,26 @@ func (g *gauge) sum() (task.Superstep, map[string]int64) {
 	return g.total, g.counters
 }
 
-// put writes the series into a part of the result's side.
-func (g *gauge) put(ctx context.Context, w *output.PartWriter) (output.Part, error) {
+// whole is all of the series so far. It is valid until close, and what is added
+// meanwhile is no part of it.
+func (g *gauge) whole() (*io.SectionReader, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	defer w.Abort()
 	if err := errors.Join(g.broken, g.text.Flush()); err != nil {
-		return output.Part{}, err
+		return nil, err
 	}
 	size, err := g.series.Seek(0, io.SeekEnd)
+	return io.NewSectionReader(g.series, 0, size), err
+}
+
+// put writes the series into a part of the result's side.
+func (g *gauge) put(ctx context.Context, w *output.PartWriter) (output.Part, error) {
+	defer w.Abort()
+	series, err := g.whole()
 	if err != nil {
 		return output.Part{}, err
 	}
-	if _, err := io.Copy(w, io.NewSectionReader(g.series, 0, size)); err != nil {
+	if _, err := io.Copy(w, series); err != nil {
 		return output.Part{}, err
 	}
 	return w.Close(ctx, 0)

@@ -1,10 +1,12 @@
 package work
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 )
@@ -89,5 +91,49 @@ func TestEdgesAreTimed(t *testing.T) {
 	g.observe(peer.Superstep{Number: 2, Ended: true, Compute: 4, Edges: 20})
 	if total, _ := g.sum(); total.Edges != 60 || total.Following != 12 || total.Compute != 105 || total.Number != 2 {
 		t.Errorf("%+v", total)
+	}
+}
+
+// TestSeriesIsRecalled: a gang in a folder of its own goes on with the series that
+// the one before has left in the store, whole or not.
+func TestSeriesIsRecalled(t *testing.T) {
+	first, err := newGauge(t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.close()
+	observed(t, first, 1, 0, 1, 2)
+	left, err := first.whole()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := newGauge(t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.close()
+	if !second.none() {
+		t.Error("a new series has lines")
+	}
+	if err := second.recall(left); err != nil {
+		t.Fatal(err)
+	}
+	observed(t, second, 2, 2)
+	series, err := second.whole()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(series)
+	if got := strings.Count(string(text), "\n"); err != nil || got != 5 || !strings.HasPrefix(string(text), SeriesHeader) || second.none() {
+		t.Errorf("%d lines, %v:\n%s", got, err, text)
+	}
+	if err := second.recall(iotest.ErrReader(io.ErrClosedPipe)); err == nil {
+		t.Error("what cannot be read was recalled")
+	}
+	if series, err = second.whole(); err != nil {
+		t.Fatal(err)
+	}
+	if text, err = io.ReadAll(series); err != nil || string(text) != SeriesHeader {
+		t.Errorf("after an error the series is %q, %v", text, err)
 	}
 }

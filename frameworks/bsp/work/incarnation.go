@@ -49,6 +49,9 @@ func (i *incarnation) over() bool { return i.ended.Err() != nil }
 func (i *incarnation) run() {
 	defer close(i.returned)
 	defer i.cancel()
+	if i.number > 1 {
+		i.recallSeries(i.ctx)
+	}
 	i.gauge.begin(i.number)
 	done, err := i.try()
 	up := &task.Up{}

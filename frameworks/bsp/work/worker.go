@@ -200,11 +200,14 @@ func (w *Worker) keep(ctx context.Context, list []task.Checkpoint) {
 }
 
 func (w *Worker) bring(ctx context.Context, c task.Checkpoint) {
-	if err := w.keeps.bring(ctx, c); err != nil {
-		if ctx.Err() == nil {
-			w.env.Log.Warn("a checkpoint cannot be brought to the store", "superstep", c.Superstep, "err", err)
+	w.leaveSeries(ctx)
+	if c != (task.Checkpoint{}) {
+		if err := w.keeps.bring(ctx, c); err != nil {
+			if ctx.Err() == nil {
+				w.env.Log.Warn("a checkpoint cannot be brought to the store", "superstep", c.Superstep, "err", err)
+			}
+			return
 		}
-		return
 	}
 	_ = w.send(ctx, &task.Up{Brought: &task.Brought{Checkpoint: c}})
 }
