@@ -209,21 +209,30 @@ type contender struct {
 
 // alternate runs contenders in turn (law L2).
 func (b *bench) alternate(ctx context.Context, list []contender) error {
-	for rep := range b.Repeat {
+	return b.rounds(ctx, b.Repeat, list)
+}
+
+// rounds runs contenders in turn, so many times.
+func (b *bench) rounds(ctx context.Context, repeat int, list []contender) error {
+	late := map[result.Key]bool{}
+	for rep := range repeat {
 		for i := range list {
 			c := list[(i+rep)%len(list)]
+			if late[c.key] {
+				continue
+			}
 			s := result.Sample{Key: c.key, Repetition: rep + 1, Load: machine.Load()}
 			err := c.run(ctx, &s)
-			if late, ok := errors.AsType[*lateError](err); ok {
-				b.note(title(c.key) + ": " + late.Error())
-				b.say("%d/%d  %s: %v", rep+1, b.Repeat, title(c.key), late)
-				continue
+			if e, ok := errors.AsType[*lateError](err); ok {
+				s.Late, s.Wall, err = true, e.after.Seconds(), nil
+				late[c.key] = true
+				b.note(title(c.key) + ": " + e.Error())
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", title(c.key), err)
 			}
 			b.result.Samples = append(b.result.Samples, s)
-			b.say("%d/%d  %-44s %7.2f s  %s", rep+1, b.Repeat, title(c.key), s.Wall, rates(s))
+			b.say("%d/%d  %-44s %7.2f s  %s", rep+1, repeat, title(c.key), s.Wall, rates(s))
 		}
 	}
 	return nil
@@ -244,6 +253,12 @@ func title(k result.Key) string {
 }
 
 func rates(s result.Sample) string {
+	if s.Late {
+		return "and not finished"
+	}
+	if s.Stored > 0 {
+		return fmt.Sprintf("%.2f bytes an edge at rest, %.2f in arrays", s.HeldPerEdge(), s.ArraysPerEdge())
+	}
 	if s.Loop > 0 {
 		return fmt.Sprintf("%6.2f CPU-s  loading %.2f s, loop %.3f s, %.0f M edges/s per core", s.CPU, s.Loading, s.Loop, s.EdgeRate())
 	}

@@ -48,7 +48,8 @@ answer, and writes what they took as results.json and results.html.
   skew        sums of rows of which half have one key, against even keys
   kill        a sort that loses an executor, against one that loses none
   graph       PageRank and other algorithms on R-MAT graphs, against GraphX, one
-              thread of Go and C++; supersteps, checkpoints, a kill, little memory`,
+              thread of Go and C++; gangs of all sizes, answers against NetworkX's, memory
+              at rest, supersteps, checkpoints, a kill, little memory`,
 		Example: `  capstan bench wordcount --sizes 1GB --peers single,spark
   capstan bench all --repeat 5
   capstan bench --from benchmarks/results/results.json    # make the page again`,
@@ -68,7 +69,7 @@ answer, and writes what they took as results.json and results.html.
 	f.IntSliceVar(&o.Gangs, "gangs", []int{2, 4}, "gang sizes of skew and kill")
 	f.IntSliceVar(&o.Graph.Scales, "scales", []int{20}, "of the graphs of graph: 2^scale ids, 16 edges for each")
 	f.StringSliceVar(&o.Graph.Algorithms, "algorithms", graph.Algorithms(), "of graph")
-	f.StringSliceVar(&o.Graph.Parts, "graph-parts", graphParts(), "of graph: tables, gangs, empty, checkpoint, kill, memory")
+	f.StringSliceVar(&o.Graph.Parts, "graph-parts", graphParts(), "of graph: "+strings.Join(graphParts(), ", "))
 	f.DurationVar(&o.Graph.Patience, "patience", 10*time.Minute, "how long a run of a peer on a graph may take")
 	f.DurationVar(&o.Settle, "settle", 4*time.Second, "pause in which a warm host makes new executors ready")
 	f.StringVar(&o.out, "out", filepath.Join("benchmarks", "results"), "directory for results.json and results.html")

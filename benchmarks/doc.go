@@ -27,8 +27,9 @@
 //	kill       a sort that loses one executor, against one that loses none
 //	mesh       two ranks, against MPICH and iperf3: package benchmarks/mesh
 //	graph      PageRank, components, paths, labels and clustering on R-MAT graphs,
-//	           against GraphX, one thread of Go, C++ and NetworkX; empty supersteps,
-//	           checkpoints, a killed executor, little memory: package benchmarks/graph
+//	           against GraphX, one thread of Go, C++ and NetworkX; gangs of all sizes,
+//	           partitioners and launchers; memory at rest; empty supersteps, checkpoints,
+//	           a killed executor, little memory: package benchmarks/graph
 //
 // Exchange, store and mesh measure libraries, each in the way that its package tells: the
 // exchange runs in this process, and the store by "go test -bench" in the
@@ -59,8 +60,8 @@
 // are done and others are not. A run counts only if the job's notes tell of the
 // loss, and if its output is that of the undisturbed job, byte by byte.
 //
-// A peer of graph that has not finished after --patience is no sample: the notes
-// say that it took longer. What the answers are held against is the program of one
+// A peer of graph that has not finished after --patience is given up, and not tried
+// again: its sample says so, and a ratio to it is a bound. What the answers are held against is the program of one
 // thread. Of loops the wall time is told beside that of whole runs, since a
 // cluster's job reads, parts and writes what a loop finds in memory.
 //

@@ -111,18 +111,18 @@ func (o *onGraph) kills() []contender {
 // killed runs a job and kills an executor of it.
 func (o *onGraph) killed(ctx context.Context, p place, s *result.Sample) error {
 	id := o.jobID()
-	var steps []graph.Step
+	var f *finished
 	err := besides(ctx, func(ctx context.Context) error {
 		k := killer{place: p, job: id, stage: "supersteps", least: killedAfter, turn: s.Repetition}
 		return k.kill(ctx)
 	}, func(ctx context.Context) (err error) {
-		steps, err = o.job(ctx, p, id, graph.Job{Algorithm: graph.PageRank, Executors: 2, Iterations: killedRounds, Every: 5}, s)
+		f, err = o.job(ctx, p, id, graph.Job{Algorithm: graph.PageRank, Executors: 2, Iterations: killedRounds, Every: 5}, s)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	gap := graph.Resumed(steps)
+	gap := graph.Resumed(f.steps)
 	if gap == 0 {
 		return core.Errorf(core.Failed, "an executor was killed, and the job's supersteps tell of no second beginning").At(id)
 	}

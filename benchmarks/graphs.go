@@ -23,15 +23,15 @@ type GraphConfig struct {
 	Scales     []int
 	Algorithms []string
 	Parts      []string      // see graphParts
-	Patience   time.Duration // with a run of a peer; one that takes longer is no sample, and is noted
+	Patience   time.Duration // with a run of a peer; one that takes longer is given up
 }
 
 // graphParts are the parts of the graph workload.
 func graphParts() []string {
-	return []string{"tables", "gangs", "empty", "checkpoint", "kill", "memory"}
+	return []string{"tables", "gangs", "answers", "rest", "empty", "checkpoint", "kill", "memory"}
 }
 
-// lateError is of a contender that lost patience: the rest goes on.
+// lateError is of a contender that was given up: the rest goes on.
 type lateError struct{ after time.Duration }
 
 func (e *lateError) Error() string { return fmt.Sprintf("not finished, > %.0f s", e.after.Seconds()) }
@@ -65,6 +65,7 @@ func (b *bench) graph(ctx context.Context) error {
 		}
 	}
 	if slices.Contains(b.Peers, "networkx") {
+		b.say("networkx: find or install")
 		if o.networkX, err = peers.InstallNetworkX(ctx, b.Cache); err != nil {
 			return err
 		}
@@ -88,14 +89,18 @@ func (b *bench) graph(ctx context.Context) error {
 }
 
 func (o *onGraph) parts(ctx context.Context) error {
+	alternating := func(list func() []contender) func(context.Context) error {
+		return func(ctx context.Context) error { return o.alternate(ctx, list()) }
+	}
 	for _, part := range []struct {
 		name string
-		list func() []contender
-	}{{"tables", o.tables}, {"gangs", o.gangs}, {"checkpoint", o.checkpoints}, {"memory", o.memories}, {"kill", o.kills}} {
+		run  func(context.Context) error
+	}{{"tables", alternating(o.tables)}, {"gangs", o.gangs}, {"answers", o.agreements}, {"rest", o.rest}, {"checkpoint", alternating(o.checkpoints)},
+		{"memory", alternating(o.memories)}, {"kill", alternating(o.kills)}} {
 		if !slices.Contains(o.bench.Graph.Parts, part.name) {
 			continue
 		}
-		if err := o.alternate(ctx, part.list()); err != nil {
+		if err := part.run(ctx); err != nil {
 			return err
 		}
 	}
@@ -116,30 +121,19 @@ func (o *onGraph) tables() []contender {
 	return list
 }
 
-// gangs are the sizes, partitioners and launchers that must give one answer.
-func (o *onGraph) gangs() []contender {
-	var list []contender
-	for _, algorithm := range o.bench.Graph.Algorithms {
-		for _, launcher := range o.Launchers {
-			for _, n := range []int{1, 2, 3, 5, 8} {
-				for _, partition := range []string{"edges", "hash", "range"} {
-					list = append(list, o.ours(algorithm, result.GraphParted+partition, launcher, graph.Job{Executors: n, Partition: partition}))
-				}
-			}
-		}
-	}
-	return list
-}
-
 func (o *onGraph) key(algorithm, who string) result.Key {
 	return result.Key{Workload: result.Graph, Series: result.GraphSeries(algorithm, who), Scale: o.Scale}
 }
 
-// ours is a job of Capstan's.
+// ours is a job of Capstan's, with a host started for the occasion.
 func (o *onGraph) ours(algorithm, who, launcher string, j graph.Job) contender {
-	p := place{state: o.fresh("state"), launcher: launcher}
+	return o.oursAt(place{state: o.fresh("state"), launcher: launcher}, algorithm, who, j)
+}
+
+// oursAt is a job of Capstan's at a place.
+func (o *onGraph) oursAt(p place, algorithm, who string, j graph.Job) contender {
 	key := o.key(algorithm, who)
-	key.Launcher, key.Executors = launcher, j.Executors
+	key.Launcher, key.Executors = p.launcher, j.Executors
 	j.Algorithm = algorithm
 	return contender{key, func(ctx context.Context, s *result.Sample) error {
 		_, err := o.job(ctx, p, o.jobID(), j, s)
@@ -147,9 +141,33 @@ func (o *onGraph) ours(algorithm, who, launcher string, j graph.Job) contender {
 	}}
 }
 
-// job runs a job once, checks its answer and fills s from its supersteps.
-func (o *onGraph) job(ctx context.Context, p place, id string, j graph.Job, s *result.Sample) ([]graph.Step, error) {
-	j.Program, j.CPU, j.Output = o.vertexProgram, share(j.Executors), o.fresh("out")
+// finished is a job that has ended well.
+type finished struct {
+	*core.Job
+	steps  []graph.Step
+	output string
+}
+
+// job runs a job once, checks its answer and fills s from its supersteps. Its
+// output is removed.
+func (o *onGraph) job(ctx context.Context, p place, id string, j graph.Job, s *result.Sample) (*finished, error) {
+	f, err := o.execute(ctx, p, id, j, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.check(ctx, j.Algorithm, j.Rounds(), f.output); err != nil {
+		return nil, err
+	}
+	return f, os.RemoveAll(f.output)
+}
+
+// execute is job without the check.
+func (o *onGraph) execute(ctx context.Context, p place, id string, j graph.Job, s *result.Sample) (*finished, error) {
+	f := &finished{output: o.fresh("out")}
+	j.CPU, j.Output = share(j.Executors), f.output
+	if j.Program == "" {
+		j.Program = o.vertexProgram
+	}
 	if j.Memory == "" {
 		j.Memory = o.ample()
 	}
@@ -157,21 +175,19 @@ func (o *onGraph) job(ctx context.Context, p place, id string, j graph.Job, s *r
 	if err != nil {
 		return nil, err
 	}
-	if _, err := o.runJob(ctx, p, id, doc, s); err != nil {
+	if f.Job, err = o.runJob(ctx, p, id, doc, s); err != nil {
 		return nil, err
 	}
-	steps, err := graph.Steps(j.Output)
-	if err != nil {
+	if f.steps, err = graph.Steps(j.Output); err != nil {
 		return nil, err
 	}
-	o.timed(steps, j, s)
-	if ranksOf(steps) > ranksOf(o.result.Steps) {
-		o.result.Steps = steps
+	loading, loop := graph.Times(f.steps)
+	s.Loading, s.Loop = loading.Seconds(), loop.Seconds()
+	s.Edges = o.crossed(j.Algorithm, j.Rounds())
+	if ranksOf(f.steps) > ranksOf(o.result.Steps) {
+		o.result.Steps = f.steps
 	}
-	if err := o.check(ctx, j.Algorithm, j.Rounds(), j.Output); err != nil {
-		return nil, err
-	}
-	return steps, os.RemoveAll(j.Output)
+	return f, nil
 }
 
 // ranksOf is how many ranks took the supersteps of a job.
@@ -188,18 +204,10 @@ func (o *onGraph) ample() string {
 	return core.Bytes(max(512<<20, o.Edges*40)).String()
 }
 
-// timed parts the supersteps into loading and loop.
-func (o *onGraph) timed(steps []graph.Step, j graph.Job, s *result.Sample) {
-	loading := graph.Loading(steps, j)
-	s.Loop = graph.Loop(steps, loading).Seconds()
-	s.Loading = graph.Loop(steps, 0).Seconds() - s.Loop
-	s.Edges = o.crossed(j.Algorithm, j.Rounds())
-}
-
 // crossed is how many edges an algorithm goes over.
 func (o *onGraph) crossed(algorithm string, rounds int) int64 {
 	switch algorithm {
-	case graph.PageRank, graph.Compute, graph.CDLP:
+	case graph.PageRank, graph.Compute, graph.AtRest, graph.CDLP:
 		return 2 * o.Edges * int64(rounds)
 	}
 	return 2 * o.Edges
@@ -223,7 +231,7 @@ func (o *onGraph) others(algorithm string) []contender {
 			return []string{o.cpp, o.Text, output, strconv.Itoa(graph.Iterations)}, []string{"OMP_NUM_THREADS=2"}, nil
 		})
 	}
-	if o.networkX != nil && algorithm != graph.Compute && algorithm != graph.CDLP {
+	if o.knownToNetworkX() && algorithm != graph.Compute && algorithm != graph.CDLP {
 		add("NetworkX", func(_ context.Context, output, _ string) (args, env []string, err error) {
 			return append(slices.Clone(o.networkX), algorithm, o.Text, output, o.source()), nil, nil
 		})
@@ -274,7 +282,7 @@ func (o *onGraph) peer(ctx context.Context, algorithm string, command func(ctx c
 
 // check holds an output against the single-threaded program's.
 func (o *onGraph) check(ctx context.Context, algorithm string, rounds int, output string) error {
-	if algorithm == graph.Compute {
+	if algorithm == graph.Compute || algorithm == graph.AtRest {
 		algorithm = graph.PageRank
 	}
 	name := fmt.Sprintf("%s-%d", algorithm, rounds)

@@ -80,7 +80,7 @@ func Differ(algorithm string, want, got Answer) error {
 	}
 	same := func(_ int, w, g float64) bool { return w == g }
 	switch algorithm {
-	case WCC:
+	case WCC, SCC:
 		there, back := map[float64]float64{}, map[float64]float64{}
 		same = func(_ int, w, g float64) bool {
 			x, ok := there[w]
@@ -88,7 +88,7 @@ func Differ(algorithm string, want, got Answer) error {
 			there[w], back[g] = g, w
 			return (!ok || x == g) && (!too || y == w)
 		}
-	case PageRank, Compute, SSSP:
+	case PageRank, Compute, AtRest, SSSP:
 		same = within(1e-4)
 	case LCC:
 		same = within(1e-6)

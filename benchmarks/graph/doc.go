@@ -22,10 +22,11 @@
 //	G3  Numbers are the same if they differ by 1e-4 of their size at most, as LDBC
 //	    Graphalytics asks of PageRank and shortest paths, and by 1e-6 for
 //	    clustering. Components are the same if they part the vertices alike.
-//	    Depths and labels must be equal.
+//	    All else must be equal.
 //
 // # Left out
 //
-// Directed graphs, and graphs that people made: packages under frameworks/bsp
-// test those.
+// Graphs that people made: packages under frameworks/bsp test those. Directed
+// graphs are made of a scale's edges to hold answers against NetworkX's
+// ([Graph.Direct]), and nothing is timed on them.
 package graph

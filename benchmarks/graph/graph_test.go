@@ -110,7 +110,7 @@ func TestDiffer(t *testing.T) {
 	}
 }
 
-const header = "incarnation,rank,superstep,end,compute,send,wait,checkpoint,messages,bytes,spilled,active\n"
+const header = "incarnation,rank,superstep,end,compute,send,wait,checkpoint,messages,bytes,spilled,active,stage\n"
 
 func TestSteps(t *testing.T) {
 	dir := t.TempDir()
@@ -119,8 +119,8 @@ func TestSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"supersteps.csv-00000": header + "1,0,1,1000,5,1,2,0,0,0,0,0\n1,0,2,1100,50,1,2,3,4,5,6,7\n2,0,2,5100,60,1,2,3,4,5,6,7\n2,0,3,5200,60,1,2,3,4,5,6,7\n",
-		"supersteps.csv-00001": header + "2,1,2,5050,1,1,1,1,4,5,6,7\n",
+		"supersteps.csv-00000": header + "1,0,1,1000,5,1,2,0,0,0,0,0,load\n1,0,2,1100,50,1,2,3,4,5,6,7,run\n2,0,2,5100,60,1,2,3,4,5,6,7,run\n2,0,3,5200,60,1,2,3,4,5,6,7,run\n",
+		"supersteps.csv-00001": header + "2,1,2,5050,1,1,1,1,4,5,6,7,run\n",
 	} {
 		if err := os.WriteFile(filepath.Join(side, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -136,14 +136,8 @@ func TestSteps(t *testing.T) {
 	if got := Resumed(steps); got != 4000*time.Nanosecond {
 		t.Errorf("resumed after %v", got)
 	}
-	if got := Loading(steps, Job{Algorithm: BFS}); got != 1 {
-		t.Errorf("%d supersteps of load", got)
-	}
-	if got := Loading(steps, Job{Algorithm: PageRank, Iterations: 1}); got != 2 {
-		t.Errorf("%d supersteps of load, of 3 and one iteration", got)
-	}
-	if got := Loop(steps[:2], 1); got != 56 {
-		t.Errorf("the loop took %v", got)
+	if loading, loop := Times(steps); loading != 8 || loop != 56+66+66 {
+		t.Errorf("loading took %v, the loop %v", loading, loop)
 	}
 	if err := os.WriteFile(filepath.Join(side, "supersteps.csv-00001"), []byte(header+"2,x\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -15,7 +15,8 @@ type Step struct {
 	Incarnation int           `json:"incarnation"`
 	Rank        int           `json:"rank"`
 	Number      int64         `json:"number"` // from 1
-	End         int64         `json:"end"`    // nanoseconds since 1970
+	Loading     bool          `json:"loading,omitempty"`
+	End         int64         `json:"end"` // nanoseconds since 1970
 	Compute     time.Duration `json:"compute"`
 	Send        time.Duration `json:"send"`
 	Wait        time.Duration `json:"wait"`
@@ -58,37 +59,16 @@ func appendSteps(all []Step, name string) ([]Step, error) {
 	lines.Scan() // the header
 	for lines.Scan() {
 		var s Step
-		if _, err := fmt.Sscanf(strings.ReplaceAll(lines.Text(), ",", " "), "%d %d %d %d %d %d %d %d %d %d %d %d", &s.Incarnation, &s.Rank, &s.Number,
-			&s.End, &s.Compute, &s.Send, &s.Wait, &s.Checkpoint, &s.Messages, &s.Bytes, &s.Spilled, &s.Active); err != nil {
+		var stage string
+		if _, err := fmt.Sscanf(strings.ReplaceAll(lines.Text(), ",", " "), "%d %d %d %d %d %d %d %d %d %d %d %d %s", &s.Incarnation, &s.Rank, &s.Number,
+			&s.End, &s.Compute, &s.Send, &s.Wait, &s.Checkpoint, &s.Messages, &s.Bytes, &s.Spilled, &s.Active, &stage); err != nil {
 			return nil, fmt.Errorf("%s: %q: %w", name, lines.Text(), err)
 		}
+		s.Loading = stage == "load"
 		all = append(all, s)
 	}
 	return all, lines.Err()
 }
-
-// Loading is how many supersteps the graph's load took of a job's, as far as its
-// algorithm tells: of fixed iterations, those before them; else those before the
-// first that had a vertex active.
-func Loading(steps []Step, j Job) int64 {
-	last, first := int64(0), int64(0)
-	for _, s := range steps {
-		last = max(last, s.Number)
-		if first == 0 && s.Active > 0 {
-			first = s.Number
-		}
-	}
-	switch {
-	case j.Algorithm == PageRank:
-		return last - int64(j.Rounds())
-	case first > 0:
-		return first - 1
-	}
-	return min(last, usualLoad)
-}
-
-// usualLoad is how many supersteps the load of an undirected graph of numbers takes.
-const usualLoad = 5
 
 // Typical is the mean time of a superstep as rank 0 saw their ends, without the
 // first and last tenth of them.
@@ -106,17 +86,19 @@ func Typical(steps []Step) time.Duration {
 	return time.Duration((ends[to] - ends[from]) / (numbers[to] - numbers[from]))
 }
 
-// Loop is how long the supersteps took in which the algorithm itself ran, as
-// rank 0 saw them: those after the last superstep of the load. loading is how
-// many those are.
-func Loop(steps []Step, loading int64) time.Duration {
-	var sum time.Duration
+// Times is how long the supersteps took that loaded the graph, and those in which
+// the algorithm itself ran, as rank 0 saw them.
+func Times(steps []Step) (loading, loop time.Duration) {
 	for _, s := range steps {
-		if s.Rank == 0 && s.Number > loading {
-			sum += s.Whole()
+		switch {
+		case s.Rank != 0:
+		case s.Loading:
+			loading += s.Whole()
+		default:
+			loop += s.Whole()
 		}
 	}
-	return sum
+	return loading, loop
 }
 
 // Resumed is the time from the last superstep of an incarnation to the end of

@@ -18,7 +18,7 @@ var source string
 // Render makes the page of r.
 func Render(r *result.Result) ([]byte, error) {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"size": result.Size, "edges": edgeRate, "spread": spread, "name": name, "rate": func(s result.Spread) string {
+		"size": result.Size, "edges": edgeRate, "spread": spread, "wall": wall, "name": name, "bytes": func(s result.Spread) string { return fmt.Sprintf("%.2f", s.Median) }, "rate": func(s result.Spread) string {
 			if s.Most == 0 {
 				return ""
 			}
@@ -47,6 +47,7 @@ type section struct {
 	Counts      bool // the table shows counts and limits
 	Sized       bool // the table shows sizes
 	Looped      bool // the table shows loops and edges
+	Resting     bool // the table shows bytes an edge
 	Factor      bool // the table shows wall times as multiples of Base
 	Base        float64
 	BaseName    string
@@ -169,7 +170,11 @@ func ranked(groups []result.Group, figure func(result.Group) result.Spread, sign
 func rows(groups []result.Group, figure func(result.Group) result.Spread) []row {
 	var list []row
 	for _, g := range groups {
-		list = append(list, row{name(g.Key), figure(g), g.Ours()})
+		what := name(g.Key)
+		if g.Late {
+			what += ", given up"
+		}
+		list = append(list, row{what, figure(g), g.Ours()})
 	}
 	return list
 }
@@ -188,6 +193,14 @@ func figure(v float64) string {
 		return fmt.Sprintf("%.0f", v)
 	}
 	return fmt.Sprintf("%.3g", v)
+}
+
+// wall is a group's wall time; of one that was given up, what it took longer than.
+func wall(g result.Group) string {
+	if g.Late {
+		return fmt.Sprintf("> %.0f", g.Wall.Least)
+	}
+	return spread(g.Wall)
 }
 
 func spread(s result.Spread) string {

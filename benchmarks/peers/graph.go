@@ -24,8 +24,12 @@ var networkXScript []byte
 // edge each, and output a directory that does not exist. What Spark spills lies in
 // scratch, which must be there. What it prints is for [Loop].
 func (s *Spark) Graph(ctx context.Context, cores int, algorithm, input, output, scratch string, source uint32) (args, env []string, err error) {
-	return s.shell(ctx, s.graph, cores, scratch, "ALGORITHM="+algorithm, "INPUT="+input, "OUTPUT="+output, fmt.Sprintf("SOURCE=%d", source))
+	return s.shell(ctx, s.graph, cores, graphMemory, scratch, "ALGORITHM="+algorithm, "INPUT="+input, "OUTPUT="+output, fmt.Sprintf("SOURCE=%d", source))
 }
+
+// graphMemory is the JVM's heap for graphs, of which GraphX keeps some 300 bytes an
+// edge.
+const graphMemory = "12g"
 
 // Loop is how long a program took to read a graph, and then to run its algorithm
 // on it, both in seconds, by what it printed.

@@ -1,4 +1,4 @@
-// GraphX's own algorithms on an undirected graph, as a file of edges lists it:
+// GraphX's own algorithms, or Pregel programs as its library has them, on an undirected graph, as a file of edges lists it:
 // each once, two IDs a line. The environment names INPUT, OUTPUT, SOURCE and the
 // ALGORITHM. The graph lies in memory, with both directions of every edge, before
 // the clock of the algorithm starts; the clock of the load runs from the first
@@ -38,7 +38,7 @@ object GraphBench extends Serializable {
           val n = graph.numVertices // ranks sum up to it
           force(graph.staticPageRank(10).vertices.map { case (v, r) => (v, (r / n).toString) })
         case "wcc" => force(graph.connectedComponents().vertices.map { case (v, c) => (v, c.toString) })
-        case "cdlp" => force(LabelPropagation.run(graph, 10).vertices.map { case (v, c) => (v, c.toString) })
+        case "cdlp" => force(labels(graph, 10).map { case (v, c) => (v, c.toString) })
         case "bfs" => force(least(graph, source, _ => 1.0).map { case (v, d) => (v, if (d.isInfinity) "9223372036854775807" else d.toLong.toString) })
         case "sssp" => force(least(graph, source, e => 1.0 + (math.min(e.srcId, e.dstId) * 31 + math.max(e.srcId, e.dstId)) % 255).map { case (v, d) => (v, d.toString) })
         case "lcc" =>
@@ -48,6 +48,16 @@ object GraphBench extends Serializable {
       }
     }
     result.map { case (v, x) => v + " " + x }.saveAsTextFile("file://" + output)
+  }
+  // LabelPropagation, but that of the labels heard most often it takes the least,
+  // as LDBC Graphalytics asks; and a neighbour is heard once, not for both directions.
+  def labels(graph: Graph[Int, Double], rounds: Int): RDD[(VertexId, VertexId)] = {
+    def add(a: Map[VertexId, Long], b: Map[VertexId, Long]): Map[VertexId, Long] =
+      if (a.size < b.size) add(b, a)
+      else b.foldLeft(a) { case (m, (l, n)) => m.updated(l, m.getOrElse(l, 0L) + n) }
+    graph.mapVertices((v, _) => v).pregel(Map.empty[VertexId, Long], rounds)(
+      (_, old, heard) => if (heard.isEmpty) old else heard.minBy { case (l, n) => (-n, l) }._1,
+      e => Iterator((e.dstId, Map(e.srcAttr -> 1L))), add).vertices
   }
   def least(graph: Graph[Int, Double], source: Long, weight: EdgeTriplet[Double, Double] => Double): RDD[(VertexId, Double)] =
     graph.mapVertices((v, _) => if (v == source) 0.0 else Double.PositiveInfinity)

@@ -21,7 +21,7 @@ type Shuffle struct {
 // DataFrame. What Spark spills and shuffles lies in scratch, which must be there.
 // What it prints is for [Shuffles].
 func (s *Spark) Shuffle(ctx context.Context, cores int, input, scratch string, partitions, rounds int) (args, env []string, err error) {
-	return s.shell(ctx, s.shuffle, cores, scratch, "INPUT="+input, fmt.Sprintf("PARTITIONS=%d", partitions), fmt.Sprintf("ROUNDS=%d", rounds))
+	return s.shell(ctx, s.shuffle, cores, driverMemory, scratch, "INPUT="+input, fmt.Sprintf("PARTITIONS=%d", partitions), fmt.Sprintf("ROUNDS=%d", rounds))
 }
 
 // Shuffles reads what Shuffle printed: the rounds of each way, "rdd" and

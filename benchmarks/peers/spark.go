@@ -66,18 +66,21 @@ func InstallSpark(ctx context.Context, cache string) (*Spark, error) {
 // Spark spills and shuffles lies in scratch, which must be there. What it prints
 // is for [SortSeconds].
 func (s *Spark) TeraSort(ctx context.Context, cores int, input, output, scratch string) (args, env []string, err error) {
-	return s.shell(ctx, s.sort, cores, scratch, "INPUT="+input, "OUTPUT="+output)
+	return s.shell(ctx, s.sort, cores, driverMemory, scratch, "INPUT="+input, "OUTPUT="+output)
 }
 
+// driverMemory is the JVM's heap, in which Spark does all its work here.
+const driverMemory = "4g"
+
 // shell is the command line and environment of a script of Spark's shell.
-func (s *Spark) shell(ctx context.Context, script string, cores int, scratch string, vars ...string) (args, env []string, err error) {
+func (s *Spark) shell(ctx context.Context, script string, cores int, memory, scratch string, vars ...string) (args, env []string, err error) {
 	out, err := exec.CommandContext(ctx, s.python, "-c", "import os, pyspark; print(os.path.dirname(pyspark.__file__))").Output()
 	if err != nil {
 		return nil, nil, fmt.Errorf("find Spark's home: %w", err)
 	}
 	home := strings.TrimSpace(string(out))
 	return []string{filepath.Join(home, "bin", "spark-shell"),
-		"--master", fmt.Sprintf("local[%d]", cores), "--driver-memory", "4g", "--conf", "spark.ui.enabled=false",
+		"--master", fmt.Sprintf("local[%d]", cores), "--driver-memory", memory, "--conf", "spark.ui.enabled=false",
 		"--conf", "spark.ui.showConsoleProgress=false", "--conf", "spark.local.dir=" + scratch,
 		"--conf", "spark.serializer=org.apache.spark.serializer.KryoSerializer", "-I", script,
 	}, append(append(s.Env(), "SPARK_HOME="+home, "SPARK_LOCAL_DIRS="+scratch), vars...), nil

@@ -14,6 +14,9 @@ func TestJudgeGraph(t *testing.T) {
 		sample("pagerank, capstan", 1, 4, 3), sample("pagerank, capstan", 2, 3, 1.5),
 		sample("pagerank, single-threaded Go", 0, 5, 2), sample("pagerank, GraphX", 0, 63, 30), sample("pagerank, C++, two threads", 0, 2, 1),
 		sample("bfs, capstan", 2, 3, 3), sample("bfs, single-threaded Go", 0, 5, 2), sample("bfs, GraphX", 0, 27, 9),
+		{Key: Key{Workload: Graph, Series: "lcc, GraphX", Scale: 20}, Wall: 600, Late: true}, sample("lcc, capstan", 2, 40, 30),
+		{Key: Key{Workload: Graph, Series: "pagerank, " + GraphAtRest, Launcher: "process", Executors: 2, Scale: 20}, Held: 1000, Arrays: 500, Stored: 80},
+		sample("scc directed, "+GraphAnswers, 2, 1, 1), sample("mst, "+GraphAnswers, 2, 1, 1),
 		sample("pagerank, "+GraphKilled, 2, 3.5, 0), sample("pagerank, "+Checkpointed, 2, 3, 10.5), sample("pagerank, "+NoCheckpoint, 2, 3, 10),
 	}}
 	want := map[string]struct {
@@ -26,6 +29,11 @@ func TestJudgeGraph(t *testing.T) {
 		"Executors whose loop beats one thread of Go's, pagerank, scale 20":   {"2 executors", true},
 		"Wall time of GraphX over ours, bfs, scale 20":                        {"9.0×", false},
 		"Executors whose loop beats one thread of Go's, bfs, scale 20":        {"none of those tried", false},
+		"Loop of GraphX over ours, pagerank, scale 20":                        {"20.0×", true},
+		"Loop of GraphX over ours, bfs, scale 20":                             {"3.0×", false},
+		"Wall time of GraphX over ours, lcc, scale 20":                        {"> 15.0×", true},
+		"Memory of PageRank at rest, an edge, scale 20, process":              {"12.50 bytes, 6.25 of them in arrays", false},
+		"Answers are NetworkX's, scale 20":                                    {"scc directed, mst", true},
 		"Executor killed until supersteps go on, scale 20, process":           {"3.50 s", false},
 		"Iterations with a checkpoint each 5 against none, scale 20, process": {"1.05×", true},
 	}

@@ -104,6 +104,8 @@ const (
 	GraphKilled  = "killed until it goes on"
 	GraphAmple   = "memory as it likes"
 	GraphThird   = "a third of that memory"
+	GraphAtRest  = "memory at rest"
+	GraphAnswers = "capstan, held against NetworkX"
 
 	StorePeer = "minio-go" // of store: with "put, " or "get, " before it
 
@@ -164,6 +166,15 @@ type Sample struct {
 	Loop    float64 `json:"loop,omitempty"`
 	Loading float64 `json:"loading,omitempty"`
 	Edges   int64   `json:"edges,omitempty"`
+	// Late says that the run was given up after Wall, unfinished.
+	Late bool `json:"late,omitempty"`
+	// Held is the memory that the executors of a graph's job hold between two of its
+	// supersteps beyond what they held before they loaded the graph, and Arrays what
+	// their arrays are known to take of it, in bytes. Stored is the edges that they
+	// hold; an undirected one counts twice.
+	Held   int64 `json:"held,omitempty"`
+	Arrays int64 `json:"arrays,omitempty"`
+	Stored int64 `json:"stored,omitempty"`
 	// Count and Limit are of a sample that counts instead of timing: how many
 	// there were, and the most that its goal allows.
 	Count float64 `json:"count,omitempty"`
@@ -195,6 +206,19 @@ func (s Sample) EdgeRate() float64 {
 		return 0
 	}
 	return float64(s.Edges) / 1e6 / s.Loop / float64(cores)
+}
+
+// HeldPerEdge is the memory at rest over the edges stored.
+func (s Sample) HeldPerEdge() float64 { return perEdge(s.Held, s.Stored) }
+
+// ArraysPerEdge is the arrays over the edges stored.
+func (s Sample) ArraysPerEdge() float64 { return perEdge(s.Arrays, s.Stored) }
+
+func perEdge(bytes, edges int64) float64 {
+	if edges == 0 {
+		return 0
+	}
+	return float64(bytes) / float64(edges)
 }
 
 // Read reads a result's JSON form.

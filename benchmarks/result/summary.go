@@ -29,6 +29,9 @@ type Group struct {
 	Load       Spread
 	Loop       Spread // seconds in a graph's algorithm
 	EdgeRate   Spread // 10^6 edges per second of those, and core
+	Late       bool   // a run was given up
+	Held       Spread // bytes an edge at rest
+	Arrays     Spread // of those, in arrays
 	Count      Spread // of what was counted instead of timed,
 	Limit      float64
 }
@@ -54,6 +57,9 @@ func Summarise(samples []Sample) []Group {
 			Load:       of(set, func(s Sample) float64 { return s.Load }),
 			Loop:       of(set, func(s Sample) float64 { return s.Loop }),
 			EdgeRate:   of(set, Sample.EdgeRate),
+			Late:       slices.ContainsFunc(set, func(s Sample) bool { return s.Late }),
+			Held:       of(set, Sample.HeldPerEdge),
+			Arrays:     of(set, Sample.ArraysPerEdge),
 			Count:      of(set, func(s Sample) float64 { return s.Count }),
 			Limit:      set[0].Limit,
 		}

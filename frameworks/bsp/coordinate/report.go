@@ -64,8 +64,12 @@ func (m *Machine) costs(rep *core.Report) {
 		c["bsp/repairs"] = int64(m.state.Repaired)
 	}
 	n := max(1, int64(len(m.meter.ranks)))
-	rep.Notes = append(rep.Notes, fmt.Sprintf("%d supersteps; a rank on the average: compute %s, send %s, wait %s, checkpoints %s",
-		last, nanos(all.Compute/n), nanos(all.Send/n), nanos(all.Wait/n), nanos(all.Checkpoint/n)))
+	note := fmt.Sprintf("%d supersteps; a rank on the average: compute %s, send %s, wait %s, checkpoints %s",
+		last, nanos(all.Compute/n), nanos(all.Send/n), nanos(all.Wait/n), nanos(all.Checkpoint/n))
+	if all.Load > 0 {
+		note += fmt.Sprintf("; of that, until the input was loaded: %s", nanos(all.Load/n))
+	}
+	rep.Notes = append(rep.Notes, note)
 	if s := m.straggler(); s != "" {
 		rep.Notes = append(rep.Notes, s)
 	}

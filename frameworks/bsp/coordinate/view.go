@@ -109,7 +109,7 @@ func (m *Machine) stateOf(r int) string {
 // stepTable is the last supersteps: times are those of the rank that took
 // longest, messages and active vertices the sums.
 func (m *Machine) stepTable() core.Table {
-	t := core.Table{Title: "supersteps", Columns: []string{"SUPERSTEP", "COMPUTE", "SEND", "WAIT", "CHECKPOINT", "MESSAGES", "ACTIVE", "SLOWEST"}}
+	t := core.Table{Title: "supersteps", Columns: []string{"SUPERSTEP", "STAGE", "COMPUTE", "SEND", "WAIT", "CHECKPOINT", "MESSAGES", "ACTIVE", "SLOWEST"}}
 	for _, s := range m.meter.steps {
 		var top, sum task.Superstep
 		for _, o := range s.ranks {
@@ -117,6 +117,7 @@ func (m *Machine) stepTable() core.Table {
 			top.Wait, top.Checkpoint = max(top.Wait, o.Wait), max(top.Checkpoint, o.Checkpoint)
 			sum.Messages += o.Messages
 			sum.Active += o.Active
+			sum.Loading = sum.Loading || o.Loading
 		}
 		active, slow := strconv.FormatInt(sum.Active, 10), "-"
 		if sum.Active < 0 {
@@ -125,7 +126,7 @@ func (m *Machine) stepTable() core.Table {
 		if r, times := slowest(s.ranks); times >= stragglerTimes && top.Compute >= slowestNanos {
 			slow = fmt.Sprintf("rank %d, %.1fx", r, times)
 		}
-		t.Rows = append(t.Rows, []string{strconv.FormatInt(s.number, 10), nanos(top.Compute), nanos(top.Send), nanos(top.Wait),
+		t.Rows = append(t.Rows, []string{strconv.FormatInt(s.number, 10), sum.Stage(), nanos(top.Compute), nanos(top.Send), nanos(top.Wait),
 			nanos(top.Checkpoint), strconv.FormatInt(sum.Messages, 10), active, slow})
 	}
 	return t

@@ -13,7 +13,8 @@
 // id, by which programs know them: 0..Total-1, each rank owning a range
 // ([Partition.Bounds]).
 //
-// [Load] reads and parts a graph in some Syncs. A [Partition] does not change
+// [Load] reads and parts a graph in some Syncs, which the peer tells as the job's
+// loading; the last ends when the partition is done. A [Partition] does not change
 // afterwards; a checkpoint keeps it once ([Partition.Save], [Restore]).
 //
 // # Laws

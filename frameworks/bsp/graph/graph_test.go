@@ -355,3 +355,35 @@ func edgesOf(r *reader) []int64 {
 	})
 	return all
 }
+
+// TestLoadEndsWithASync: who looks at supersteps sees the whole load as such, and
+// nothing of it in what follows.
+func TestLoadEndsWithASync(t *testing.T) {
+	split := splitOf(t, "edges", "1 2\n2 3\n")
+	var loaded int64
+	r := peertest.Run(t, 2, func() peer.Program {
+		return peer.Func(func(ctx context.Context, p *peer.Peer) error {
+			part, err := Load(ctx, p, Config{}, Need{Out: true})
+			if err != nil {
+				return err
+			}
+			defer part.Close()
+			if p.Rank() == 0 {
+				loaded = p.Superstep()
+			}
+			return p.Sync(ctx)
+		})
+	}, func(rank int, c *peer.Config) {
+		if rank == 0 {
+			c.Splits = []input.Split{split}
+		}
+	})
+	for _, s := range r.Supersteps {
+		if !s.Ended && s.Loading != (s.Number < loaded) {
+			t.Errorf("superstep %d of a load of %d: loading %t", s.Number, loaded, s.Loading)
+		}
+	}
+	if n := int64(len(r.Supersteps)); n != loaded+2 { // the program's own, and the end
+		t.Errorf("%d supersteps, %d of them loaded", n, loaded)
+	}
+}

@@ -10,8 +10,9 @@ import (
 )
 
 // Load reads the peers' splits and makes each rank's partition. All ranks call
-// it with the same c and need. It takes several Syncs; checkpoints are held
-// meanwhile.
+// it with the same c and need. It takes several Syncs, the last of them when the
+// partition is done, so that what follows is no part of the load; checkpoints are
+// held meanwhile.
 //
 // Errors are *core.Error for records that cannot be read, with file and offset,
 // and the peer's.
@@ -19,10 +20,16 @@ func Load(ctx context.Context, p *peer.Peer, c Config, need Need) (*Partition, e
 	c.Defaults()
 	p.HoldCheckpoints(true)
 	defer p.HoldCheckpoints(false)
+	p.Loading(true)
+	defer p.Loading(false)
 	l := &loading{p: p, c: c, need: need}
 	defer l.close()
 	part, err := l.load(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.Sync(ctx); err != nil {
+		_ = part.Close()
 		return nil, err
 	}
 	return part, nil

@@ -23,7 +23,8 @@
 // # Laws
 //
 //	K1  An iteration is one Sync, or two where vertices are cut (graph.Need.Cut);
-//	    those of cut vertices carry partial sums.
+//	    those of cut vertices carry partial sums. One more ends the last, so that
+//	    the supersteps of a loop hold all of it and nothing else.
 //	K2  Sums are computed in an order that the partition alone decides, not the
 //	    number of cores: the same gang gets the same bits.
 //	K3  A rank holds a column of C for all vertices of the graph. All else goes by

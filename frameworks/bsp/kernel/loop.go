@@ -80,7 +80,8 @@ func (l *Loop[C, A]) Run(ctx context.Context, p *peer.Peer, part *graph.Partitio
 			return err
 		}
 	}
-	return nil
+	// What the program does next, such as writing, is no part of the last iteration.
+	return p.Sync(ctx)
 }
 
 func (l *Loop[C, A]) open(part *graph.Partition) error {

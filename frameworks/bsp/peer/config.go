@@ -112,6 +112,7 @@ type Output interface {
 type Superstep struct {
 	Number     int64         // from 0; of the end, that of the last one begun
 	Ended      bool          // the program has ended; no Sync came
+	Loading    bool          // as the program said, by Loading
 	Compute    time.Duration // between two Syncs, without Send; of the end, until the last edges were followed
 	Send       time.Duration // in which SendBlock and its kin waited or copied
 	Wait       time.Duration // in Sync: for the others, and for what they sent

@@ -37,6 +37,7 @@ type Peer struct {
 	aggregates aggregates
 	counters   map[string]int64
 	vote, hold bool
+	loading    bool
 	active     int64
 	edges      int64     // followed in the superstep
 	followed   time.Time // when they were, last
@@ -193,6 +194,10 @@ func (p *Peer) Edges(n int64) {
 	p.edges += n
 	p.followed = time.Now()
 }
+
+// Loading says that the superstep under way, and those after it, load the input,
+// or no longer: for those who look.
+func (p *Peer) Loading(on bool) { p.loading = on }
 
 // Count adds n to a counter of the job.
 func (p *Peer) Count(name string, n int64) { p.counters[name] += n }

@@ -20,7 +20,7 @@ func (p *Peer) Sync(ctx context.Context) error {
 		stop := context.AfterFunc(ctx, func() { _ = p.lost(ctx.Err()) })
 		defer stop()
 	}
-	s := Superstep{Number: p.step, Active: p.active, Edges: p.edges, Send: p.posting}
+	s := Superstep{Number: p.step, Loading: p.loading, Active: p.active, Edges: p.edges, Send: p.posting}
 	start := time.Now()
 	s.Compute = start.Sub(p.begun) - p.posting
 	if err := p.sync(&s); err != nil {

@@ -91,6 +91,8 @@ type Hello struct {
 // Superstep is what one superstep cost a rank. Times are nanoseconds.
 type Superstep struct {
 	Number     int64 // from 1: the first Sync ends superstep 1
+	Loading    bool  // the program loaded its input
+	Load       int64 // of the times below, those of supersteps that load
 	Compute    int64
 	Send       int64 // time that the program waited for its messages to leave
 	Wait       int64 // at the barrier
@@ -103,8 +105,17 @@ type Superstep struct {
 	Following  int64 // time of supersteps in which it followed any
 }
 
+// Stage is "load" for a superstep that loads, else "run".
+func (s *Superstep) Stage() string {
+	if s.Loading {
+		return "load"
+	}
+	return "run"
+}
+
 // Add adds what another superstep cost.
 func (s *Superstep) Add(o Superstep) {
+	s.Load += o.Load
 	s.Compute += o.Compute
 	s.Send += o.Send
 	s.Wait += o.Wait

@@ -93,6 +93,8 @@ func (e *engine[V, E, M]) load(ctx context.Context) error {
 		return err
 	}
 	e.p.HoldCheckpoints(true)
+	e.p.Loading(true)
+	defer e.p.Loading(false)
 	if e.cfg.Names {
 		if err := e.names.publish(ctx, e.p); err != nil {
 			return err

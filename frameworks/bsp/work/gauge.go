@@ -40,8 +40,9 @@ type gauge struct {
 const seriesLines = 1 << 16
 
 // SeriesHeader names the columns of the series that a rank writes. Times are
-// nanoseconds; end is when the superstep came to its end, since 1970.
-const SeriesHeader = "incarnation,rank,superstep,end,compute,send,wait,checkpoint,messages,bytes,spilled,active\n"
+// nanoseconds; end is when the superstep came to its end, since 1970. The stage is
+// "load" while the program loads its input, else "run".
+const SeriesHeader = "incarnation,rank,superstep,end,compute,send,wait,checkpoint,messages,bytes,spilled,active,stage\n"
 
 func newGauge(dir string, rank int) (*gauge, error) {
 	f, err := os.OpenFile(filepath.Join(dir, fmt.Sprintf("supersteps-%05d.csv", rank)), os.O_CREATE|os.O_RDWR, 0o600)
@@ -136,9 +137,12 @@ func (g *gauge) observe(s peer.Superstep) {
 		g.total.Add(task.Superstep{Edges: s.Edges, Following: following})
 		return
 	}
-	t := task.Superstep{Number: s.Number + 1, Compute: int64(s.Compute), Send: int64(s.Send), Wait: int64(s.Wait),
+	t := task.Superstep{Number: s.Number + 1, Loading: s.Loading, Compute: int64(s.Compute), Send: int64(s.Send), Wait: int64(s.Wait),
 		Checkpoint: int64(s.Checkpoint), Messages: s.Messages, Bytes: s.Bytes, Active: s.Active, Spilled: s.Spilled,
 		Edges: s.Edges, Following: following}
+	if t.Loading {
+		t.Load = t.Compute + t.Send + t.Wait + t.Checkpoint
+	}
 	if len(g.last) == task.LastSteps {
 		copy(g.last, g.last[1:])
 		g.last = g.last[:task.LastSteps-1]
@@ -153,8 +157,8 @@ func (g *gauge) line(t task.Superstep) {
 	if g.broken != nil || t.Number%g.skip != 0 {
 		return
 	}
-	_, g.broken = fmt.Fprintf(g.text, "%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d\n", g.incarnation, g.rank, t.Number, time.Now().UnixNano(),
-		t.Compute, t.Send, t.Wait, t.Checkpoint, t.Messages, t.Bytes, t.Spilled, t.Active)
+	_, g.broken = fmt.Fprintf(g.text, "%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%s\n", g.incarnation, g.rank, t.Number, time.Now().UnixNano(),
+		t.Compute, t.Send, t.Wait, t.Checkpoint, t.Messages, t.Bytes, t.Spilled, t.Active, t.Stage())
 	if g.lines++; g.lines == seriesLines {
 		g.lines, g.skip = 0, g.skip*2
 	}

@@ -60,10 +60,35 @@ func TestSeriesOutlivesExecutor(t *testing.T) {
 	}
 }
 
+// TestSeriesNamesStages: what a program says that it loads is told apart.
+func TestSeriesNamesStages(t *testing.T) {
+	dir := t.TempDir()
+	g, err := newGauge(dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.close()
+	g.begin(1)
+	g.observe(peer.Superstep{Number: 0, Loading: true, Compute: 3, Wait: 4})
+	g.observe(peer.Superstep{Number: 1, Compute: 5})
+	s := g.take()
+	if s.Total.Load != 7 || s.Total.Compute != 8 || !s.Last[0].Loading || s.Last[1].Loading {
+		t.Errorf("%+v", s)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "supersteps-00000.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) != 3 || !strings.HasSuffix(lines[1], ",load") || !strings.HasSuffix(lines[2], ",run") {
+		t.Errorf("%q", lines)
+	}
+}
+
 // TestSeriesStaysSparse: what was thinned out before goes on thinned out.
 func TestSeriesStaysSparse(t *testing.T) {
 	dir := t.TempDir()
-	text := SeriesHeader + strings.Repeat("1,0,1,0,0,0,0,0,0,0,0,0\n", 2*seriesLines+5)
+	text := SeriesHeader + strings.Repeat("1,0,1,0,0,0,0,0,0,0,0,0,run\n", 2*seriesLines+5)
 	if err := os.WriteFile(filepath.Join(dir, "supersteps-00000.csv"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
