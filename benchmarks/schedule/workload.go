@@ -38,6 +38,7 @@ func workloads() []workload {
 		{"kueue-topology", "15,000 gangs on 640 nodes in 10 racks, likewise", kueueLoad(topology())},
 		{"preemption", "a gang that displaces more than 700 others, on 2,000 nodes", preemption},
 		{"round", "one round over 320,000 gangs that wait, on 1,000 nodes", round},
+		{"answers", "why, plan and what-if against a round over the same line", answers},
 		{"restart", "5,000 nodes and 150,000 tasks taken over from an earlier life", restart},
 		{"replay", "the log of a random life, replayed", replay},
 		{"scaling", "the cost of a decision against nodes and against gangs that wait", scaling},
