@@ -38,6 +38,7 @@ func (r *report) rate(what, unit string, n int, took cost, goal float64) {
 
 // lives starts n gangs of a sort; with keep each beyond so many ends the oldest.
 func lives(ctx context.Context, k *kernel, size, n int, sort string, keep int) error {
+	live := make([]gang.ID, max(1, keep)) // the last so many, in turn
 	for i := range n {
 		id, j := job(sort, i)
 		k.now++
@@ -47,9 +48,9 @@ func lives(ctx context.Context, k *kernel, size, n int, sort string, keep int) e
 		}
 		k.Step(gang.Started{Now: k.now, Gang: id, Lease: g.Lease})
 		if keep > 0 && i >= keep {
-			old, _ := job(sort, i-keep)
-			k.release(old)
+			k.release(live[i%keep])
 		}
+		live[i%len(live)] = id
 		if i%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}

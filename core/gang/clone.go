@@ -99,6 +99,9 @@ func (k *copier) member(g *member) *member {
 	v.job = k.job(g.job)
 	v.nodes, v.roles, v.avoid = slices.Clone(g.nodes), slices.Clone(g.roles), slices.Clone(g.avoid)
 	v.lost, v.joined = slices.Clone(g.lost), slices.Clone(g.joined)
+	if len(v.laid) <= len(v.sole) {
+		v.laid = nil // it may stand in g's own place
+	}
 	if g.shrink != nil {
 		v.shrink = new(*g.shrink)
 	}
@@ -155,7 +158,7 @@ func (k *copier) job(j *job) *job {
 	}
 	c := *j
 	k.jobs[j] = &c
-	c.gangs, c.waiters = k.list(j.gangs), k.list(j.waiters)
+	c.gangs, c.first, c.waiters = k.list(j.gangs), [1]*member{}, k.list(j.waiters)
 	c.arrays = make([]*array, len(j.arrays))
 	for i, a := range j.arrays {
 		c.arrays[i] = k.array(a)

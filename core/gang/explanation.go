@@ -367,10 +367,10 @@ func (s *Scheduler) tooLarge(q *Request, a *ask) Refuse {
 	r := Refuse{
 		Gang: q.Gang,
 		Kind: core.Unplaceable,
-		Why:  fmt.Sprintf("%s is larger than the cluster (%s on %s)", q, s.total.Resources(), where),
+		Why:  fmt.Sprintf("%s is larger than the cluster (%s on %s)", q.String(), s.total.Resources(), where),
 	}
 	if why := s.fleet.Explain(&c); len(why) > 0 && (q.Placement != (core.PlacementAsk{}) || len(q.Constraints)+len(q.Generic)+len(q.Roles) > 0) {
-		r.Why = fmt.Sprintf("%s does not fit the cluster (%s on %s): %s", q, s.total.Resources(), where, why[0].Reason)
+		r.Why = fmt.Sprintf("%s does not fit the cluster (%s on %s): %s", q.String(), s.total.Resources(), where, why[0].Reason)
 	}
 	if len(changes) > 0 {
 		// "size 2 would fit, or size 16 with cpu 125m"

@@ -62,6 +62,6 @@ func (s *Scheduler) unoffered(q *Request) (Refuse, bool) {
 		return Refuse{Gang: q.Gang, Kind: core.Invalid, Why: err.Error(), Remedy: "see gang.generic"}, true
 	}
 	return Refuse{Gang: q.Gang, Kind: core.Unplaceable,
-		Why:    fmt.Sprintf("%s does not fit the cluster (%s on %s): no node has %s", q, s.total.Resources(), s.nodeCount(), strings.Join(fresh, ", ")),
+		Why:    fmt.Sprintf("%s does not fit the cluster (%s on %s): no node has %s", q.String(), s.total.Resources(), s.nodeCount(), strings.Join(fresh, ", ")),
 		Remedy: "ask for a generic resource that some node has, or name it at the node that has it"}, true
 }

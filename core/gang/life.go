@@ -29,9 +29,20 @@ func (s *Scheduler) submit(e *Submit, r *Result) {
 	s.recheck(g)
 }
 
-// admit makes q known, as waiting. It has been checked, and is the scheduler's. a
+// record is a member, its request and, if it is the first of its job, the job in
+// one piece of memory: what lives together is found together, by the garbage
+// collector, too.
+type record struct {
+	member
+	request Request
+	own     job
+}
+
+// admit makes a gang known that requests asked, as waiting. It has been checked. a
 // is what it asks, nil if that was not looked up.
-func (s *Scheduler) admit(q *Request, a *ask) *member {
+func (s *Scheduler) admit(asked *Request, a *ask) *member {
+	made := &record{request: *asked}
+	q := &made.request
 	if q.StartTimeout == 0 {
 		q.StartTimeout = s.config.StartTimeout
 	}
@@ -49,8 +60,13 @@ func (s *Scheduler) admit(q *Request, a *ask) *member {
 	}
 	s.number++
 	q.Arrival = orElse(min(q.Arrival, s.number), s.number)
-	j := s.job(q.Job)
-	g := &member{Request: q, Gang: q.Gang, job: j, number: s.number, phase: waiting, ask: a, target: q.Size, queue: s.queueOf(q)}
+	j := s.jobs[q.Job]
+	if j == nil {
+		j = &made.own
+		j.id, s.jobs[q.Job] = q.Job, j
+	}
+	g := &made.member
+	g.Request, g.Gang, g.job, g.number, g.phase, g.ask, g.target, g.queue = q, q.Gang, j, s.number, waiting, a, q.Size, s.queueOf(q)
 	s.gangs[q.Gang] = g
 	j.ended, j.known, j.forgotten = Unsaid, true, false
 	if q.Array != nil {

@@ -27,6 +27,7 @@ func (g *member) runs(first, end int, f func(n place.Ref, shape place.ShapeID, r
 // come or go, which sets laid to nil.
 func (g *member) lie() []run {
 	if g.laid == nil {
+		g.laid = g.sole[:0]
 		for rank := 0; rank < len(g.nodes); {
 			v := run{g.nodes[rank], int32(g.role(rank)), 0}
 			lost := g.lost[rank]

@@ -122,7 +122,8 @@ type member struct {
 	nodes     []place.Ref // by rank; nil while waiting
 	lost      []bool      // by rank; nil while waiting
 	roles     []int       // by rank; nil for a gang without roles
-	laid      []run       // what nodes, roles and lost say; nil: not worked out. Never written to
+	laid      []run       // what nodes, roles and lost say; nil: not worked out
+	sole      [1]run      // where laid stands for the one run of most gangs
 	joined    []bool      // by rank, while starting
 	queue     string      // that it is charged to
 	shrink    *shrinking
@@ -155,7 +156,8 @@ type member struct {
 // job is what is known of a job beyond its gangs.
 type job struct {
 	id      core.JobID
-	gangs   []*member // that hold nodes, in no order
+	gangs   []*member  // that hold nodes, in no order
+	first   [1]*member // where gangs stands for the one gang of most jobs
 	ended   Ending
 	waiters []*member // gangs held by a dependency on it
 	single  *single   // the name of which it is one
@@ -168,6 +170,9 @@ type job struct {
 
 // add notes that g holds nodes.
 func (j *job) add(g *member) {
+	if j.gangs == nil {
+		j.gangs = j.first[:0]
+	}
 	j.gangs = append(j.gangs, g)
 	g.inJob = len(j.gangs)
 }
@@ -180,7 +185,7 @@ func (j *job) remove(g *member) {
 	j.gangs[end] = nil
 	j.gangs, g.inJob = j.gangs[:end], 0
 	if end == 0 {
-		j.gangs = nil // very many jobs may be known that hold nothing
+		j.gangs, j.first[0] = nil, nil // very many jobs may be known that hold nothing
 	}
 }
 

@@ -17,6 +17,7 @@ type Tree struct {
 	nodes  []node
 	free   []int32 // numbers of nodes that no user has any more
 	number map[string]int32
+	found  found
 	users  []string
 	known  map[string]int32 // of users
 
@@ -40,6 +41,13 @@ type Tree struct {
 	stale  bool  // keys have to be worked out anew
 	walks  uint64
 	walk   Walk
+}
+
+// found is the queue that claims for a name go to.
+type found struct {
+	name   string
+	number int32
+	ok     bool
 }
 
 // where a claim is.
@@ -160,7 +168,20 @@ func (t *Tree) Resolve(name string) (string, error) {
 	return t.nodes[i].name, nil
 }
 
+// find is the number of the queue that takes claims for name. The last answer is
+// kept, as whoever asks about a claim asks several times.
 func (t *Tree) find(name string) (int32, error) {
+	if t.found.ok && t.found.name == name {
+		return t.found.number, nil
+	}
+	i, err := t.lookUp(name)
+	if err == nil {
+		t.found = found{name, i, true}
+	}
+	return i, err
+}
+
+func (t *Tree) lookUp(name string) (int32, error) {
 	i, ok := t.number[name]
 	if !ok || name == "" {
 		if t.cfg.Default == "" {
