@@ -114,38 +114,3 @@ func (s *Scheduler) memberReplace(e MemberReplace, r *Result) ID {
 	s.addRepair(g, e.Rank)
 	return e.Gang
 }
-
-// repair is one rank of a running gang that waits for a new node. Repairs stand
-// before fresh gangs: a gang that runs with a hole holds room and may do nothing
-// with it until the hole is filled.
-type repair struct {
-	gang *member
-	rank int
-}
-
-func (a repair) compare(b repair) int {
-	switch {
-	case a.gang.Priority != b.gang.Priority:
-		return b.gang.Priority - a.gang.Priority
-	case a.gang.number < b.gang.number:
-		return -1
-	case a.gang.number > b.gang.number:
-		return 1
-	}
-	return a.rank - b.rank
-}
-
-func (s *Scheduler) addRepair(g *member, rank int) {
-	v := repair{g, rank}
-	if i, found := slices.BinarySearchFunc(s.repairs, v, repair.compare); !found {
-		s.repairs = slices.Insert(s.repairs, i, v)
-		s.moved = true
-	}
-}
-
-func (s *Scheduler) dropRepair(g *member, rank int) {
-	if i, found := slices.BinarySearchFunc(s.repairs, repair{g, rank}, repair.compare); found {
-		s.repairs = slices.Delete(s.repairs, i, i+1)
-		s.moved = true
-	}
-}
