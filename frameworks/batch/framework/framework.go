@@ -70,7 +70,7 @@ const gangName = "main"
 func ask(job *core.Job, body *spec.Body) core.GangAsk {
 	a := core.GangAsk{
 		Name: gangName, Gang: job.Spec.Gang, Array: job.Spec.Metadata.Array,
-		Files: body.Shipped(), Userland: job.Spec.Gang.Image == "", Store: grants(body),
+		Files: body.Shipped().Files(), Userland: job.Spec.Gang.Image == "", Store: grants(body),
 	}
 	if a.Size == 0 {
 		a.Size = 2

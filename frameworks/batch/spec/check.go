@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 )
 
 // Signals are the names a task may be told with.
@@ -83,7 +84,7 @@ func (c *checker) command() {
 	seen := map[string]bool{}
 	for i, f := range b.Files {
 		base := path.Base(f)
-		if a, ok := ParseArtifact(f); ok {
+		if a, ok := artifact.Parse(f); ok {
 			base = a.Base
 		}
 		if seen[base] {

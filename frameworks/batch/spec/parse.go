@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 )
 
 //go:embed schema.json
@@ -26,6 +27,15 @@ func Example() string { return example }
 // Ships lists the places in a body that may name a local file to ship with the
 // job, in the form of core.Description.Ships.
 func Ships() []string { return []string{"command.0", "stdin", "files.*!"} }
+
+// Shipped lists the artifacts of the body.
+func (b *Body) Shipped() artifact.List {
+	var l artifact.List
+	l.AddCommand("command", b.Command)
+	l.Add("stdin", b.Stdin)
+	l.AddFiles("files", b.Files)
+	return l
+}
 
 // Parse reads a body and fills in the defaults. An unknown field or a wrong type
 // is an *core.Error of kind Invalid.

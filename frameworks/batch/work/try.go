@@ -10,6 +10,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/executor/command"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 	"github.com/capstan-run/capstan/frameworks/batch/spec"
 	"github.com/capstan-run/capstan/frameworks/batch/task"
 )
@@ -181,7 +182,7 @@ func (t *try) prepare() (string, error) {
 
 // link puts the shipped files into the working directory.
 func (t *try) link(workdir string) error {
-	for _, f := range t.body.Shipped() {
+	for _, f := range t.body.Shipped().Files() {
 		if err := os.Symlink(filepath.Join(t.env.Files, f.Name), filepath.Join(workdir, f.Name)); err != nil {
 			return core.Errorf(core.Failed, "link %s into the working directory: %v", f.Name, err)
 		}
@@ -193,9 +194,7 @@ func (t *try) link(workdir string) error {
 func (t *try) argv() ([]string, error) {
 	if len(t.body.Command) > 0 {
 		argv := append([]string(nil), t.body.Command...)
-		if a, ok := spec.ParseArtifact(argv[0]); ok {
-			argv[0] = filepath.Join(t.env.Files, a.Base)
-		}
+		argv[0] = artifact.In(t.env.Files, argv[0])
 		return argv, nil
 	}
 	argv, ok := t.body.Interpreter()
@@ -211,10 +210,7 @@ func (t *try) argv() ([]string, error) {
 
 // input opens what the program reads.
 func (t *try) input(ctx context.Context) (*os.File, error) {
-	name := t.body.Stdin
-	if a, ok := spec.ParseArtifact(name); ok {
-		name = filepath.Join(t.env.Files, a.Base)
-	}
+	name := artifact.In(t.env.Files, t.body.Stdin)
 	key, stored := strings.CutPrefix(name, "s3://")
 	switch {
 	case name == "":

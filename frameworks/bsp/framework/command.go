@@ -3,8 +3,8 @@ package framework
 import (
 	"slices"
 
+	"github.com/capstan-run/capstan/frameworks/artifact"
 	"github.com/capstan-run/capstan/frameworks/bsp/exec"
-	"github.com/capstan-run/capstan/frameworks/bsp/spec"
 	"github.com/capstan-run/capstan/frameworks/bsp/work"
 )
 
@@ -12,7 +12,7 @@ import (
 // of the job in its directory.
 func command(m work.Make) exec.Command {
 	argv := slices.Clone(m.Body.Algorithm.Exec)
-	if a, ok := spec.ParseArtifact(argv[0]); ok {
+	if a, ok := artifact.Parse(argv[0]); ok {
 		argv[0] = "./" + a.Base
 	}
 	return exec.Command{Argv: argv, Files: m.Files, Env: m.Body.Env}

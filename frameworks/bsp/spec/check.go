@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 	"github.com/capstan-run/capstan/frameworks/dataset"
 )
 
@@ -25,7 +26,7 @@ func Check(s *core.Spec) []core.Diagnostic {
 	c := new(checker)
 	c.gang(&s.Gang)
 	c.algorithm(&b.Algorithm)
-	c.ships(b)
+	c.found = append(c.found, b.Shipped().Clashes()...)
 	c.input("input", &b.Input, b.HasInput())
 	c.graph(b)
 	c.checkpoint(&b.Checkpoint)
@@ -73,21 +74,7 @@ func (c *checker) algorithm(a *Algorithm) {
 	if len(a.Exec) > 0 && len(a.With) > 0 {
 		c.add("algorithm.with", "with belongs to use", "pass arguments in exec")
 	}
-	if _, ok := ParseArtifact(a.Program); !ok && strings.HasPrefix(a.Program, "artifact:") {
-		c.add("algorithm.program", fmt.Sprintf("%q is not an artifact", a.Program), "name a local file; the client ships it")
-	}
-}
-
-func (c *checker) ships(b *Body) {
-	named := map[string]Shipment{}
-	for _, s := range b.Shipped() {
-		was, ok := named[s.Base]
-		if ok && was.SHA256 != s.SHA256 {
-			c.add(s.Path, fmt.Sprintf("two different files are named %q (the other is at %s)", s.Base, was.Path), "rename one: they lie in one folder")
-			continue
-		}
-		named[s.Base] = s
-	}
+	c.found = append(c.found, artifact.Faults("algorithm.program", a.Program)...)
 }
 
 // input checks an input at a place of the body, if it is there.

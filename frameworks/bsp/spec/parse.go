@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 	"github.com/capstan-run/capstan/shuffle"
 )
 
@@ -91,6 +92,15 @@ func (c *Checkpoint) fill() {
 
 // Wanted reports whether checkpoints are made at all.
 func (c *Checkpoint) Wanted() bool { return *c.Every > 0 || *c.Period > 0 }
+
+// Shipped lists the artifacts of the body.
+func (b *Body) Shipped() artifact.List {
+	var l artifact.List
+	l.AddCommand("algorithm.exec", b.Algorithm.Exec)
+	l.AddProgram("algorithm.program", b.Algorithm.Program)
+	l.AddFiles("files", b.Files)
+	return l
+}
 
 // HasInput reports whether the document names an input.
 func (b *Body) HasInput() bool { return len(b.Input.Path) > 0 }

@@ -34,17 +34,8 @@ func ask(job *core.Job, body *spec.Body) core.GangAsk {
 			a.Userland = true
 		}
 	}
-	for _, s := range body.Shipped() {
-		if strings.HasSuffix(s.Path, ".program") {
-			a.Program = s.SHA256
-			continue
-		}
-		// Scripts among the files are called by name, so all may be run.
-		f := core.File{Name: s.Base, SHA256: s.SHA256, Mode: 0o555}
-		if !slices.Contains(a.Files, f) {
-			a.Files = append(a.Files, f)
-		}
-	}
+	shipped := body.Shipped()
+	a.Program, a.Files = shipped.Program(), shipped.Files()
 	return a
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 )
 
 // Check finds what the schema cannot say. builtIns are the names a step
@@ -27,7 +28,7 @@ func Check(s *core.Spec, builtIns []string) []core.Diagnostic {
 		c.step(step)
 	}
 	c.program(b)
-	c.ships(b)
+	c.found = append(c.found, b.Shipped().Clashes()...)
 	c.input(b)
 	c.reduce(b)
 	c.shuffle(b)
@@ -95,27 +96,13 @@ func (c *checker) program(b *Body) {
 		if s.Program == "" {
 			continue
 		}
-		if _, ok := ParseArtifact(s.Program); !ok && strings.HasPrefix(s.Program, "artifact:") {
-			c.add(s.Name+".program", fmt.Sprintf("%q is not an artifact", s.Program), "name a local file; the client ships it")
-		}
+		c.found = append(c.found, artifact.Faults(s.Name+".program", s.Program)...)
 		switch {
 		case first.Step == nil:
 			first = s
 		case first.Program != s.Program:
 			c.add(s.Name+".program", "differs from "+first.Name+".program", "put all functions of a job into one program")
 		}
-	}
-}
-
-func (c *checker) ships(b *Body) {
-	named := map[string]Shipment{}
-	for _, s := range b.Shipped() {
-		was, ok := named[s.Base]
-		if ok && was.SHA256 != s.SHA256 {
-			c.add(s.Path, fmt.Sprintf("two different files are named %q (the other is at %s)", s.Base, was.Path), "rename one: they lie in one folder")
-			continue
-		}
-		named[s.Base] = s
 	}
 }
 

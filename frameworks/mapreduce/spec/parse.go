@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 	"github.com/capstan-run/capstan/frameworks/dataset"
 )
 
@@ -112,6 +113,17 @@ func (b *Body) Steps() []NamedStep {
 		steps = append(steps, NamedStep{"reduce", b.Reduce})
 	}
 	return steps
+}
+
+// Shipped lists the artifacts of the body.
+func (b *Body) Shipped() artifact.List {
+	var l artifact.List
+	for _, s := range b.Steps() {
+		l.AddCommand(s.Name+".exec", s.Exec)
+		l.AddProgram(s.Name+".program", s.Program)
+	}
+	l.AddFiles("files", b.Files)
+	return l
 }
 
 // SlotsOf is the number of tasks an executor with cpu runs at once, at least 1.

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/script"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/spec"
@@ -87,9 +88,7 @@ func (c *Context) command() (script.Command, error) {
 		return script.Command{}, err
 	}
 	argv := append([]string(nil), c.Step.Exec...)
-	if a, ok := spec.ParseArtifact(argv[0]); ok {
-		argv[0] = filepath.Join(dir, a.Base)
-	}
+	argv[0] = artifact.In(dir, argv[0])
 	file, _ := c.Input()
 	place := script.Place{
 		Job: c.Job, Epoch: c.Epoch, Map: c.Reads(), Task: c.Task.Index, Try: c.Try, Reduce: c.Parts,

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 )
 
 // MaxCopies is the most copies of a service: all of them are in one state, which
@@ -49,6 +50,7 @@ func Check(s *core.Spec) []core.Diagnostic {
 			p.check("spec."+name, ports, fault)
 		}
 	}
+	found = append(found, b.Shipped().Clashes()...)
 	checkVolumes(b, fault)
 	if c := b.Update.Canary; c != nil && c.Copies > s.Gang.Size && s.Gang.Size > 0 {
 		fault("spec.update.canary.copies", fmt.Sprintf("%d of %d copies cannot go first", c.Copies, s.Gang.Size), "")
@@ -96,32 +98,10 @@ func checkVolumes(b *Body, fault func(where, message, remedy string)) {
 	}
 }
 
-// Artifact is a shipped file as it stands in a body: "artifact:<sha256>/<base>".
-type Artifact struct {
-	SHA256 string
-	Base   string
-}
-
-// ParseArtifact reads the shipped form; ok is false for any other string.
-func ParseArtifact(s string) (a Artifact, ok bool) {
-	rest, ok := strings.CutPrefix(s, "artifact:")
-	if !ok {
-		return Artifact{}, false
-	}
-	sum, base, ok := strings.Cut(rest, "/")
-	if !ok || len(sum) != 64 || strings.Trim(sum, "0123456789abcdef") != "" || base == "" || path.Base(base) != base {
-		return Artifact{}, false
-	}
-	return Artifact{SHA256: sum, Base: base}, true
-}
-
 // Shipped lists the artifacts of the body, the command's first.
-func (b *Body) Shipped() []Artifact {
-	var list []Artifact
-	for _, s := range append(slices.Clone(b.Exec[:min(1, len(b.Exec))]), b.Files...) {
-		if a, ok := ParseArtifact(s); ok && !slices.Contains(list, a) {
-			list = append(list, a)
-		}
-	}
-	return list
+func (b *Body) Shipped() artifact.List {
+	var l artifact.List
+	l.AddCommand("exec", b.Exec)
+	l.AddFiles("files", b.Files)
+	return l
 }

@@ -102,6 +102,17 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// Shipped files of one name are one file.
+func TestCheckShipped(t *testing.T) {
+	a, b := strings.Repeat("a1", 32), strings.Repeat("b2", 32)
+	for second, faults := range map[string]int{a: 0, b: 1} {
+		doc := core.Spec{Gang: core.Gang{Size: 1}, Body: []byte(`{"exec":["artifact:` + a + `/web"],"files":["artifact:` + second + `/web"]}`)}
+		if found := spec.Check(&doc); len(found) != faults || faults == 1 && found[0].Path != "spec.files.0" {
+			t.Errorf("%s and %s: %+v", a, second, found)
+		}
+	}
+}
+
 // A service has no more copies than its coordinator can keep in one state.
 func TestCheckCopies(t *testing.T) {
 	for size, faults := range map[int]int{spec.MaxCopies: 0, spec.MaxCopies + 1: 1} {

@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/capstan-run/capstan/core/executor/command"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 	"github.com/capstan-run/capstan/frameworks/service/spec"
 	"github.com/capstan-run/capstan/frameworks/service/wire"
 )
@@ -111,8 +111,6 @@ func (c *running) kill() { command.Kill(c.cmd) }
 // argv is the command of a body as it lies here.
 func (p place) argv(b *spec.Body) ([]string, error) {
 	argv := append([]string{}, b.Exec...)
-	if a, ok := spec.ParseArtifact(argv[0]); ok {
-		argv[0] = filepath.Join(p.files, a.Base)
-	}
+	argv[0] = artifact.In(p.files, argv[0])
 	return argv, p.link(b)
 }

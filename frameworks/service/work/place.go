@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 	"github.com/capstan-run/capstan/frameworks/service/spec"
 	"github.com/capstan-run/capstan/frameworks/service/wire"
 )
@@ -116,7 +117,7 @@ func (p place) environ(r *wire.Run, ports []int) []string {
 // link shows the shipped files in the working directory.
 func (p place) link(b *spec.Body) error {
 	for _, f := range b.Files {
-		a, ok := spec.ParseArtifact(f)
+		a, ok := artifact.Parse(f)
 		if !ok {
 			continue
 		}
