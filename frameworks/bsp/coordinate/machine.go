@@ -111,6 +111,9 @@ func (m *Machine) message(r int, up task.Up) {
 	if k == nil || !k.up || m.state.Result != nil {
 		return
 	}
+	if m.adopting {
+		k.catchUp(up)
+	}
 	switch {
 	case up.Hello != nil:
 		k.hello = up.Hello

@@ -106,6 +106,22 @@ func (m *Machine) ready() bool {
 	return len(m.ranks) > 0
 }
 
+// catchUp keeps a hello true of what the rank said since, while those of others
+// are awaited: who adopts goes by hellos alone.
+func (k *rank) catchUp(up task.Up) {
+	if k.hello == nil {
+		return
+	}
+	h := *k.hello
+	switch {
+	case up.Done != nil && up.Done.Incarnation == h.Running:
+		h.Done = up.Done
+	case up.Ended != nil && up.Ended.Incarnation == h.Running:
+		h.Running, h.Written, h.Done = 0, nil, nil
+	}
+	k.hello = &h
+}
+
 // adopt goes on with the incarnation that all ranks are in (law C6).
 func (m *Machine) adopt() {
 	whole := m.state.Incarnation > 0

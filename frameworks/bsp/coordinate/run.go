@@ -7,6 +7,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/task"
+	"github.com/capstan-run/capstan/frameworks/coordinator"
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
@@ -26,192 +27,104 @@ type Attempt struct {
 	Commit func(context.Context, *Result) error
 }
 
-// tick is how often the machine looks at the time; the user sees progress
-// every other tick.
-const tick = 250 * time.Millisecond
-
-// runner carries out a machine's effects. Its fields belong to Run's goroutine.
+// runner is the surroundings of a machine: it carries out its effects. But for
+// open its methods belong to the loop's goroutine.
 type runner struct {
 	*Attempt
 	host    core.Host
-	machine *Machine // nil while the input is listed
-	early   []Event  // what came meanwhile
+	machine *Machine // nil until it is opened
 	start   time.Time
-	state   State // as last saved
-
-	listed    chan listing
-	committed chan error
-	stop      context.CancelFunc // of the listing or the commit under way
-
-	over bool
-	err  error
+	state   State              // as last saved
+	stop    context.CancelFunc // of the commit
 }
 
-type listing struct {
-	splits, vertices []input.Split
-	err              error
-}
+// loop is the one around the machine.
+type loop = coordinator.Loop[Event, Effect]
 
 // Run coordinates one generation of an attempt until the result is committed,
 // the job failed or was cancelled, or ctx ended. It owns no goroutine after it
 // returns. The gang is left to the host.
 func Run(ctx context.Context, a Attempt, host core.Host) (core.Report, error) {
-	r := &runner{Attempt: &a, host: host, start: time.Now(), listed: make(chan listing, 1), committed: make(chan error, 1)}
-	if err := r.begin(ctx); err != nil {
-		return core.Report{}, err
-	}
-	defer r.drain()
-	ticker := time.NewTicker(tick)
-	defer ticker.Stop()
-	for ticks := 0; !r.over; {
-		select {
-		case <-ctx.Done():
-			return r.report(), context.Cause(ctx)
-		case e, ok := <-host.Events():
-			if !ok {
-				return r.report(), core.Errorf(core.Internal, "the host ended the attempt before its result")
-			}
-			r.take(ctx, e)
-		case l := <-r.listed:
-			r.listed = nil
-			r.plan(ctx, l)
-		case err := <-r.committed:
-			r.release()
-			r.step(ctx, Committed{Err: err})
-		case <-ticker.C:
-			r.step(ctx, Tick{})
-			if ticks++; ticks%2 == 0 {
-				r.show()
-			}
-		}
-	}
-	r.show()
-	return r.report(), r.err
+	r := &runner{Attempt: &a, host: host, start: time.Now()}
+	err := coordinator.Run(ctx, host, coordinator.Config[Event, Effect]{
+		Open: r.open, Begin: Begin{}, Tick: Tick{}, Hear: r.hear, Do: r.do,
+	})
+	return r.report(err), err
 }
 
-// begin goes on where the generation before stopped, or starts listing while
-// the gang starts.
-func (r *runner) begin(ctx context.Context) error {
-	if r.Saved == nil {
-		if err := r.host.WantGang(r.Gang); err != nil {
-			return err
-		}
-		ctx, r.stop = context.WithCancel(ctx)
-		go func(out chan<- listing) {
-			splits, vertices, err := r.List(ctx)
-			out <- listing{splits, vertices, err}
-		}(r.listed)
-		return nil
+// open goes on where the generation before stopped, or lists the input while
+// the gang starts, and saves what it found, so that every generation works on
+// the same splits.
+func (r *runner) open(ctx context.Context) (coordinator.Machine[Event, Effect], error) {
+	if r.Saved != nil {
+		return r.reopen()
 	}
+	if err := r.host.WantGang(r.Gang); err != nil {
+		return nil, err
+	}
+	splits, vertices, err := r.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.state = State{Began: r.start.UnixNano(), Splits: splits, Vertices: vertices}
+	if err := coordinator.Save(ctx, r.host, &r.state); err != nil {
+		return nil, err
+	}
+	r.machine = New(r.Config, r.state)
+	return r.machine, nil
+}
+
+func (r *runner) reopen() (coordinator.Machine[Event, Effect], error) {
 	state, err := DecodeState(r.Saved)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r.listed = nil
-	r.state = *state
 	// A result that only has to be committed needs no executors.
 	if state.Result == nil {
 		if err := r.host.WantGang(r.Gang); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	r.run(ctx)
-	return nil
-}
-
-// plan saves the splits, so that every generation works on the same ones.
-func (r *runner) plan(ctx context.Context, l listing) {
-	r.release()
-	if l.err != nil {
-		r.end(l.err)
-		return
-	}
-	r.state = State{Began: r.start.UnixNano(), Splits: l.splits, Vertices: l.vertices}
-	if r.save(ctx) {
-		r.run(ctx)
-	}
-}
-
-func (r *runner) run(ctx context.Context) {
+	r.state = *state
 	r.machine = New(r.Config, r.state)
-	r.step(ctx, Begin{})
-	early := r.early
-	r.early = nil
-	for _, e := range early {
-		r.step(ctx, e)
-	}
-	r.show()
+	return r.machine, nil
 }
 
-func (r *runner) take(ctx context.Context, e core.Event) {
+func (r *runner) hear(l *loop, e core.Event) (Event, bool) {
 	switch e := e.(type) {
 	case core.GangUp:
-		r.step(ctx, GangUp{Size: e.Size, Resumed: e.Resumed, Lost: e.Lost})
+		return GangUp{Size: e.Size, Resumed: e.Resumed, Lost: e.Lost}, true
 	case core.Message:
 		var up task.Up
 		if err := task.Decode(e.Data, &up); err != nil {
 			r.Log.Warn("a worker's message cannot be read", "rank", e.Rank, "err", err)
-			return
+			return nil, false
 		}
-		r.step(ctx, FromRank{Rank: e.Rank, Up: up})
+		return FromRank{Rank: e.Rank, Up: up}, true
 	case core.ExecutorLost:
-		r.step(ctx, RankLost{Rank: e.Rank, Reason: e.Reason})
+		return RankLost{Rank: e.Rank, Reason: e.Reason}, true
 	case core.ExecutorReplaced:
-		r.step(ctx, RankReplaced{Rank: e.Rank})
+		return RankReplaced{Rank: e.Rank}, true
 	case core.GiveWay:
-		r.step(ctx, GiveWay{Until: e.Until.Sub(r.start).Milliseconds(), Reason: e.Reason})
+		return GiveWay{Until: l.At(e.Until), Reason: e.Reason}, true
 	case core.CancelAsked:
-		if r.machine == nil {
-			r.end(core.Errorf(core.Cancelled, "cancelled: %s", e.Reason))
-			return
-		}
-		r.step(ctx, CancelAsked{Reason: e.Reason})
+		return CancelAsked{Reason: e.Reason}, true
 	}
+	return nil, false
 }
 
-// step gives the machine an event and carries out what it wants. Saving is done
-// in place: its answer is the machine's next event.
-func (r *runner) step(ctx context.Context, e Event) {
-	if r.over {
-		return
-	}
-	if r.machine == nil {
-		if _, ok := e.(Tick); !ok {
-			r.early = append(r.early, e)
-		}
-		return
-	}
-	for next := []Event{e}; len(next) > 0 && !r.over; {
-		e, next = next[0], next[1:]
-		for _, f := range r.machine.Step(time.Since(r.start).Milliseconds(), e) {
-			if s, ok := f.(Save); ok {
-				r.state = s.State
-				if r.save(ctx) {
-					next = append(next, Saved{})
-				}
-				continue
-			}
-			r.carryOut(ctx, f)
-		}
-	}
-}
-
-func (r *runner) carryOut(ctx context.Context, f Effect) {
+func (r *runner) do(ctx context.Context, l *loop, f Effect) error {
 	switch f := f.(type) {
 	case Send:
-		r.send(f)
+		return l.Send(r.Gang.Name, f.Rank, &f.Down, task.Encode)
+	case Save:
+		r.state = f.State
+		return l.Save(ctx, &r.state, Saved{})
 	case Renew:
-		err := r.host.ReleaseGang(r.Gang.Name)
-		if err == nil {
-			err = r.host.WantGang(r.Gang)
-		}
-		if err != nil {
-			r.end(err)
-		}
+		return l.Renew(r.Gang)
 	case Commit:
-		ctx, r.stop = context.WithCancel(ctx)
 		result := r.state.Result
-		go func() { r.committed <- r.Commit(ctx, result) }()
+		r.stop = l.Go(ctx, func(ctx context.Context) Event { return Committed{Err: r.Commit(ctx, result)} })
 	case StopCommit:
 		if r.stop != nil {
 			r.stop()
@@ -219,67 +132,20 @@ func (r *runner) carryOut(ctx context.Context, f Effect) {
 	case Note:
 		r.Log.Warn(f.Text)
 	case End:
-		r.end(f.Err)
+		l.End(f.Err)
 	}
+	return nil
 }
 
-func (r *runner) send(s Send) {
-	data, err := task.Encode(&s.Down)
-	if err == nil {
-		err = r.host.Send(r.Gang.Name, s.Rank, data)
-	}
-	if err != nil {
-		r.end(&core.Error{Kind: core.Internal, What: "send word to an executor", Err: err})
-	}
-}
-
-func (r *runner) save(ctx context.Context) bool {
-	data, err := r.state.Encode()
-	if err == nil {
-		err = r.host.Save(ctx, data)
-	}
-	if err != nil {
-		r.end(err)
-	}
-	return err == nil
-}
-
-func (r *runner) end(err error) {
-	r.over, r.err = true, err
-}
-
-// release ends the context of a listing or commit that has returned.
-func (r *runner) release() {
-	r.stop()
-	r.stop = nil
-}
-
-// drain waits for the listing or the commit under way.
-func (r *runner) drain() {
-	if r.stop == nil {
-		return
-	}
-	r.stop()
-	select {
-	case <-r.listed:
-	case <-r.committed:
-	}
-}
-
-func (r *runner) show() {
-	if r.machine != nil {
-		r.host.Report(r.machine.Progress())
-	}
-}
-
-func (r *runner) report() core.Report {
+// report is that of an attempt that ended with err.
+func (r *runner) report(err error) core.Report {
 	if r.machine == nil {
 		return core.Report{}
 	}
 	rep := r.machine.Report()
 	rep.Seconds = time.Since(time.Unix(0, r.state.Began)).Seconds()
 	rep.Cores = float64(r.Gang.CPU) * float64(r.Gang.Size) / 1000
-	if r.err == nil && r.over {
+	if err == nil {
 		rep.Output = r.Output
 	}
 	return rep

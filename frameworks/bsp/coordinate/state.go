@@ -1,12 +1,9 @@
 package coordinate
 
 import (
-	"bytes"
-	"encoding/gob"
-	"fmt"
-
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/task"
+	"github.com/capstan-run/capstan/frameworks/coordinator"
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
 )
@@ -46,25 +43,13 @@ type Result struct {
 const stateVersion = 1
 
 // Encode makes bytes for core.Host.Save.
-func (s *State) Encode() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte(stateVersion)
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
-		return nil, fmt.Errorf("encode the coordinator's state: %w", err)
-	}
-	return b.Bytes(), nil
-}
+func (s *State) Encode() ([]byte, error) { return coordinator.Encode(stateVersion, s) }
 
 // DecodeState reads what Encode made.
 func DecodeState(b []byte) (*State, error) {
-	if len(b) == 0 || b[0] != stateVersion {
-		return nil, core.Errorf(core.Internal, "the saved state of the coordinator has an unknown version").
-			Do("run the job again: `capstan retry`")
-	}
 	s := new(State)
-	if err := gob.NewDecoder(bytes.NewReader(b[1:])).Decode(s); err != nil {
-		return nil, &core.Error{Kind: core.Internal, What: "the saved state of the coordinator cannot be read",
-			Remedy: "run the job again: `capstan retry`", Err: err}
+	if err := coordinator.Decode(stateVersion, b, s); err != nil {
+		return nil, err
 	}
 	return s, nil
 }

@@ -15,9 +15,7 @@ func Ask(job core.JobID, s core.Spec, b *spec.Body, ordinal int, gang string, no
 	a.Restart = "none" // how copies come back is decided here
 	a.Grace = core.Duration(b.StopWithin())
 	a.Userland = a.Image == ""
-	for _, f := range b.Shipped() {
-		a.Files = append(a.Files, core.File{Name: f.Base, SHA256: f.SHA256, Mode: 0o555})
-	}
+	a.Files = b.Shipped().Files()
 	name := s.Metadata.Name
 	if a.Network {
 		a.Names = []string{fmt.Sprintf("%s-%d", name, ordinal)} // the workers know name itself
