@@ -55,7 +55,7 @@
 //
 // # Laws
 //
-//	B1  Laws P1 to P5 of package peer hold for programs.
+//	B1  Laws P1 to P6 of package peer hold for programs.
 //	B2  Job.Program is called once in each executor, and again only where all
 //	    begin anew: what it returns is one rank's, so it may hold state.
 //	B3  Local gives the rows that the cluster gives with as many peers and the

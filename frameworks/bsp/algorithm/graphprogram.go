@@ -62,7 +62,10 @@ func bothWays(part *graph.Partition) []*graph.CSR {
 	return []*graph.CSR{part.Out, part.In}
 }
 
+// saveGraph keeps the graph once. What neighbours have told is not kept: they
+// tell it again.
 func (g *graphProgram) saveGraph(w *peer.SnapshotWriter) error {
+	w.WithoutMessages()
 	return w.Once("graph", g.part.Save)
 }
 

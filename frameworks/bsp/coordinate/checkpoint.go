@@ -46,6 +46,22 @@ func (m *Machine) keep(parts []*task.Written) {
 		}
 	}
 	m.state.Repairs = 0
+	m.unsaved++
+	if m.yield != nil || m.now-m.keptAt >= saveEvery || m.unsaved == mostUnsaved {
+		m.saveKept()
+	}
+}
+
+// Checkpoints of small supersteps come faster than saves are worth: they are
+// saved so often, in milliseconds, or when there are so many.
+const (
+	saveEvery   = 250
+	mostUnsaved = 8
+)
+
+// saveKept saves which checkpoints count; then the files of others can go.
+func (m *Machine) saveKept() {
+	m.unsaved, m.keptAt = 0, m.now
 	m.save(func() {
 		for r, o := range m.ranks {
 			if o.up {

@@ -24,16 +24,19 @@
 //	    another's.
 //	C2  An incarnation begins when every rank is up, has said hello, and none
 //	    still runs another one.
-//	C3  A checkpoint counts when every rank has written its part and that is
-//	    saved. Two are kept; the files of older ones go after the save.
+//	C3  A checkpoint counts when every rank has written its part. That is saved
+//	    at once, or a quarter of a second after the last save, or with the
+//	    eighth. Two are kept; the files of older ones go after the save, so that
+//	    what is saved is there.
 //	C4  An incarnation begins from the newest checkpoint that counts. One that
 //	    cannot be read is struck out, with a note, and the one before it is
 //	    taken; without any the job begins anew. The answer is the same.
 //	C5  The result is what the ranks of the last incarnation say it is. What they
 //	    wrote before the checkpoint gone on from is part of that checkpoint.
 //	C6  A new generation adopts an incarnation that every rank says it is in.
-//	    Otherwise it stops them all and begins the next. A result that was saved
-//	    is committed, and nothing runs again.
+//	    Otherwise it stops them all and begins the next, from a checkpoint that
+//	    was saved: a rank that is lost together with a generation can cost what
+//	    C3 puts off. A result that was saved is committed, and nothing runs again.
 //	C7  The machine reads no clock, starts no goroutine, does no I/O and ranges
 //	    over no map where order shows: the same events give the same effects.
 //

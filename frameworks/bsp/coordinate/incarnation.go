@@ -8,6 +8,7 @@ import (
 // begin starts the next incarnation (laws C1, C4).
 func (m *Machine) begin() {
 	m.beginning = true
+	m.unsaved = 0
 	m.state.Incarnation++
 	clear(m.writing)
 	for _, k := range m.ranks {

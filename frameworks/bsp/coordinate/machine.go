@@ -31,6 +31,8 @@ type Machine struct {
 	// writing are the parts of checkpoints of the incarnation that are not whole,
 	// by superstep, then by rank.
 	writing map[int64][]*task.Written
+	unsaved int    // checkpoints that count
+	keptAt  int64  // when those that count were last saved
 	struck  int    // the incarnation whose checkpoint was struck out
 	yield   *yield // the gang has to give way
 
@@ -45,7 +47,7 @@ type Machine struct {
 
 // New makes a machine that goes on from state, which is durable already.
 func New(cfg Config, state State) *Machine {
-	return &Machine{cfg: cfg, state: state, writing: map[int64][]*task.Written{}}
+	return &Machine{cfg: cfg, state: state, writing: map[int64][]*task.Written{}, keptAt: -saveEvery}
 }
 
 // Step takes an event at now, in milliseconds since any fixed moment, and
@@ -85,6 +87,9 @@ func (m *Machine) take(e Event) {
 	case CancelAsked:
 		m.cancel(e.Reason)
 	case Tick:
+		if m.unsaved > 0 && m.running && m.now-m.keptAt >= saveEvery {
+			m.saveKept()
+		}
 		m.hurry()
 	case Begin:
 	}

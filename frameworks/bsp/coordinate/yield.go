@@ -86,11 +86,15 @@ func (m *Machine) leaveWhenBrought() {
 	m.leave()
 }
 
-// leave lets the gang go, and asks for it again. What is saved says all that the
-// next gang needs.
+// leave lets the gang go, and asks for it again. What is saved then says all
+// that the next gang needs.
 func (m *Machine) leave() {
 	m.yield.over = true
 	m.running = false
 	m.ranks = nil
+	if m.unsaved > 0 {
+		m.unsaved = 0
+		m.save(func() {})
+	}
 	m.emit(Renew{})
 }

@@ -2,7 +2,9 @@ package graph
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"math"
 	"os"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/graph/span"
@@ -30,35 +32,23 @@ const (
 func (b *builder) openBuckets(total uint64, memory int64) error {
 	most := uint64(max(memory/(4*b.width()), 64<<10)) // edges in a bucket
 	most = max(most, total/maxBuckets)
-	rows := len(b.offsets) - 1
-	for b.ofShift = 0; rows>>b.ofShift > 1<<20; b.ofShift++ {
-	}
-	step := 1 << b.ofShift
-	b.of = make([]uint32, (rows+step-1)/step)
-	start, first := uint64(0), 0
-	for v := 0; v < rows; v += step {
-		end := min(v+step, rows)
-		edges := total
-		if end < rows {
-			edges = b.offsets[end+1]
+	var err error
+	b.of = part(b.offsets, most, math.MaxInt, func(r Range) {
+		k := &bucket{rows: r}
+		if err == nil {
+			k.file, err = span.Scratch(b.scratch)
 		}
-		b.of[v>>b.ofShift] = uint32(len(b.buckets))
-		if edges-start >= most || end == rows {
-			f, err := span.Scratch(b.scratch)
-			if err != nil {
-				b.close()
-				return err
-			}
-			b.buckets = append(b.buckets, &bucket{rows: Range{first, end}, file: f})
-			start, first = edges, end
-		}
+		b.buckets = append(b.buckets, k)
+	})
+	if err != nil {
+		b.close()
 	}
-	return nil
+	return err
 }
 
 func (b *builder) addToBuckets(rows, targets []uint32, weights []float64) error {
 	for i, row := range rows {
-		k := b.buckets[b.of[row>>b.ofShift]]
+		k := b.buckets[b.of.find(row)]
 		k.row, k.target = append(k.row, row), append(k.target, targets[i])
 		if b.weighted {
 			k.weight = append(k.weight, weights[i])
@@ -157,39 +147,44 @@ func (b *builder) order(k *bucket, targets *span.Writer[uint32], weights *span.W
 	if err := k.flush(); err != nil {
 		return err
 	}
-	rows := k.rows
-	base := b.offsets[rows.First+1] // nothing of the bucket is placed yet
-	next := make([]uint64, rows.Len()+1)
-	for v := range rows.Len() {
-		next[v+1] = b.offsets[rows.First+v+1] - base
+	p := plan{degrees: make([]uint32, k.rows.Len()), limit: b.limit, weighted: b.weighted, memory: math.MaxInt64, cores: b.cores}
+	for v := range p.degrees {
+		p.degrees[v] = uint32(b.offsets[k.rows.First+v+1] - b.offsets[k.rows.First+v])
 	}
-	part := &CSR{Offsets: next, Targets: make([]uint32, k.edges)}
-	if b.weighted {
-		part.Weights = make([]float64, k.edges)
+	part, err := newBuilder(p)
+	if err != nil {
+		return err
 	}
+	c, r, err := k.build(part)
+	if err != nil {
+		part.close()
+		return err
+	}
+	err = targets.Write(c.Targets)
+	if err == nil && weights != nil {
+		err = weights.Write(c.Weights)
+	}
+	return errors.Join(err, r.close())
+}
+
+// build makes the bucket's rows.
+func (k *bucket) build(part *builder) (*CSR, *region, error) {
 	if _, err := k.file.Seek(0, io.SeekStart); err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := k.read(b.weighted, func(row, target []uint32, weight []float64) {
+	if err := k.read(part.weighted, func(row, target []uint32, weight []float64) error {
 		for i := range row {
-			row[i] -= uint32(rows.First)
+			row[i] -= uint32(k.rows.First)
 		}
-		place(next, part.Targets, part.Weights, row, target, weight)
+		return part.add(row, target, weight)
 	}); err != nil {
-		return err
+		return nil, nil, err
 	}
-	sortRows(part, b.cores)
-	for v := range rows.Len() {
-		b.offsets[rows.First+v+1] = base + next[v+1]
-	}
-	if err := targets.Write(part.Targets); err != nil || weights == nil {
-		return err
-	}
-	return weights.Write(part.Weights)
+	return part.finish()
 }
 
 // read calls f with each run. f owns the slices until it returns.
-func (k *bucket) read(weighted bool, f func(row, target []uint32, weight []float64)) error {
+func (k *bucket) read(weighted bool, f func(row, target []uint32, weight []float64) error) error {
 	in := bufio.NewReaderSize(k.file, 1<<20)
 	head := make([]uint32, 1)
 	rows, targets := make([]uint32, k.longest), make([]uint32, k.longest)
@@ -215,6 +210,8 @@ func (k *bucket) read(weighted bool, f func(row, target []uint32, weight []float
 		if err := span.ReadFull(in, w); err != nil {
 			return err
 		}
-		f(rows[:n], targets[:n], w)
+		if err := f(rows[:n], targets[:n], w); err != nil {
+			return err
+		}
 	}
 }

@@ -1,57 +1,112 @@
 package graph
 
 import (
-	"slices"
+	"math"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/graph/span"
 )
 
 // builder makes a CSR of edges that come in any order. How many each row gets
-// is known, so that every edge is put where it belongs at once.
+// is known.
+//
+//	add     every edge to the end of its group: neighbouring rows, which have
+//	        as many edges as a core's cache holds
+//	finish  a group at a time, to its rows
+//
+// So an edge is put to one of some hundred places that are all in the cache,
+// rather than to one of a million that are not.
 //
 // Where the edges are longer than memory, they first go to files, one for each
 // bucket of neighbouring rows; a bucket at a time is then put in order in memory
 // and appended to the CSR's file.
 type builder struct {
-	// offsets[v+1] is where v's next edge goes, so that at the end it is where
-	// v's row ends.
 	offsets  []uint64
 	index    *span.Span[uint64] // their memory
+	limit    int                // targets are below
 	weighted bool
 	cores    int
 
 	targets *span.Span[uint32]  // nil out of core
 	weights *span.Span[float64] // nil without weights
+	groups  []group
+	// Until finish it says of every edge which row it is of, counted from its
+	// group's first: rowBits of them lie behind the target, or, where targets are
+	// too long for that or have weights, rows has them.
+	rowBits uint
+	rows    *span.Span[uint16]
 
 	scratch string
 	buckets []*bucket
-	of      []uint32 // bucket by row >> ofShift; a bucket begins at a multiple
-	ofShift uint
+	of      finder // of groups, or of buckets
 }
 
-// newBuilder begins a CSR of rows of these lengths. It takes at most memory
-// bytes for edges, or goes to files in scratch.
-func newBuilder(degrees []uint32, weighted bool, memory int64, scratch string, cores int) (*builder, error) {
-	index, err := span.Make[uint64](len(degrees) + 1)
+// group is neighbouring rows whose edges are put in order together.
+type group struct {
+	next  uint64 // where the next edge goes
+	first uint32 // row
+	end   uint32
+}
+
+const (
+	groupEdges   = 32 << 10
+	leastRowBits = 8 // groups of fewer rows are too many
+	mostRowBits  = 16
+	rowBytes     = 2 // of an edge, for builder.rows
+)
+
+// plan is what a builder is to make.
+type plan struct {
+	degrees  []uint32 // lengths of the rows
+	limit    int      // targets are below
+	weighted bool
+	memory   int64 // bytes for edges; what is more goes to files in scratch
+	scratch  string
+	cores    int
+}
+
+// newBuilder begins a CSR.
+func newBuilder(p plan) (*builder, error) {
+	index, err := span.Make[uint64](len(p.degrees) + 1)
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{offsets: index.Data, index: index, weighted: weighted, scratch: scratch, cores: max(cores, 1)}
+	b := &builder{offsets: index.Data, index: index, limit: p.limit, weighted: p.weighted, scratch: p.scratch, cores: max(p.cores, 1)}
 	total := uint64(0)
-	for v, d := range degrees {
-		b.offsets[v+1] = total
+	for v, d := range p.degrees {
 		total += uint64(d)
+		b.offsets[v+1] = total
 	}
-	if int64(total)*b.width() > memory {
-		return b, b.openBuckets(total, memory)
+	if !p.weighted && 32-bitsBelow(p.limit) >= leastRowBits {
+		b.rowBits = uint(min(32-bitsBelow(p.limit), mostRowBits))
 	}
-	if b.targets, err = span.Make[uint32](int(total)); err == nil && weighted {
-		b.weights, err = span.Make[float64](int(total))
+	width := b.width()
+	if b.rowBits == 0 {
+		width += rowBytes
 	}
-	if err != nil {
+	if p.memory != math.MaxInt64 && int64(total)*width > p.memory {
+		return b, b.openBuckets(total, p.memory)
+	}
+	if err = b.openGroups(int(total)); err != nil {
 		b.close()
 	}
 	return b, err
+}
+
+func (b *builder) openGroups(total int) (err error) {
+	rows := 1 << mostRowBits
+	if b.rowBits > 0 {
+		rows = 1 << b.rowBits
+	}
+	b.of = part(b.offsets, groupEdges, rows, func(r Range) {
+		b.groups = append(b.groups, group{next: b.offsets[r.First], first: uint32(r.First), end: uint32(r.End)})
+	})
+	if b.targets, err = span.Make[uint32](total); err != nil || b.rowBits > 0 {
+		return err
+	}
+	if b.rows, err = span.Make[uint16](total); err == nil && b.weighted {
+		b.weights, err = span.Make[float64](total)
+	}
+	return err
 }
 
 // width is the bytes of an edge.
@@ -62,14 +117,38 @@ func (b *builder) width() int64 {
 	return 4
 }
 
-// add puts edges into their rows; weights is nil where there are none. It
+// add puts edges into their groups; weights is nil where there are none. It
 // keeps no slice.
 func (b *builder) add(rows, targets []uint32, weights []float64) error {
 	if b.targets == nil {
 		return b.addToBuckets(rows, targets, weights)
 	}
-	place(b.offsets, b.targets.Data, b.weightData(), rows, targets, weights)
+	targets = targets[:len(rows)]
+	if b.rowBits > 0 {
+		b.addPacked(rows, targets)
+		return nil
+	}
+	to, in, w, groups, of := b.targets.Data, b.rows.Data, b.weightData(), b.groups, &b.of
+	for i, row := range rows {
+		g := &groups[of.find(row)]
+		at := g.next
+		g.next = at + 1
+		to[at], in[at] = targets[i], uint16(row-g.first)
+		if w != nil {
+			w[at] = weights[i]
+		}
+	}
 	return nil
+}
+
+func (b *builder) addPacked(rows, targets []uint32) {
+	to, groups, of, bits := b.targets.Data, b.groups, &b.of, b.rowBits&31
+	for i, row := range rows {
+		g := &groups[of.find(row)]
+		at := g.next
+		g.next = at + 1
+		to[at] = targets[i]<<bits | (row - g.first)
+	}
 }
 
 func (b *builder) weightData() []float64 {
@@ -79,39 +158,39 @@ func (b *builder) weightData() []float64 {
 	return b.weights.Data
 }
 
-// place puts edges where next[row+1] says, and moves that on.
-func place(next []uint64, targets []uint32, weights []float64, rows, to []uint32, w []float64) {
-	to = to[:len(rows)]
-	if weights == nil {
-		for i, row := range rows {
-			at := next[row+1]
-			next[row+1] = at + 1
-			targets[at] = to[i]
-		}
-		return
-	}
-	w = w[:len(rows)]
-	for i, row := range rows {
-		at := next[row+1]
-		next[row+1] = at + 1
-		targets[at], weights[at] = to[i], w[i]
-	}
-}
-
-// finish returns the CSR and who owns its memory. The builder is used up.
+// finish returns the CSR and who owns its memory. The builder is used up. Every
+// row is ascending, edges of the same target by weight: whatever order edges
+// came in, the CSR is the same.
 func (b *builder) finish() (*CSR, *region, error) {
 	if b.targets == nil {
 		return b.finishBuckets()
 	}
 	c := &CSR{Offsets: b.offsets, Targets: b.targets.Data, Weights: b.weightData()}
-	sortRows(c, b.cores)
+	sorters := make(chan *sorter, b.cores)
+	for range b.cores {
+		sorters <- newSorter(b.limit)
+	}
+	parallel(b.groups, b.cores, func(g group) {
+		s := <-sorters
+		first, end := c.Offsets[g.first], c.Offsets[g.end]
+		offsets, targets := c.Offsets[g.first:g.end+1], c.Targets[first:end]
+		if b.rowBits > 0 {
+			s.packed(offsets, targets, b.rowBits)
+		} else {
+			s.sort(offsets, b.rows.Data[first:end], targets, c.weights(first, end))
+		}
+		sorters <- s
+	})
 	r := &region{}
 	r.own(b.index, false)
 	r.own(b.targets, b.targets.Mapped())
 	if b.weights != nil {
 		r.own(b.weights, b.weights.Mapped())
 	}
-	return c, r, nil
+	if b.rows == nil {
+		return c, r, nil
+	}
+	return c, r, b.rows.Close()
 }
 
 // close drops a builder that is not finished.
@@ -120,6 +199,9 @@ func (b *builder) close() {
 	_ = b.index.Close()
 	if b.targets != nil {
 		_ = b.targets.Close()
+	}
+	if b.rows != nil {
+		_ = b.rows.Close()
 	}
 	if b.weights != nil {
 		_ = b.weights.Close()
@@ -145,112 +227,4 @@ func (r *region) close() error {
 		}
 	}
 	return first
-}
-
-// sortRows puts every row in ascending order, edges of the same target by
-// weight: whatever order edges came in, the CSR is the same.
-func sortRows(c *CSR, cores int) {
-	parallel(c.Cuts(cores*4), cores, func(r Range) {
-		s := newSorter()
-		for v := r.First; v < r.End; v++ {
-			if c.Weights == nil {
-				s.sort(c.Row(v))
-			} else {
-				s.sortWeighted(c.Row(v), c.RowWeights(v))
-			}
-		}
-	})
-}
-
-// sorter sorts rows; it keeps its memory from one to the next.
-type sorter struct {
-	spare []uint32
-	pairs []weightedEdge
-}
-
-type weightedEdge struct {
-	target uint32
-	weight float64
-}
-
-func newSorter() *sorter { return &sorter{} }
-
-func (s *sorter) sort(row []uint32) {
-	switch n := len(row); {
-	case n <= 24:
-		insertion(row)
-	case n < 256:
-		slices.Sort(row)
-	default:
-		s.radix(row)
-	}
-}
-
-func insertion(row []uint32) {
-	for i := 1; i < len(row); i++ {
-		x := row[i]
-		j := i
-		for j > 0 && row[j-1] > x {
-			row[j] = row[j-1]
-			j--
-		}
-		row[j] = x
-	}
-}
-
-// radix sorts by three digits of 11 bits, of which those are left out that all
-// share.
-func (s *sorter) radix(row []uint32) {
-	if len(s.spare) < len(row) {
-		s.spare = make([]uint32, len(row)+len(row)/2)
-	}
-	from, to := row, s.spare[:len(row)]
-	for shift := uint(0); shift < 32; shift += 11 {
-		var at [1 << 11]uint32
-		for _, x := range from {
-			at[x>>shift&0x7ff]++
-		}
-		if at[from[0]>>shift&0x7ff] == uint32(len(from)) {
-			continue
-		}
-		sum := uint32(0)
-		for i, n := range at {
-			at[i] = sum
-			sum += n
-		}
-		for _, x := range from {
-			d := x >> shift & 0x7ff
-			to[at[d]] = x
-			at[d]++
-		}
-		from, to = to, from
-	}
-	if &from[0] != &row[0] {
-		copy(row, from)
-	}
-}
-
-func (s *sorter) sortWeighted(row []uint32, weights []float64) {
-	s.pairs = s.pairs[:0]
-	for i, t := range row {
-		s.pairs = append(s.pairs, weightedEdge{t, weights[i]})
-	}
-	slices.SortFunc(s.pairs, func(a, b weightedEdge) int {
-		if a.target != b.target {
-			if a.target < b.target {
-				return -1
-			}
-			return 1
-		}
-		switch {
-		case a.weight < b.weight:
-			return -1
-		case a.weight > b.weight:
-			return 1
-		}
-		return 0
-	})
-	for i, p := range s.pairs {
-		row[i], weights[i] = p.target, p.weight
-	}
 }

@@ -24,6 +24,14 @@ func (c *CSR) Row(v int) []uint32 { return c.Targets[c.Offsets[v]:c.Offsets[v+1]
 // RowWeights is the weights of v's edges, in the order of Row.
 func (c *CSR) RowWeights(v int) []float64 { return c.Weights[c.Offsets[v]:c.Offsets[v+1]] }
 
+// weights is those of a run of edges, or nil.
+func (c *CSR) weights(first, end uint64) []float64 {
+	if c.Weights == nil {
+		return nil
+	}
+	return c.Weights[first:end]
+}
+
 // Degree is how many edges v has.
 func (c *CSR) Degree(v int) int { return int(c.Offsets[v+1] - c.Offsets[v]) }
 

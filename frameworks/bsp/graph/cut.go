@@ -30,8 +30,8 @@ func (g *growingRows) add(rows, targets []uint32, weights []float64) {
 	}
 }
 
-// csr is nil where there are no cut vertices.
-func (g *growingRows) csr() *CSR {
+// csr is nil where there are no cut vertices. Targets are below limit.
+func (g *growingRows) csr(limit int) *CSR {
 	if g == nil {
 		return nil
 	}
@@ -42,6 +42,9 @@ func (g *growingRows) csr() *CSR {
 	for i, row := range g.rows {
 		c.Offsets[i+1] = c.Offsets[i] + uint64(len(row))
 	}
-	sortRows(c, 1)
+	order := newSorter(limit)
+	for i := range g.rows {
+		order.sort(c.Offsets[i:i+2], nil, c.Row(i), c.weights(c.Offsets[i], c.Offsets[i+1]))
+	}
 	return c
 }

@@ -32,8 +32,9 @@
 //	G5  Edges are held within Peer.Memory: while they are read, on their way and
 //	    as rows. What is longer lies in files in Peer.Scratch, which have no name
 //	    and so leave nothing behind. What goes by vertex is held besides: while a
-//	    rank loads at most 22 bytes for each place, and where ids are no places
-//	    every id that it has read; afterwards, for each own vertex, 8 bytes and its
+//	    rank loads at most 22 bytes for each place, 4 for each own vertex and
+//	    direction of rows, and where ids are no places every id that it has
+//	    read; afterwards, for each own vertex, 8 bytes and its
 //	    id, 8 more for each direction of rows, 4 more if the graph is directed.
 //	G6  Rows are ascending, edges of the same target by weight.
 //
@@ -62,8 +63,11 @@
 // ends. So no vertex decides how long a superstep takes.
 //
 // How long each row will be is known before edges are sent, so that they are put
-// in their place as they come, and nothing but rows is held. Out of core they go
-// to files by buckets of rows first.
+// among those of neighbouring rows as they come: as many rows together as have
+// edges for a core's cache. There they are put in order, by digits of their
+// targets. Until then an edge says which of the rows it is of in the bits that
+// its target leaves; where those are too few, or there are weights, it takes 2
+// bytes more. Out of core edges go to files by buckets of rows first.
 //
 // Row arrays are spans (package span): outside of the heap, in large pages.
 //

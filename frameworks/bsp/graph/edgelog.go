@@ -43,6 +43,22 @@ func (c *chunk) close() {
 	}
 }
 
+// dropAlone drops vertices that stand alone.
+func (c *chunk) dropAlone() {
+	n := 0
+	for i, t := range c.target[:c.n] {
+		if t == absent {
+			continue
+		}
+		c.source[n], c.target[n] = c.source[i], t
+		if c.weight != nil {
+			c.weight[n] = c.weight[i]
+		}
+		n++
+	}
+	c.n = n
+}
+
 func (c *chunk) bytes() int64 {
 	return int64(8*chunkEdges + 8*len(c.weight))
 }
@@ -53,6 +69,7 @@ type edgeLog struct {
 	weighted bool
 	budget   int64 // bytes in memory
 	scratch  string
+	alone    bool // it holds vertices that stand alone
 
 	last   *chunk // being filled; nil at first
 	full   []*chunk

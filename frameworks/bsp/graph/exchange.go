@@ -59,6 +59,9 @@ func (l *loading) exchange(ctx context.Context) error {
 				at++
 				continue
 			}
+			if l.readers[at].log.alone {
+				c.dropAlone()
+			}
 			err = s.chunk(c, l.places[at])
 			c.close()
 			if err != nil {
@@ -107,13 +110,16 @@ func (l *loading) openBuilders() error {
 		budget /= 2
 	}
 	weighted := l.weighted()
+	rows := plan{limit: part.Total(), weighted: weighted, memory: budget, scratch: l.p.Scratch(), cores: l.p.Cores()}
 	var err error
 	if out {
-		l.out, err = newBuilder(l.uncut(part.OutDegree), weighted, budget, l.p.Scratch(), l.p.Cores())
+		rows.degrees = l.uncut(part.OutDegree)
+		l.out, err = newBuilder(rows)
 		l.cuts.out = newCutRows(len(part.Cut), weighted)
 	}
 	if in && err == nil {
-		l.in, err = newBuilder(l.uncut(part.InDegree), weighted, budget, l.p.Scratch(), l.p.Cores())
+		rows.degrees = l.uncut(part.InDegree)
+		l.in, err = newBuilder(rows)
 		l.cuts.in = newCutRows(len(part.Cut), weighted)
 	}
 	return err
@@ -151,7 +157,8 @@ func (l *loading) newShipping() *shipping {
 
 // chunk ships the edges of a chunk. The chunk is used up.
 func (s *shipping) chunk(c *chunk, places []uint32) error {
-	n := s.translate(c, places)
+	s.translate(c, places)
+	n := c.n
 	source, target := c.source[:n], c.target[:n]
 	var weights []float64
 	if s.weighted {
@@ -183,22 +190,11 @@ func (s *shipping) chunk(c *chunk, places []uint32) error {
 	return s.ship(kindEdgesOut, target[:n], source[:n], weights[:min(n, len(weights))])
 }
 
-// translate puts dense ids in the place of the log's numbers, drops lone
-// vertices, and returns how many edges are left. Nothing else is done in its
-// loops, so that many of their reads, which are at random, are under way at a
-// time.
-func (s *shipping) translate(c *chunk, places []uint32) int {
-	n := 0
-	for i, t := range c.target[:c.n] {
-		if t != absent {
-			c.source[n], c.target[n] = c.source[i], t
-			if c.weight != nil {
-				c.weight[n] = c.weight[i]
-			}
-			n++
-		}
-	}
-	for _, ids := range [][]uint32{c.source[:n], c.target[:n]} {
+// translate puts dense ids in the place of the log's numbers. Nothing else is
+// done in its loops, so that many of their reads, which are at random, are under
+// way at a time.
+func (s *shipping) translate(c *chunk, places []uint32) {
+	for _, ids := range [][]uint32{c.source[:c.n], c.target[:c.n]} {
 		if places != nil {
 			for i, id := range ids {
 				ids[i] = places[id]
@@ -209,7 +205,6 @@ func (s *shipping) translate(c *chunk, places []uint32) int {
 			ids[i] = dense[id]
 		}
 	}
-	return n
 }
 
 // ship stages edges. The vertices of a rank that are cut are its first, since

@@ -45,33 +45,72 @@ func (r *reader) plainEdges(data []byte) ([]byte, error) {
 // scanEdges fills c with edges from the front of data. It stops behind the last
 // line that it took whole.
 func scanEdges(data []byte, c *chunk, most uint32) (int, uint32) {
+	at := 0
+	for c.n < chunkEdges {
+		var n int
+		n, most = scanShort(data[at:], c, most)
+		at += n
+		if c.n == chunkEdges {
+			break
+		}
+		s, t, n := scanEdge(data[at:])
+		if n == 0 {
+			break
+		}
+		c.source[c.n], c.target[c.n] = s, t
+		c.n++
+		most = max(most, s, t)
+		at += n
+	}
+	return at, most
+}
+
+// scanShort is scanEdges for lines of two numbers of at most eight digits, one
+// blank and a newline, which does not ask how long numbers are.
+func scanShort(data []byte, c *chunk, most uint32) (int, uint32) {
 	source, target := c.source[:chunkEdges], c.target[:chunkEdges]
 	at, n := 0, c.n
-	for n < chunkEdges {
-		s, i := scanNumber(data, at)
-		if i == at || i >= len(data) || !isBlank(data[i]) {
+	const longest = 8 + 1 + 8 + 1
+	for n < chunkEdges && at+longest <= len(data) {
+		line := (*[longest]byte)(data[at:])
+		x := binary.LittleEndian.Uint64(line[:8]) ^ zeroDigits
+		i := digitsOf(x)
+		y := binary.LittleEndian.Uint64(line[i+1:i+9]) ^ zeroDigits
+		j := digitsOf(y)
+		if i == 0 || j == 0 || !isBlank(line[i]) || line[i+1+j] != '\n' {
 			break
 		}
-		for i < len(data) && isBlank(data[i]) {
-			i++
-		}
-		t, j := scanNumber(data, i)
-		if j == i || j >= len(data) {
-			break
-		}
-		if data[j] == '\r' && j+1 < len(data) {
-			j++
-		}
-		if data[j] != '\n' || s >= uint64(absent) || t >= uint64(absent) {
-			break
-		}
-		source[n], target[n] = uint32(s), uint32(t)
-		most = max(most, uint32(s), uint32(t))
+		s, t := valueOf(x, i), valueOf(y, j)
+		source[n], target[n] = s, t
+		most = max(most, s, t)
 		n++
-		at = j + 1
+		at += i + j + 2
 	}
 	c.n = n
 	return at, most
+}
+
+// scanEdge reads one line of two numbers below absent. It returns how long the
+// line is; 0 where it is something else.
+func scanEdge(data []byte) (source, target uint32, n int) {
+	s, i := scanNumber(data, 0)
+	if i == 0 || i >= len(data) || !isBlank(data[i]) {
+		return 0, 0, 0
+	}
+	for i < len(data) && isBlank(data[i]) {
+		i++
+	}
+	t, j := scanNumber(data, i)
+	if j == i || j >= len(data) {
+		return 0, 0, 0
+	}
+	if data[j] == '\r' && j+1 < len(data) {
+		j++
+	}
+	if data[j] != '\n' || s >= uint64(absent) || t >= uint64(absent) {
+		return 0, 0, 0
+	}
+	return uint32(s), uint32(t), j + 1
 }
 
 // scanNumber reads the digits from data[i] on, and says where they end. More
@@ -80,28 +119,35 @@ func scanNumber(data []byte, i int) (uint64, int) {
 	if i+8 > len(data) {
 		return scanDigits(data, i, 0)
 	}
-	n, digits := eightDigits(binary.LittleEndian.Uint64(data[i:]))
+	x := binary.LittleEndian.Uint64(data[i:]) ^ zeroDigits
+	digits := digitsOf(x)
+	if digits == 0 {
+		return 0, i
+	}
+	n := uint64(valueOf(x, digits))
 	if digits < 8 {
 		return n, i + digits
 	}
 	return scanDigits(data, i+8, n)
 }
 
-// eightDigits is the number that the bytes of x begin with, from the lowest on,
-// and how many digits it has (after Lemire, "Quickly parsing eight digits",
-// 2018): numbers of random lengths make a loop over digits guess wrong each
-// time.
-func eightDigits(x uint64) (n uint64, digits int) {
-	x ^= 0x3030303030303030
+// zeroDigits makes digits their values: it is eight zeros.
+const zeroDigits = 0x3030303030303030
+
+// digitsOf is how many of the bytes of x, from the lowest on, are digits.
+func digitsOf(x uint64) int {
 	other := (x | (x + 0x0606060606060606)) & 0xf0f0f0f0f0f0f0f0
-	digits = bits.TrailingZeros64(other) / 8
-	if digits == 0 {
-		return 0, 0
-	}
-	x <<= uint(64 - 8*digits)
+	return bits.TrailingZeros64(other) / 8
+}
+
+// valueOf is the number whose digits are the lowest bytes of x, at least one
+// (after Lemire, "Quickly parsing eight digits", 2018): numbers of random lengths
+// make a loop over digits guess wrong each time.
+func valueOf(x uint64, digits int) uint32 {
+	x <<= uint(64-8*digits) & 63
 	x = x*10 + x>>8
 	const low = 0x000000ff000000ff
-	return ((x&low)*(100+1000000<<32) + (x>>16&low)*(1+10000<<32)) >> 32, digits
+	return uint32(((x&low)*(100+1000000<<32) + (x>>16&low)*(1+10000<<32)) >> 32)
 }
 
 func scanDigits(data []byte, i int, n uint64) (uint64, int) {

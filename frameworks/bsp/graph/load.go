@@ -311,7 +311,7 @@ func (l *loading) finish() (*Partition, error) {
 		_ = l.part.Close()
 		return nil, err
 	}
-	l.part.CutOut, l.part.CutIn = l.cuts.out.csr(), l.cuts.in.csr()
+	l.part.CutOut, l.part.CutIn = l.cuts.out.csr(l.part.Total()), l.cuts.in.csr(l.part.Total())
 	if !l.c.Directed {
 		l.part.In, l.part.CutIn = l.part.Out, l.part.CutOut
 	}

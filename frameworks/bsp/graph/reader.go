@@ -28,6 +28,7 @@ type reader struct {
 
 	fields [][]byte
 	list   []neighbour // of an adjacency list's line
+	plain  [2][]uint32 // of a record's columns
 	bad    string      // why the record at hand is bad
 }
 
@@ -164,8 +165,29 @@ func (r *reader) edge(s, t uint32, w float64) error {
 	return nil
 }
 
+// edges logs many; w is nil unless the log has weights.
+func (r *reader) edges(s, t []uint32, w []float64) error {
+	r.logged += int64(len(s))
+	for len(s) > 0 {
+		c, err := r.log.room()
+		if err != nil {
+			return err
+		}
+		n := copy(c.source[c.n:chunkEdges], s)
+		copy(c.target[c.n:chunkEdges], t)
+		s, t = s[n:], t[n:]
+		if c.weight != nil {
+			copy(c.weight[c.n:chunkEdges], w)
+			w = w[n:]
+		}
+		c.n += n
+	}
+	return nil
+}
+
 // alone logs a vertex.
 func (r *reader) alone(v uint32) error {
+	r.log.alone = true
 	return r.edge(v, absent, 0)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow/go/v15/arrow"
 	"github.com/apache/arrow/go/v15/arrow/array"
@@ -52,6 +53,9 @@ func (r *reader) edgeRows(t table) error {
 	if r.cfg.Weighted {
 		weight = columns[2]
 	}
+	if took, err := r.plainRows(source, target, weight); took || err != nil {
+		return err
+	}
 	for i := range int(t.NumRows()) {
 		if err := r.edgeRow(source, target, weight, i); err != nil {
 			return err
@@ -61,6 +65,64 @@ func (r *reader) edgeRows(t table) error {
 		}
 	}
 	return nil
+}
+
+// plainRows logs the edges of whole columns: ids below absent that are their
+// own numbers, and weights of 64 bits. It reports whether that is what the
+// columns hold; else none was logged.
+func (r *reader) plainRows(source, target, weight arrow.Array) (bool, error) {
+	if r.text || r.ints != nil {
+		return false, nil
+	}
+	s, most, ok := plainIDs(r.plain[0][:0], source, r.most)
+	if !ok {
+		return false, nil
+	}
+	t, most, ok := plainIDs(r.plain[1][:0], target, most)
+	if !ok {
+		return false, nil
+	}
+	r.plain = [2][]uint32{s, t}
+	var w []float64
+	if weight != nil {
+		column, ok := weight.(*array.Float64)
+		if !ok || column.NullN() > 0 || slices.ContainsFunc(column.Float64Values(), math.IsNaN) {
+			return false, nil
+		}
+		w = column.Float64Values()
+	}
+	r.most = most
+	return true, r.edges(s, t, w)
+}
+
+// plainIDs appends the ids of a column to ids, and reports whether all are
+// numbers below absent. most is the greatest of them and the most before.
+func plainIDs(ids []uint32, column arrow.Array, most uint32) ([]uint32, uint32, bool) {
+	if column.NullN() > 0 {
+		return ids, most, false
+	}
+	switch column := column.(type) {
+	case *array.Int64:
+		return plainNumbers(ids, column.Int64Values(), most)
+	case *array.Int32:
+		return plainNumbers(ids, column.Int32Values(), most)
+	case *array.Uint32:
+		return plainNumbers(ids, column.Uint32Values(), most)
+	case *array.Uint64:
+		return plainNumbers(ids, column.Uint64Values(), most)
+	}
+	return ids, most, false
+}
+
+func plainNumbers[T int32 | uint32 | int64 | uint64](ids []uint32, values []T, most uint32) ([]uint32, uint32, bool) {
+	for _, v := range values {
+		if uint64(v) >= uint64(absent) { // negative ones are
+			return ids, most, false
+		}
+		ids = append(ids, uint32(v))
+		most = max(most, uint32(v))
+	}
+	return ids, most, true
 }
 
 func (r *reader) edgeRow(source, target, weight arrow.Array, i int) error {

@@ -10,23 +10,26 @@ import (
 // superstep and, of each rank, named sections. It may be used from several
 // goroutines.
 type Checkpoints interface {
-	// Create begins a section of this rank's part. A section that was begun
-	// before and not committed is forgotten.
-	Create(ctx context.Context, superstep int64, section string) (Section, error)
-	// Done says that all sections of this rank's part are durable. sections has
-	// for each name the superstep under which it was created: an earlier one
-	// for what never changes. The checkpoint stands when all ranks are done.
-	Done(ctx context.Context, superstep int64, sections map[string]int64) error
-	// Open reads a section of this rank's, created under superstep.
+	// Begin begins this rank's part of the checkpoint of a superstep.
+	Begin(ctx context.Context, superstep int64) (Part, error)
+	// Open reads a section of this rank's, written in the part of superstep.
 	Open(ctx context.Context, superstep int64, section string) (io.ReadCloser, error)
 }
 
-// Section is one that is being written. It ends with Commit or Abort.
-type Section interface {
-	io.Writer
-	// Commit makes the section durable.
-	Commit() error
-	// Abort drops it.
+// Part is a rank's part of a checkpoint that is being written, by one goroutine.
+// It ends with Commit or Abort.
+type Part interface {
+	// Section begins a section, or goes on with it: what is written belongs to it
+	// until the next call.
+	Section(name string) (io.Writer, error)
+	// Fixed does the same for a section that never changes, which parts of later
+	// supersteps can have too.
+	Fixed(name string) (io.Writer, error)
+	// Commit says that the part is whole, and makes it durable. sections has for
+	// each name the superstep in whose part it was written: an earlier one for
+	// what never changes. The checkpoint stands when all ranks have committed.
+	Commit(ctx context.Context, sections map[string]int64) error
+	// Abort drops the part.
 	Abort()
 }
 

@@ -27,11 +27,16 @@
 //	    beyond it is copied, so that no sender is starved by messages that are
 //	    kept for the next superstep, or for a checkpoint.
 //	P4  A checkpoint is of one superstep on all ranks: the program's state,
-//	    messages not yet read, aggregators, counters, the place in the output.
-//	    Going on from it gives the rows, counters and messages of an undisturbed
-//	    run, bit for bit. One that cannot be written is dropped, and the job goes
-//	    on without it.
-//	P5  A rank whose program fails ends all: each sees a [*RankError]. A rank
+//	    messages not yet read unless it says that it does without them,
+//	    aggregators, counters, the place in the output. Going on from it gives
+//	    the rows, counters and messages of an undisturbed run, bit for bit. One
+//	    that cannot be written is dropped, and the job goes on without it.
+//	P5  A checkpoint is begun when Config.Every supersteps have passed since the
+//	    last was begun, but none while one is being written, or held: then at
+//	    the first barrier after that. Nobody waits for the writing, so that a
+//	    loss costs Every supersteps and those that passed while the checkpoint
+//	    was written, and twice those if they are more than Every.
+//	P6  A rank whose program fails ends all: each sees a [*RankError]. A rank
 //	    that is lost is a *mesh.PeerError on all. Run leaves no goroutine.
 //
 // # Left out

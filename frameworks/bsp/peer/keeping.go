@@ -2,9 +2,11 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -25,6 +27,7 @@ type keeping struct {
 
 	mu      sync.Mutex
 	current *SnapshotWriter
+	spare   [][]byte // for the copies of checkpoints to come, at most room together
 }
 
 func newKeeping(c Config) *keeping {
@@ -45,21 +48,19 @@ func (k *keeping) busy() bool {
 // begin takes a checkpoint of the superstep that ended.
 func (k *keeping) begin(p *Peer) error {
 	ctx, cancel := context.WithCancel(p.ctx)
-	w := &SnapshotWriter{keeping: k, step: p.step, cancel: cancel, sections: map[string]int64{}, open: map[string]Section{}, done: make(chan struct{})}
+	w := &SnapshotWriter{keeping: k, step: p.step, cancel: cancel, sections: map[string]int64{}, done: make(chan struct{})}
 	w.moved.L = &w.mu
 	k.mu.Lock()
 	k.current = w
 	k.mu.Unlock()
-	mail := p.mail
-	p.in.retain(mail)
-	go func() {
-		defer p.in.release(mail)
-		w.run(ctx, p)
-	}()
-	err := k.save(p, w)
-	w.finish(err)
+	go w.run(ctx, p)
+	err := errSave // until it returns, which a panic prevents
+	defer func() { w.finish(err) }()
+	err = k.save(p, w)
 	return err
 }
+
+var errSave = errors.New("the program did not save its state")
 
 func (k *keeping) save(p *Peer, w *SnapshotWriter) error {
 	state, err := p.saved()
@@ -69,12 +70,60 @@ func (k *keeping) save(p *Peer, w *SnapshotWriter) error {
 	if err := w.put(sectionState, state); err != nil {
 		return err
 	}
-	mail := p.mail
-	w.queue(job{section: sectionMessages, write: mail.writeTo})
 	if err := p.prog.(Keeper).Save(w); err != nil {
 		return fmt.Errorf("save the program's state: %w", err)
 	}
+	if !w.unread {
+		w.mail = p.mail
+		p.in.retain(p.mail)
+		w.queue(job{section: sectionMessages, write: p.mail.writeTo})
+	}
 	return nil
+}
+
+// copied returns a copy of parts.
+func (k *keeping) copied(parts [][]byte) []byte {
+	n := 0
+	for _, x := range parts {
+		n += len(x)
+	}
+	b := k.buffer(n)
+	for _, x := range parts {
+		b = append(b, x...)
+	}
+	return b
+}
+
+// buffer is an empty slice for n bytes: one that was used before, if it is not
+// much too long.
+func (k *keeping) buffer(n int) []byte {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, b := range k.spare {
+		if cap(b) >= n && cap(b)/2 <= n {
+			k.spare = slices.Delete(k.spare, i, i+1)
+			return b[:0]
+		}
+	}
+	return make([]byte, 0, n)
+}
+
+// mostSpare is how many copies' memory is kept.
+const mostSpare = 8
+
+// reuse keeps a copy's memory, in the place of the oldest where there is no room.
+func (k *keeping) reuse(b []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.spare = append(k.spare, b)
+	held := int64(0)
+	for _, b := range k.spare {
+		held += int64(cap(b))
+	}
+	for held > k.room || len(k.spare) > mostSpare {
+		held -= int64(cap(k.spare[0]))
+		k.spare = slices.Delete(k.spare, 0, 1)
+	}
 }
 
 // end drops what is still being written, and waits until nothing is.
@@ -103,13 +152,15 @@ type SnapshotWriter struct {
 	whole    bool  // nothing more comes
 	err      error // why it is given up
 	sections map[string]int64
-	open     map[string]Section // only run's goroutine
 	once     []string
+	unread   bool  // the messages are not kept
+	mail     *mail // is let go when it is written; nil where it is not kept
 }
 
 // job is a piece of a section.
 type job struct {
 	section string
+	fixed   bool
 	bytes   []byte
 	write   func(io.Writer) error // instead of bytes
 }
@@ -121,28 +172,27 @@ func (w *SnapshotWriter) Put(section string, parts ...[]byte) error {
 }
 
 func (w *SnapshotWriter) put(section string, parts ...[]byte) error {
-	n := 0
-	for _, x := range parts {
-		n += len(x)
-	}
-	b := make([]byte, 0, n)
-	for _, x := range parts {
-		b = append(b, x...)
-	}
+	b := w.keeping.copied(parts)
+	n := int64(len(b))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.bytes > 0 && w.bytes+int64(n) > w.keeping.room && w.err == nil {
+	for w.bytes > 0 && w.bytes+n > w.keeping.room && w.err == nil {
 		w.moved.Wait()
 	}
 	// A checkpoint that cannot be written is dropped, and the program goes on.
 	if w.err == nil {
 		w.sections[section] = w.step
-		w.bytes += int64(n)
+		w.bytes += n
 		w.jobs = append(w.jobs, job{section: section, bytes: b})
 		w.moved.Broadcast()
 	}
 	return nil
 }
+
+// WithoutMessages says that the program does not read the messages of the
+// superstep that ended when it goes on from here: they are not kept, and it finds
+// none.
+func (w *SnapshotWriter) WithoutMessages() { w.unread = true }
 
 // Once makes a section of what write writes, which never changes. It is called
 // while the program goes on, and only where no checkpoint of this run, nor the
@@ -155,7 +205,7 @@ func (w *SnapshotWriter) Once(section string, write func(io.Writer) error) error
 		w.sections[section] = step
 		return nil
 	}
-	w.queue(job{section: section, write: write})
+	w.queue(job{section: section, fixed: true, write: write})
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.once = append(w.once, section)
@@ -190,22 +240,20 @@ func (w *SnapshotWriter) wake() {
 // run writes what comes.
 func (w *SnapshotWriter) run(ctx context.Context, p *Peer) {
 	err := w.write(ctx)
-	if err == nil {
-		err = w.keeping.c.Checkpoints.Done(ctx, w.step, w.sections)
-	}
 	w.mu.Lock()
-	if w.err == nil {
-		w.err = err
+	for !w.whole { // the program still saves
+		w.moved.Wait()
 	}
-	err = w.err
 	w.jobs, w.bytes = nil, 0
-	w.moved.Broadcast()
 	w.mu.Unlock()
 	switch {
 	case err == nil:
 		p.c.Log.Debug("checkpoint is written", "superstep", w.step)
 	case ctx.Err() == nil:
 		p.c.Log.Warn("a checkpoint could not be written; the job goes on without it", "superstep", w.step, "error", err)
+	}
+	if w.mail != nil {
+		p.in.release(w.mail)
 	}
 	k := w.keeping
 	k.mu.Lock()
@@ -220,27 +268,44 @@ func (w *SnapshotWriter) run(ctx context.Context, p *Peer) {
 	close(w.done)
 }
 
-func (w *SnapshotWriter) write(ctx context.Context) error {
+// write writes the part. Its error is noted, so that Put no longer waits.
+func (w *SnapshotWriter) write(ctx context.Context) (err error) {
 	defer func() {
-		for _, s := range w.open {
-			s.Abort()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.err == nil {
+			w.err = err
 		}
+		w.moved.Broadcast()
 	}()
+	part, err := w.keeping.c.Checkpoints.Begin(ctx, w.step)
+	if err != nil {
+		return err
+	}
+	if err := w.fill(ctx, part); err != nil {
+		part.Abort()
+		return err
+	}
+	return part.Commit(ctx, w.sections)
+}
+
+func (w *SnapshotWriter) fill(ctx context.Context, part Part) error {
 	for {
 		j, ok, err := w.next(ctx)
-		if err != nil {
+		if err != nil || !ok {
 			return err
 		}
-		if !ok {
-			return w.commit()
-		}
-		if err := w.do(ctx, j); err != nil {
+		if err := j.do(part); err != nil {
 			return fmt.Errorf("write section %s: %w", strings.TrimPrefix(j.section, programPrefix), err)
+		}
+		if j.bytes == nil {
+			continue
 		}
 		w.mu.Lock()
 		w.bytes -= int64(len(j.bytes))
 		w.moved.Broadcast()
 		w.mu.Unlock()
+		w.keeping.reuse(j.bytes)
 	}
 }
 
@@ -263,28 +328,18 @@ func (w *SnapshotWriter) next(ctx context.Context) (job, bool, error) {
 	return j, true, nil
 }
 
-func (w *SnapshotWriter) do(ctx context.Context, j job) error {
-	s, ok := w.open[j.section]
-	if !ok {
-		var err error
-		if s, err = w.keeping.c.Checkpoints.Create(ctx, w.step, j.section); err != nil {
-			return err
-		}
-		w.open[j.section] = s
+func (j *job) do(part Part) error {
+	begin := part.Section
+	if j.fixed {
+		begin = part.Fixed
+	}
+	s, err := begin(j.section)
+	if err != nil {
+		return err
 	}
 	if j.write != nil {
 		return j.write(s)
 	}
-	_, err := s.Write(j.bytes)
+	_, err = s.Write(j.bytes)
 	return err
-}
-
-func (w *SnapshotWriter) commit() error {
-	for _, name := range sortedKeys(w.open) {
-		if err := w.open[name].Commit(); err != nil {
-			return fmt.Errorf("commit section %s: %w", strings.TrimPrefix(name, programPrefix), err)
-		}
-		delete(w.open, name)
-	}
-	return nil
 }

@@ -160,7 +160,13 @@ func (m *mail) writeTo(out io.Writer) error {
 	return w.Flush()
 }
 
+// resumeMail brings the messages back; there are none where the program said
+// that it needs none.
 func (p *Peer) resumeMail(r *SnapshotReader) error {
+	if _, ok := r.c.Resume.Sections[sectionMessages]; !ok {
+		p.mail = newMail(p.step-1, p.Size())
+		return nil
+	}
 	f, err := r.open(sectionMessages)
 	if err != nil {
 		return err

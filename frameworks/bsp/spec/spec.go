@@ -56,7 +56,7 @@ type Algorithm struct {
 // Checkpoint says when what is kept, and where.
 type Checkpoint struct {
 	// Every and Period: after so many supersteps, or so long, whichever comes
-	// first. Default: a period of 30 s. Both can be set to 0, as in every: 0 and
+	// first, or when the checkpoint before is written, if that takes longer. Default: a period of 30 s. Both can be set to 0, as in every: 0 and
 	// period: 0s, to keep none.
 	Every  *int64         `json:"every,omitempty"`
 	Period *core.Duration `json:"period,omitempty"`

@@ -1,7 +1,6 @@
 package work
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
-	"time"
 
-	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/task"
 	"github.com/capstan-run/capstan/shuffle"
 	"github.com/capstan-run/capstan/shuffle/store"
@@ -32,8 +30,8 @@ type objects interface {
 // they are to outlive an executor, and a machine that crashed has no gang to go
 // on with; what it tore is found by its checksum.
 //
-//	<incarnation>-<superstep>-<rank>.part             the manifest, written last
-//	<incarnation>-<superstep>-<rank>-<name>.section
+//	<incarnation>-<superstep>-<rank>.part             sections, and the manifest
+//	<incarnation>-<superstep>-<rank>-<name>.section   one that never changes
 type checkpoints struct {
 	dir        string
 	store      objects
@@ -48,7 +46,9 @@ type checkpoints struct {
 
 	mu     sync.Mutex
 	known  map[task.Checkpoint]*manifest
-	stored map[string]bool // files that lie in the store
+	stored map[string]bool            // files that lie in the store
+	files  map[string]task.Checkpoint // of this rank in the folder; nil until somebody looked
+	buf    []byte                     // of the last file written
 }
 
 func newCheckpoints(dir, prefix string, st objects, d shuffle.Durability, rank int, log *slog.Logger) (*checkpoints, error) {
@@ -67,17 +67,6 @@ func (c *checkpoints) close() {
 	c.uploads.Wait()
 }
 
-// of is the checkpoints as one incarnation sees them.
-func (c *checkpoints) of(incarnation int, from *manifest, told func(task.Written)) *incarnationCheckpoints {
-	i := &incarnationCheckpoints{checkpoints: c, incarnation: incarnation, told: told, files: map[created]section{}, begun: map[int64]time.Time{}}
-	if from != nil {
-		for name, s := range from.Sections {
-			i.files[created{name, s.Superstep}] = s
-		}
-	}
-	return i
-}
-
 // find reads the manifest of a checkpoint.
 func (c *checkpoints) find(ctx context.Context, k task.Checkpoint) (*manifest, error) {
 	c.mu.Lock()
@@ -86,12 +75,12 @@ func (c *checkpoints) find(ctx context.Context, k task.Checkpoint) (*manifest, e
 	if m != nil {
 		return m, nil
 	}
-	f, err := c.open(ctx, manifestName(k, c.rank))
+	f, err := c.open(ctx, partName(k, c.rank))
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if m, err = decodeManifest(f); err != nil {
+	if m, err = readManifest(f); err != nil {
 		return nil, err
 	}
 	if m.checkpoint() != k {
@@ -135,12 +124,14 @@ func (c *checkpoints) carry(ctx context.Context, k task.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range m.Sections {
-		if err := c.upload(ctx, s.File); err != nil {
+	files := m.files(c.rank)
+	slices.Reverse(files) // the part is there when what it refers to is
+	for _, name := range files {
+		if err := c.upload(ctx, name); err != nil {
 			return err
 		}
 	}
-	return c.upload(ctx, manifestName(k, c.rank))
+	return nil
 }
 
 func (c *checkpoints) upload(ctx context.Context, name string) error {
@@ -175,30 +166,70 @@ func (c *checkpoints) keep(ctx context.Context, list []task.Checkpoint) error {
 		if err != nil {
 			return err // what it needs is not known: nothing goes
 		}
-		needed[manifestName(k, c.rank)] = true
-		for _, s := range m.Sections {
-			needed[s.File] = true
+		for _, name := range m.files(c.rank) {
+			needed[name] = true
 		}
 	}
-	entries, err := os.ReadDir(c.dir)
-	if err != nil {
-		return err
-	}
 	newest := list[len(list)-1]
-	for _, e := range entries {
-		k, rank, ok := nameOf(e.Name())
-		if ok && rank == c.rank && !needed[e.Name()] && before(k, newest) {
-			err = errors.Join(err, c.remove(ctx, e.Name()))
+	old, err := c.olderThan(newest)
+	for _, name := range old {
+		if !needed[name] {
+			err = errors.Join(err, c.remove(ctx, name))
 		}
 	}
 	c.forget(newest, list)
 	return err
 }
 
+// olderThan is this rank's files of checkpoints before k. The folder is looked
+// at once, for those of the executor before this one.
+func (c *checkpoints) olderThan(k task.Checkpoint) ([]string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.look(); err != nil {
+		return nil, err
+	}
+	var old []string
+	for name, of := range c.files {
+		if before(of, k) {
+			old = append(old, name)
+		}
+	}
+	return old, nil
+}
+
+// look notes which files there are. Under c.mu.
+func (c *checkpoints) look() error {
+	if c.files != nil {
+		return nil
+	}
+	entries, err := os.ReadDir(c.dir)
+	if err != nil {
+		return err
+	}
+	c.files = map[string]task.Checkpoint{}
+	for _, e := range entries {
+		if k, rank, ok := nameOf(e.Name()); ok && rank == c.rank {
+			c.files[e.Name()] = k
+		}
+	}
+	return nil
+}
+
+// added notes a file of k.
+func (c *checkpoints) added(name string, k task.Checkpoint) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.files != nil {
+		c.files[name] = k
+	}
+}
+
 func (c *checkpoints) remove(ctx context.Context, name string) error {
 	c.mu.Lock()
 	there := c.stored[name]
 	delete(c.stored, name)
+	delete(c.files, name)
 	c.mu.Unlock()
 	err := os.Remove(filepath.Join(c.dir, name))
 	if there {
@@ -224,135 +255,4 @@ func (c *checkpoints) forget(newest task.Checkpoint, list []task.Checkpoint) {
 
 func before(a, b task.Checkpoint) bool {
 	return a.Incarnation < b.Incarnation || a.Incarnation == b.Incarnation && a.Superstep < b.Superstep
-}
-
-// created names a section by the superstep under which it was created.
-type created struct {
-	name      string
-	superstep int64
-}
-
-// incarnationCheckpoints is the peer.Checkpoints of one incarnation.
-type incarnationCheckpoints struct {
-	*checkpoints
-	incarnation int
-	told        func(task.Written)
-
-	mu    sync.Mutex
-	files map[created]section
-	begun map[int64]time.Time
-}
-
-var _ peer.Checkpoints = (*incarnationCheckpoints)(nil)
-
-// Create is peer.Checkpoints'.
-func (i *incarnationCheckpoints) Create(_ context.Context, superstep int64, name string) (peer.Section, error) {
-	i.mu.Lock()
-	if _, ok := i.begun[superstep]; !ok {
-		i.begun[superstep] = time.Now()
-	}
-	i.mu.Unlock()
-	file := sectionName(task.Checkpoint{Incarnation: i.incarnation, Superstep: superstep}, i.rank, name)
-	f, err := os.CreateTemp(i.dir, "new-*")
-	if err != nil {
-		return nil, err
-	}
-	return &sectionWriter{frames: newFrames(f), f: f, path: filepath.Join(i.dir, file), done: func(bytes int64) {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.files[created{name, superstep}] = section{Superstep: superstep, File: file, Bytes: bytes}
-	}}, nil
-}
-
-// Done is peer.Checkpoints': with the manifest this rank's part is whole.
-func (i *incarnationCheckpoints) Done(ctx context.Context, superstep int64, sections map[string]int64) error {
-	m := &manifest{Incarnation: i.incarnation, Superstep: superstep, Sections: map[string]section{}}
-	i.mu.Lock()
-	begun := i.begun[superstep]
-	delete(i.begun, superstep)
-	for name, s := range sections {
-		m.Sections[name] = i.files[created{name, s}]
-	}
-	i.mu.Unlock()
-	if err := i.write(m); err != nil {
-		return err
-	}
-	i.remember(m)
-	switch i.durability {
-	case shuffle.DurableStore:
-		if err := i.carry(ctx, m.checkpoint()); err != nil {
-			return err
-		}
-	case shuffle.DurableStoreAsync:
-		i.uploads.Go(func() {
-			if err := i.carry(i.ctx, m.checkpoint()); err != nil && i.ctx.Err() == nil {
-				i.log.Warn("a checkpoint is on the disk only", "superstep", superstep, "err", err)
-			}
-		})
-	}
-	i.told(task.Written{Checkpoint: m.checkpoint(), Bytes: m.bytes(), Nanos: int64(time.Since(begun))})
-	return nil
-}
-
-func (i *incarnationCheckpoints) write(m *manifest) error {
-	b, err := m.encode()
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(i.dir, "new-*")
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, bytes.NewReader(b))
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(f.Name(), filepath.Join(i.dir, manifestName(m.checkpoint(), i.rank)))
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
-}
-
-// Open is peer.Checkpoints'.
-func (i *incarnationCheckpoints) Open(ctx context.Context, superstep int64, name string) (io.ReadCloser, error) {
-	i.mu.Lock()
-	s, ok := i.files[created{name, superstep}]
-	i.mu.Unlock()
-	if !ok {
-		return nil, fmt.Errorf("%w: it has no section %s of superstep %d", errDamaged, name, superstep)
-	}
-	f, err := i.open(ctx, s.File)
-	if err != nil {
-		return nil, err
-	}
-	return newUnframed(f), nil
-}
-
-// sectionWriter writes a section's file under a name of its own, until it is
-// whole (law W2).
-type sectionWriter struct {
-	*frames
-	f    *os.File
-	path string
-	done func(bytes int64)
-}
-
-// Commit is peer.Section's.
-func (s *sectionWriter) Commit() error {
-	err := s.end()
-	if err = errors.Join(err, s.f.Close()); err == nil {
-		err = os.Rename(s.f.Name(), s.path)
-	}
-	if err != nil {
-		os.Remove(s.f.Name())
-		return err
-	}
-	s.done(int64(s.total))
-	return nil
-}
-
-// Abort is peer.Section's.
-func (s *sectionWriter) Abort() {
-	s.f.Close()
-	os.Remove(s.f.Name())
 }

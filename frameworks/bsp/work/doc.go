@@ -17,11 +17,12 @@
 //
 //	W1  One incarnation runs at a time. The next begins when the one before has
 //	    returned.
-//	W2  A checkpoint's file has its name once it is whole, and carries a checksum
-//	    for every frame: what is read is what was written, or an error that
-//	    says damaged.
+//	W2  A part of a checkpoint is one file, which has its name once it is whole,
+//	    and carries a checksum for every frame: what is read is what was
+//	    written, or an error that says damaged.
 //	W3  What a file of a checkpoint refers to outlives it: a section that never
-//	    changes goes when no kept checkpoint needs it.
+//	    changes has a file of its own, written once, which goes when no kept
+//	    checkpoint needs it.
 //	W4  Rows sealed by a checkpoint are in the store before the checkpoint is.
 //	W5  What memory holds is divided once: the mesh's arena, the runtime's slack,
 //	    and the rest, which peer and program share.

@@ -1,7 +1,6 @@
 package work
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,20 +8,25 @@ import (
 	"github.com/capstan-run/capstan/frameworks/bsp/task"
 )
 
-// manifest is what a rank's part of a checkpoint consists of.
+// manifest is what a rank's part of a checkpoint consists of. It is the last
+// section of the part's file.
 type manifest struct {
 	Incarnation int                `json:"incarnation"`
 	Superstep   int64              `json:"superstep"`
 	Sections    map[string]section `json:"sections"`
 }
 
-// section is one file of a part. What never changes was created under an earlier
-// superstep, and may be another incarnation's.
+// section is where a section lies. What never changes was written with the part
+// of an earlier superstep, may be another incarnation's, and has a file of its own.
 type section struct {
 	Superstep int64  `json:"superstep"`
 	File      string `json:"file"`
+	Number    uint32 `json:"number"` // in the file
 	Bytes     int64  `json:"bytes"`
 }
+
+// manifestSection is the number of the manifest's section.
+const manifestSection = 0
 
 func (m *manifest) checkpoint() task.Checkpoint {
 	return task.Checkpoint{Incarnation: m.Incarnation, Superstep: m.Superstep}
@@ -37,7 +41,7 @@ func (m *manifest) created() map[string]int64 {
 	return all
 }
 
-// bytes of the files that this checkpoint added.
+// bytes that this checkpoint added.
 func (m *manifest) bytes() int64 {
 	var n int64
 	for _, s := range m.Sections {
@@ -48,23 +52,19 @@ func (m *manifest) bytes() int64 {
 	return n
 }
 
-// encode writes m as a section's file is written, checksum and all.
-func (m *manifest) encode() ([]byte, error) {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
+// files are the part's own and those that it refers to.
+func (m *manifest) files(rank int) []string {
+	files := []string{partName(m.checkpoint(), rank)}
+	for _, s := range m.Sections {
+		if s.File != files[0] {
+			files = append(files, s.File)
+		}
 	}
-	var b bytes.Buffer
-	f := newFrames(&b)
-	if _, err := f.Write(text); err != nil {
-		return nil, err
-	}
-	err = f.end()
-	return b.Bytes(), err
+	return files
 }
 
-func decodeManifest(f io.ReadCloser) (*manifest, error) {
-	text, err := io.ReadAll(newUnframed(f))
+func readManifest(f io.ReadCloser) (*manifest, error) {
+	text, err := io.ReadAll(newUnframed(f, manifestSection, -1))
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +75,13 @@ func decodeManifest(f io.ReadCloser) (*manifest, error) {
 	return m, nil
 }
 
-// manifestName is the file of a rank's part of c.
-func manifestName(c task.Checkpoint, rank int) string {
+// partName is the file of a rank's part of c.
+func partName(c task.Checkpoint, rank int) string {
 	return fmt.Sprintf("%06d-%012d-%05d.part", c.Incarnation, c.Superstep, rank)
 }
 
-// sectionName is the file of one section of it.
-func sectionName(c task.Checkpoint, rank int, name string) string {
+// fixedName is the file of a section of it that never changes.
+func fixedName(c task.Checkpoint, rank int, name string) string {
 	return fmt.Sprintf("%06d-%012d-%05d-%s.section", c.Incarnation, c.Superstep, rank, name)
 }
 

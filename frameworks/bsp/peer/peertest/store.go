@@ -50,29 +50,8 @@ func (r *rankStore) key(step int64, section string) string {
 	return fmt.Sprintf("%d/%d/%s", r.rank, step, section)
 }
 
-func (r *rankStore) Create(_ context.Context, step int64, section string) (peer.Section, error) {
-	return &staged{store: r.s, key: r.key(step, section)}, nil
-}
-
-func (r *rankStore) Done(ctx context.Context, step int64, sections map[string]int64) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	r.s.mu.Lock()
-	defer r.s.mu.Unlock()
-	for name, at := range sections {
-		if _, ok := r.s.sections[r.key(at, name)]; !ok {
-			return fmt.Errorf("rank %d is done with superstep %d and has not committed section %s of %d", r.rank, step, name, at)
-		}
-	}
-	if r.s.done[step] == nil {
-		r.s.done[step] = map[int]map[string]int64{}
-	}
-	r.s.done[step][r.rank] = maps.Clone(sections)
-	if len(r.s.done[step]) == r.s.size && step > r.s.last {
-		r.s.last = step
-	}
-	return nil
+func (r *rankStore) Begin(_ context.Context, step int64) (peer.Part, error) {
+	return &part{rankStore: r, step: step, sections: map[string]*bytes.Buffer{}}, nil
 }
 
 func (r *rankStore) Open(_ context.Context, step int64, section string) (io.ReadCloser, error) {
@@ -85,21 +64,50 @@ func (r *rankStore) Open(_ context.Context, step int64, section string) (io.Read
 	return io.NopCloser(bytes.NewReader(b)), nil
 }
 
-// staged gathers what is written until it is committed.
-type staged struct {
-	bytes.Buffer
-	store *Store
-	key   string
+// part gathers what is written until it is committed.
+type part struct {
+	*rankStore
+	step     int64
+	sections map[string]*bytes.Buffer
 }
 
-func (s *staged) Commit() error {
-	s.store.mu.Lock()
-	defer s.store.mu.Unlock()
-	s.store.sections[s.key] = s.Bytes()
+func (p *part) Section(name string) (io.Writer, error) {
+	b := p.sections[name]
+	if b == nil {
+		b = new(bytes.Buffer)
+		p.sections[name] = b
+	}
+	return b, nil
+}
+
+func (p *part) Fixed(name string) (io.Writer, error) { return p.Section(name) }
+
+func (p *part) Commit(ctx context.Context, sections map[string]int64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := p.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, b := range p.sections {
+		s.sections[p.key(p.step, name)] = b.Bytes()
+	}
+	for name, at := range sections {
+		if _, ok := s.sections[p.key(at, name)]; !ok {
+			return fmt.Errorf("rank %d commits superstep %d and has not written section %s of %d", p.rank, p.step, name, at)
+		}
+	}
+	if s.done[p.step] == nil {
+		s.done[p.step] = map[int]map[string]int64{}
+	}
+	s.done[p.step][p.rank] = maps.Clone(sections)
+	if len(s.done[p.step]) == s.size && p.step > s.last {
+		s.last = p.step
+	}
 	return nil
 }
 
-func (s *staged) Abort() {}
+func (p *part) Abort() {}
 
 // doomed tells when a rank writes checkpoints.
 type doomed struct {
@@ -107,13 +115,20 @@ type doomed struct {
 	at func(phase Phase, step int64)
 }
 
-func (d *doomed) Create(ctx context.Context, step int64, section string) (peer.Section, error) {
+func (d *doomed) Begin(ctx context.Context, step int64) (peer.Part, error) {
 	d.at(Writing, step)
-	return d.Checkpoints.Create(ctx, step, section)
+	p, err := d.Checkpoints.Begin(ctx, step)
+	return &doomedPart{p, d, step}, err
 }
 
-func (d *doomed) Done(ctx context.Context, step int64, sections map[string]int64) error {
-	err := d.Checkpoints.Done(ctx, step, sections)
-	d.at(Written, step)
+type doomedPart struct {
+	peer.Part
+	*doomed
+	step int64
+}
+
+func (d *doomedPart) Commit(ctx context.Context, sections map[string]int64) error {
+	err := d.Part.Commit(ctx, sections)
+	d.at(Written, d.step)
 	return err
 }
