@@ -72,7 +72,7 @@ func (s *Scheduler) Clone() *Scheduler {
 	}
 	c.promises = promises{
 		list: k.list(s.promises.list), news: k.list(s.promises.news), old: k.list(s.promises.old), heads: k.list(s.promises.heads),
-		late: s.promises.late.clone(), full: s.promises.full, last: s.promises.last,
+		late: s.promises.late.clone(), line: s.promises.line, full: s.promises.full, last: s.promises.last,
 	}
 	return &c
 }

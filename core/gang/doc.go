@@ -65,6 +65,9 @@
 //	G13 A pass that was much work is followed by no other for a while, in
 //	    proportion to what it looked at (not to the time it took: law G3), and
 //	    the next sees to all that happened meanwhile. Next says when it is due.
+//	G14 A gang that was passed by more work than nine hundredths of the most that ever
+//	    waited (see promises) goes before all that were passed by less, and its
+//	    planned start is put off no more for whoever comes behind it.
 //
 // # Cost
 //

@@ -43,6 +43,7 @@ func fingerprint(b []byte, s *Scheduler) []byte {
 		k.put(int64(len(list)))
 	}
 	k.put(s.busy[:]...)
+	k.put(s.promises.line.sum, s.promises.line.peak, s.promises.line.since)
 	for _, name := range s.reservations {
 		k.text(name)
 		k.put(s.reserved[name].from, s.reserved[name].until)

@@ -37,6 +37,9 @@ func (s *Scheduler) lineUp(g *member) {
 	}
 	if count == 0 {
 		s.outOfLine(g)
+		if len(g.array.waits) > 0 {
+			s.expectChange(g) // its deadline passes out of line, too
+		}
 		return
 	}
 	fresh := !g.inLine
@@ -54,6 +57,7 @@ func (s *Scheduler) lineUp(g *member) {
 		panic("gang: put into line what was checked: " + err.Error())
 	}
 	s.promises.join(g)
+	s.promises.weigh(g)
 	if fresh {
 		s.byNumber[g.number] = g
 		s.fresh = append(s.fresh, g)
@@ -70,7 +74,9 @@ func (s *Scheduler) leaveLine(g *member, w *queue.Walk) {
 	}
 	g.count--
 	s.promises.leave(g)
-	if g.inLine = g.count > 0; g.inLine {
+	g.inLine = g.count > 0
+	s.promises.weigh(g)
+	if g.inLine {
 		s.promises.join(g) // for its next element
 	} else {
 		delete(s.byNumber, g.number)
@@ -99,6 +105,7 @@ func (s *Scheduler) expectChange(g *member) {
 func (s *Scheduler) outOfLine(g *member) {
 	if g.inLine {
 		g.inLine, g.count = false, 0
+		s.promises.weigh(g)
 		s.tree.Remove(g.number)
 		delete(s.byNumber, g.number)
 		s.promises.leave(g)

@@ -75,13 +75,13 @@ func (o *overtaken) each() func(number uint64) int64 {
 	}
 }
 
-// age puts gangs that were passed too often before all others.
+// age puts gangs that were passed by too much before all others.
 func (p *promises) age(s *Scheduler) {
 	if len(p.old) == 0 {
 		return
 	}
 	p.late.forget(p.old[0].number)
-	limit, passed := s.open[0]*(s.config.Budget/1000), p.late.each()
+	limit, passed := p.line.most(s.now)/100*s.config.Budget, p.late.each()
 	for _, g := range p.old {
 		if !g.inLine || g.aged {
 			continue
@@ -104,6 +104,6 @@ func (p *promises) started(g *member) {
 		number = g.whole.number
 	}
 	if len(p.old) > 0 && p.old[0].number < number {
-		p.late.add(p.old[0].number, number, g.ask.need[0]*(orElse(g.Predicted, g.Walltime)/1000))
+		p.late.add(p.old[0].number, number, g.work())
 	}
 }

@@ -14,9 +14,16 @@ import (
 // let others pass: gangs start in the order of the queues as long as a plan
 // remains that keeps every promise. The first Config.Heads of that order have
 // nodes of their own kept besides, so that narrow gangs do not push wide ones
-// to the end of their slack. A gang that more than Config.Budget of the whole
-// cluster's work has passed stands before all that have not been passed so
-// often, so that nobody starves however long the line is.
+// to the end of their slack.
+//
+// A promise bounds a wait only as well as walltimes are known: the slack of one
+// who asks for days is days. So a gang that was passed by more work than a part of
+// the most that ever waited (Config.Budget) is aged: it stands before all that
+// were passed by less, and what is left of its slack is nobody's any more. Its
+// planned start only comes nearer, and whoever is quoted a start later is planned
+// around it. The measure is the load's own: under strict order of arrival the
+// longest wait is at least the time in which the cluster does the most that ever
+// waited, so a part of that is a part of a wait that had to be.
 //
 // Plans count what is free in the whole cluster, and for how many ranks of the
 // gang's own ask the nodes have room (see supply), but give nobody nodes. Whether
@@ -38,6 +45,7 @@ type promises struct {
 	base   *profile // what is free by walltimes, with what this pass started
 	work   *profile // to lay plans on
 	late   overtaken
+	line   backlog
 	supply supply  // of room on nodes
 	halt   *member // for which this pass quoted nobody behind it
 
@@ -258,6 +266,9 @@ func (p *promises) lay(s *Scheduler, first *member, keep bool) (broken *member) 
 func (p *promises) settle() {
 	for i, g := range p.order {
 		g.planned = p.start[i]
+		if g.aged && g.promised {
+			g.latest = min(g.latest, g.planned)
+		}
 	}
 	p.sort()
 }

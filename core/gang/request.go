@@ -38,8 +38,8 @@ type Config struct {
 	Depth int
 	// Heads is how many gangs have nodes kept for them, Slack how many walltimes
 	// of its own a promise leaves a gang beyond its planned start, and Budget
-	// how much of the whole cluster's work may pass a gang, in milliseconds:
-	// see promises. Default 2, 1 and 14,400,000 (4 hours).
+	// by how much of the most work that ever waited a gang may be passed, in
+	// hundredths: see promises. Default 2, 1 and 9.
 	Heads         int
 	Slack, Budget int64
 	// Evictions is how many gangs may have to give way within a minute.
@@ -68,7 +68,7 @@ func (c Config) withDefaults() Config {
 	c.Queues = guarded(c.Queues)
 	c.Heads = orElse(c.Heads, 2)
 	c.Slack = orElse(c.Slack, 1)
-	c.Budget = orElse(c.Budget, 4*3600_000)
+	c.Budget = orElse(c.Budget, 9)
 	c.Evictions = orElse(c.Evictions, 1000)
 	return c
 }

@@ -145,6 +145,7 @@ type member struct {
 	booked   int64       // when there are nodes for it if it is stuck; 0 if that is not known
 	class    uint64      // what makes it like others, see member.classNumber; 0 before it is in line
 	count    int         // elements in line; 1 for a gang
+	weight   int64       // its part of what waits: see backlog
 	arrived  int64       // when it came into line first
 	revokes  int         // starts in a row that came to nothing
 	evicted  int         // times it had to give way

@@ -29,7 +29,8 @@
 // # The policy "promise"
 //
 // The kernel's policy was found with this package, and "promise" is its
-// prototype: see the type. What its parts are for, on the first 57 days of the
+// prototype: see the type. The kernel has come to bound the longest waits by what
+// waited and not by hours, and keeps its promises with nodes. What its parts are for, on the first 57 days of the
 // HPC2N Seth log (3,145 jobs, 240 CPUs; mean wait, bounded slowdown, longest
 // wait):
 //

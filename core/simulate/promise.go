@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// promise is backfilling under promises, the policy that the kernel's follows,
+// promise is backfilling under promises, the policy that the kernel's came from,
 // on a machine that is only a number of CPUs.
 //
 // The oldest jobs, up to depth, each have a promise: a latest start, quoted

@@ -33,7 +33,7 @@ func reference() []struct {
 		{"easy-sjf", "as easy, passing in order of walltime", easy{byArrival, byWalltime}},
 		{"easy-fair", "as easy, in order of the users' decayed use", easy{byUsage, byUsage}},
 		{"conservative", "nobody delays anybody who came before", conservative{}},
-		{"promise", "the kernel's policy, on a machine that is only a number of CPUs",
+		{"promise", "the prototype of the kernel's policy, on a machine that is only a number of CPUs",
 			&promise{depth: 65, heads: 2, slack: 1, budget: 4 * 3600 * 1000}},
 	}
 }
