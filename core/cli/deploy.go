@@ -66,7 +66,7 @@ func (a *app) deploy(ctx context.Context, c *api.Client, doc []byte, source, dir
 	if err != nil {
 		return "", rolled{}, err
 	}
-	s, err := spec.Parse(doc, source, kinds)
+	s, err := spec.ParseChecked(doc, source, kinds, a.Check)
 	if err != nil {
 		return "", rolled{}, err
 	}

@@ -177,11 +177,7 @@ func (a *app) read(doc []byte, source string, kinds []core.Description) (*core.S
 	if spec.IsSchedule(doc) {
 		return a.readSchedule(doc, source, kinds)
 	}
-	s, err := spec.Parse(doc, source, kinds)
-	if err != nil {
-		return nil, err
-	}
-	return s, a.check(s, doc, source, "")
+	return spec.ParseChecked(doc, source, kinds, a.Check)
 }
 
 // readSchedule is read of a schedule and the job in it. Whether its parents are
@@ -207,10 +203,7 @@ func (a *app) readSchedule(doc []byte, source string, kinds []core.Description) 
 // precheck finds the faults of a built-in kind's document before a host is
 // started for it. Other kinds are the host's to judge.
 func (a *app) precheck(doc []byte, source string) error {
-	sp, err := spec.Parse(doc, source, a.Kinds)
-	if err == nil {
-		return a.check(sp, doc, source, "")
-	}
+	_, err := spec.ParseChecked(doc, source, a.Kinds, a.Check)
 	if unknownKind(err) && !spec.IsSchedule(doc) {
 		return nil
 	}

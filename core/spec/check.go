@@ -18,31 +18,31 @@ import (
 
 var english = message.NewPrinter(language.English)
 
-// check holds t against schema and tells every fault.
-func check(schema json.RawMessage, t *tree) ([]core.Diagnostic, error) {
+// check holds t against schema and tells every fault, and what would mend it.
+func check(schema json.RawMessage, t *tree) ([]core.Diagnostic, []mend, error) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
-		return nil, core.Errorf(core.Internal, "read schema: %v", err)
+		return nil, nil, core.Errorf(core.Internal, "read schema: %v", err)
 	}
 	c := jsonschema.NewCompiler()
 	if err := c.AddResource("capstan:document", doc); err != nil {
-		return nil, core.Errorf(core.Internal, "read schema: %v", err)
+		return nil, nil, core.Errorf(core.Internal, "read schema: %v", err)
 	}
 	s, err := c.Compile("capstan:document")
 	if err != nil {
-		return nil, core.Errorf(core.Internal, "compile schema: %v", err)
+		return nil, nil, core.Errorf(core.Internal, "compile schema: %v", err)
 	}
 	err = s.Validate(t.value)
 	if err == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	ve, ok := err.(*jsonschema.ValidationError)
 	if !ok {
-		return nil, core.Errorf(core.Internal, "validate: %v", err)
+		return nil, nil, core.Errorf(core.Internal, "validate: %v", err)
 	}
 	r := reader{tree: t, schema: doc, seen: map[string]bool{}}
 	r.walk(ve)
-	return r.found, nil
+	return r.found, r.mends, nil
 }
 
 // reader turns validation errors into diagnostics.
@@ -50,6 +50,7 @@ type reader struct {
 	tree   *tree
 	schema any
 	found  []core.Diagnostic
+	mends  []mend
 	seen   map[string]bool
 }
 
@@ -101,14 +102,17 @@ func (r *reader) add(d core.Diagnostic) {
 
 func (r *reader) leaf(e *jsonschema.ValidationError) {
 	path := e.InstanceLocation
+	m := mend{path: path}
 	d := core.Diagnostic{Path: dotted(path)}
 	switch k := e.ErrorKind.(type) {
 	case *kind.AdditionalProperties:
 		allowed := r.properties(e.SchemaURL)
 		for _, p := range k.Properties {
 			u := core.Diagnostic{Path: dotted(extend(path, p)), Message: fmt.Sprintf("unknown field %q", p)}
-			if s := core.Nearest(p, allowed); s != "" {
-				u.Remedy = fmt.Sprintf("did you mean %q?", s)
+			m := mend{path: extend(path, p), name: core.Nearest(p, allowed), unknown: true}
+			r.mends = append(r.mends, m)
+			if m.name != "" {
+				u.Remedy = fmt.Sprintf("did you mean %q?", m.name)
 			} else if len(allowed) > 0 {
 				u.Remedy = "allowed: " + strings.Join(allowed, ", ")
 			}
@@ -119,6 +123,11 @@ func (r *reader) leaf(e *jsonschema.ValidationError) {
 	case *kind.Required:
 		r.tree.place(&d, path)
 		d.Message = "missing " + quoted(k.Missing)
+		for _, name := range k.Missing {
+			r.mends = append(r.mends, mend{path: extend(path, name), missing: true})
+		}
+		r.add(d)
+		return
 	case *kind.Type:
 		r.tree.place(&d, path)
 		d.Message = fmt.Sprintf("want %s, got %s", strings.Join(k.Want, " or "), k.Got)
@@ -129,8 +138,8 @@ func (r *reader) leaf(e *jsonschema.ValidationError) {
 			want = append(want, fmt.Sprint(w))
 		}
 		d.Message = fmt.Sprintf("%v is not one of %s", k.Got, strings.Join(want, ", "))
-		if s := core.Nearest(fmt.Sprint(k.Got), want); s != "" {
-			d.Remedy = fmt.Sprintf("did you mean %q?", s)
+		if m.value = core.Nearest(fmt.Sprint(k.Got), want); m.value != "" {
+			d.Remedy = fmt.Sprintf("did you mean %q?", m.value)
 		}
 	case *kind.Const:
 		r.tree.place(&d, path)
@@ -147,6 +156,7 @@ func (r *reader) leaf(e *jsonschema.ValidationError) {
 		r.tree.place(&d, path)
 		d.Message = e.ErrorKind.LocalizedString(english)
 	}
+	r.mends = append(r.mends, m)
 	r.add(d)
 }
 

@@ -32,14 +32,14 @@ func ParseSchedule(doc []byte, source string, outer core.Description, kinds []co
 	if bad != nil {
 		return nil, nil, refuse(source, []core.Diagnostic{*bad})
 	}
-	diags, err := t.check([]core.Description{outer})
+	diags, err := t.faults(source, []core.Description{outer}, nil)
 	if err != nil {
 		return nil, nil, err
 	}
 	diags = append(diags, t.misplaced()...)
 	inner := t.job()
 	if inner != nil {
-		found, err := inner.check(kinds)
+		found, err := inner.faults(source, kinds, nil)
 		if err != nil {
 			return nil, nil, err
 		}

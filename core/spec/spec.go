@@ -13,6 +13,10 @@
 //	S2  Reading is bounded: 1 MiB of text, 64 levels, 100,000 values; 1 MiB and
 //	    100,000 values also after aliases are followed.
 //	S3  An unknown field is a fault, wherever it stands.
+//	    What only a framework can find is told with what the schema refuses: the
+//	    framework is asked about the document as it was meant, with slips of the
+//	    hand corrected and what is wrong left out. It may miss a fault next to what
+//	    was left out; it tells of none that is there for that alone.
 //	S4  Two documents that mean the same have the same Hash.
 package spec
 
@@ -41,6 +45,12 @@ var envelope []byte
 // schema, and fills in the defaults. Faults come all at once, as a *core.Error
 // of kind Invalid with Diagnostics. source names the document in messages.
 func Parse(doc []byte, source string, kinds []core.Description) (*core.Spec, error) {
+	return ParseChecked(doc, source, kinds, nil)
+}
+
+// ParseChecked is Parse, and has check find the faults that the schema lets
+// pass. All come at once. check may be nil.
+func ParseChecked(doc []byte, source string, kinds []core.Description, check Checker) (*core.Spec, error) {
 	if len(doc) > MaxBytes {
 		return nil, core.Errorf(core.Invalid, "the document has %d bytes; the limit is %d (1 MiB)", len(doc), MaxBytes).
 			At(source).Do("put data into files or the store and name it in the spec")
@@ -49,7 +59,7 @@ func Parse(doc []byte, source string, kinds []core.Description) (*core.Spec, err
 	if err != nil {
 		return nil, refuse(source, []core.Diagnostic{*err})
 	}
-	diags, serr := t.check(kinds)
+	diags, serr := t.faults(source, kinds, check)
 	if serr != nil {
 		return nil, serr
 	}
@@ -59,15 +69,23 @@ func Parse(doc []byte, source string, kinds []core.Description) (*core.Spec, err
 	return decode(t, source)
 }
 
-// check holds t against the envelope and its kind's schema.
-func (t *tree) check(kinds []core.Description) ([]core.Diagnostic, error) {
-	kind, diags := kindOf(t, kinds)
-	schema, err := Schema(kind)
-	if err != nil {
-		return nil, err
+// faults are all faults of a document.
+func (t *tree) faults(source string, kinds []core.Description, check Checker) ([]core.Diagnostic, error) {
+	diags, mends, schema, err := t.check(kinds)
+	if err == nil && check != nil {
+		diags = append(diags, t.senses(source, schema, mends, check)...)
 	}
-	found, err := check(schema, t)
-	return append(diags, found...), err
+	return diags, err
+}
+
+// check holds t against the envelope and its kind's schema.
+func (t *tree) check(kinds []core.Description) (diags []core.Diagnostic, mends []mend, schema json.RawMessage, err error) {
+	kind, diags := kindOf(t, kinds)
+	if schema, err = Schema(kind); err != nil {
+		return nil, nil, nil, err
+	}
+	found, mends, err := check(schema, t)
+	return append(diags, found...), mends, schema, err
 }
 
 func refuse(source string, diags []core.Diagnostic) error {

@@ -78,7 +78,7 @@ func (f *Framework) check(s *core.Spec) (*spec.Body, []core.Diagnostic, error) {
 	}
 	// What a program's functions are only the program knows.
 	program := slices.ContainsFunc(body.Steps(), func(s spec.NamedStep) bool { return s.Program != "" })
-	if !program && !slices.ContainsFunc(found, isError) {
+	if !program && !slices.ContainsFunc(found, ofSteps) {
 		found = append(found, work.Check(body, f.functions)...)
 	}
 	if slices.ContainsFunc(found, isError) {
@@ -88,6 +88,17 @@ func (f *Framework) check(s *core.Spec) (*spec.Body, []core.Diagnostic, error) {
 }
 
 func isError(d core.Diagnostic) bool { return !d.Warning }
+
+// ofSteps reports whether d is a fault of the steps or of what lies between
+// them, with which whether they fit each other cannot be told.
+func ofSteps(d core.Diagnostic) bool {
+	for _, place := range []string{"spec", "spec.map", "spec.combine", "spec.reduce", "spec.shuffle", "spec.input.format"} {
+		if !d.Warning && (d.Path == place || place != "spec" && strings.HasPrefix(d.Path, place+".")) {
+			return true
+		}
+	}
+	return false
+}
 
 // predict is the stages of a job. Of reduce tasks it knows the most, since small
 // partitions will share one, and of s3:// input not even that: the plan is made
