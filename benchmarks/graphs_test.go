@@ -55,3 +55,20 @@ func TestAlternateGoesOnAfterALatePeer(t *testing.T) {
 		t.Errorf("%q", b.result.Notes)
 	}
 }
+
+// Run ends with an error unless all gangs give the one answer.
+func TestRunGraphGangs(t *testing.T) {
+	c := onSmallGraph(t)
+	c.Graph.Algorithms, c.Graph.Parts, c.Peers = []string{graph.SSSP}, []string{"gangs"}, nil
+	r, err := Run(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[result.Key]bool{}
+	for _, s := range r.Samples {
+		keys[s.Key] = true
+	}
+	if len(keys) != 5*3 || len(r.Samples) != len(keys) {
+		t.Errorf("%d samples of %d gangs, want 15", len(r.Samples), len(keys))
+	}
+}

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -144,5 +145,50 @@ func TestSteps(t *testing.T) {
 	}
 	if _, err := Steps(dir); err == nil {
 		t.Error("a broken line was accepted")
+	}
+}
+
+func TestDirectLeadsEveryEdgeSomewhere(t *testing.T) {
+	dir := t.TempDir()
+	g, err := Make(t.Context(), dir, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "directed.txt")
+	if err := g.Direct(path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ways := map[[2]uint32]int{} // of an edge: 1 up, 2 down, 3 both
+	for line := range strings.Lines(string(text)) {
+		var a, b uint32
+		var weight float64
+		if _, err := fmt.Sscan(line, &a, &b, &weight); err != nil || weight != Weight(a, b) {
+			t.Fatalf("%q: %v", line, err)
+		}
+		way := 1
+		if a > b {
+			way = 2
+		}
+		edge := [2]uint32{min(a, b), max(a, b)}
+		if ways[edge]&way != 0 {
+			t.Errorf("%q stands there twice", line)
+		}
+		ways[edge] |= way
+	}
+	counts := map[int]int64{}
+	for _, way := range ways {
+		counts[way]++
+	}
+	if int64(len(ways)) != g.Edges {
+		t.Errorf("%d edges, want %d", len(ways), g.Edges)
+	}
+	for way := 1; way <= 3; way++ {
+		if counts[way] < g.Edges/4 {
+			t.Errorf("%d of %d edges lead way %d", counts[way], g.Edges, way)
+		}
 	}
 }

@@ -4,7 +4,7 @@ import "testing"
 
 func TestJudgeGraph(t *testing.T) {
 	sample := func(series string, executors int, wall, loop float64) Sample {
-		s := Sample{Key: Key{Workload: Graph, Series: series, Executors: executors, Scale: 20}, Wall: wall, Loop: loop, Edges: 1e9}
+		s := Sample{Key: Key{Workload: Graph, Series: series, Executors: executors, Scale: 20}, Wall: wall, Loading: 1, Loop: loop, Edges: 1e9}
 		if executors > 0 {
 			s.Launcher = "process"
 		}
@@ -30,6 +30,8 @@ func TestJudgeGraph(t *testing.T) {
 		"Wall time of GraphX over ours, bfs, scale 20":                        {"9.0×", false},
 		"Executors whose loop beats one thread of Go's, bfs, scale 20":        {"none of those tried", false},
 		"Loop of GraphX over ours, pagerank, scale 20":                        {"20.0×", true},
+		"Loading and loop of GraphX over ours, pagerank, scale 20":            {"12.4×", false},
+		"Loading and loop of GraphX over ours, bfs, scale 20":                 {"2.5×", false},
 		"Loop of GraphX over ours, bfs, scale 20":                             {"3.0×", false},
 		"Wall time of GraphX over ours, lcc, scale 20":                        {"> 15.0×", true},
 		"Memory of PageRank at rest, an edge, scale 20, process":              {"12.50 bytes, 6.25 of them in arrays", false},

@@ -96,7 +96,7 @@ const (
 
 	GraphKernel  = "capstan"             // of graph, each behind its algorithm: see GraphSeries
 	GraphParted  = "capstan, parted by " // and by what
-	SparkGraph   = "GraphX"              // without the start of Spark
+	SparkGraph   = "GraphX"
 	CPP          = "C++, two threads"
 	EmptySteps   = "empty superstep"
 	NoCheckpoint = "no checkpoint, of 50"

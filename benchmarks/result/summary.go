@@ -28,6 +28,7 @@ type Group struct {
 	WorkerRate Spread // MB/s per core, executors only; zero for peers
 	Load       Spread
 	Loop       Spread // seconds in a graph's algorithm
+	Work       Spread // seconds in which its graph was loaded, and in those
 	EdgeRate   Spread // 10^6 edges per second of those, and core
 	Late       bool   // a run was given up
 	Held       Spread // bytes an edge at rest
@@ -56,6 +57,7 @@ func Summarise(samples []Sample) []Group {
 			WorkerRate: of(set, Sample.WorkerRate),
 			Load:       of(set, func(s Sample) float64 { return s.Load }),
 			Loop:       of(set, func(s Sample) float64 { return s.Loop }),
+			Work:       of(set, func(s Sample) float64 { return s.Loading + s.Loop }),
 			EdgeRate:   of(set, Sample.EdgeRate),
 			Late:       slices.ContainsFunc(set, func(s Sample) bool { return s.Late }),
 			Held:       of(set, Sample.HeldPerEdge),
