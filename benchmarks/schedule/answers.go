@@ -37,7 +37,7 @@ func answersOf(ctx context.Context, c Config, r *report, nodes, waiting int) err
 		at, _ = job("wait", waiting-1-i)
 		last.of(func() { k.Why(at) })
 		var copy *gang.Scheduler
-		copied.of(func() { copy = k.Clone() })
+		copied.of(func() { copy = k.CloneFirst(10_000) })
 		id, j := job("plan", i)
 		planned.of(func() {
 			copy.Step(gang.Submit{Now: k.now + 1, Request: gang.Request{Gang: id, Job: j, Size: 4, Each: shapes[0], Queue: "q0", Walltime: 60_000}})

@@ -5,14 +5,64 @@ import (
 	"slices"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/core/queue"
 )
 
 // Clone returns a scheduler that shares nothing with s that changes: for asking
 // what if.
 func (s *Scheduler) Clone() *Scheduler {
-	k := copier{members: make(map[*member]*member, len(s.gangs)), asks: map[*ask]*ask{}, arrays: map[*array]*array{}, jobs: map[*job]*job{}}
+	return s.clone(&copier{members: make(map[*member]*member, len(s.gangs))})
+}
+
+// CloneFirst is Clone for asking what if before a very long line: of the gangs in
+// line, only the first n are in it, those named in also, and arrays. It costs
+// what they cost.
+func (s *Scheduler) CloneFirst(n int, also ...ID) *Scheduler {
+	if s.tree.Len() <= n {
+		return s.Clone()
+	}
+	k := &copier{members: make(map[*member]*member, n), kept: s.spokenFor(n)}
+	for _, id := range also {
+		if g := s.gangs[id]; g != nil {
+			k.kept[g] = true
+		}
+	}
+	seen := 0
+	s.tree.Each(s.now, func(id uint64) bool {
+		if seen < n {
+			k.kept[s.byNumber[id]] = true
+		}
+		seen++
+		return seen < n
+	})
+	return s.clone(k)
+}
+
+// spokenFor is the gangs in line that have room, or were promised any; with space
+// for n more.
+func (s *Scheduler) spokenFor(n int) map[*member]bool {
+	kept := make(map[*member]bool, n+2*Reserved)
+	for _, b := range s.plan.booked {
+		kept[b.gang] = true
+	}
+	for _, list := range [][]*member{s.promises.list, s.promises.heads} {
+		for _, g := range list {
+			kept[g] = true
+		}
+	}
+	for _, d := range s.displacing {
+		kept[d.by] = true
+	}
+	return kept
+}
+
+// clone copies what k does not leave out.
+func (s *Scheduler) clone(k *copier) *Scheduler {
+	k.asks, k.arrays, k.jobs = map[*ask]*ask{}, map[*array]*array{}, map[*job]*job{}
 	c := *s
-	c.fleet, c.tree = s.fleet.Clone(), s.tree.Clone()
+	c.fleet = s.fleet.Clone()
+	c.gangs = k.allGangs(s.gangs)
+	c.tree, c.byNumber = k.line(s)
 	c.nodes = make([]*node, len(s.nodes))
 	for i, n := range s.nodes {
 		v := *n
@@ -20,27 +70,13 @@ func (s *Scheduler) Clone() *Scheduler {
 		c.nodes[i] = &v
 	}
 	c.asks = k.allAsks(&s.asks)
-	c.gangs = make(map[ID]*member, len(s.gangs))
-	for id, g := range s.gangs {
-		c.gangs[id] = k.member(g)
-	}
-	c.byNumber = make(map[uint64]*member, len(s.byNumber))
-	for n, g := range s.byNumber {
-		c.byNumber[n] = k.member(g)
-	}
-	c.jobs = make(map[core.JobID]*job, len(s.jobs))
-	for id, j := range s.jobs {
-		c.jobs[id] = k.job(j)
-	}
+	c.jobs = k.allJobs(s.jobs)
 	c.singles = make(map[single][]core.JobID, len(s.singles))
 	for key, list := range s.singles {
 		c.singles[key] = slices.Clone(list)
 	}
 	c.early = maps.Clone(s.early)
-	c.dues = slices.Clone(s.dues)
-	for i := range c.dues {
-		c.dues[i].gang = k.member(c.dues[i].gang)
-	}
+	c.dues = k.allDues(s.dues)
 	c.granted.list, c.elastic, c.fresh = k.list(s.granted.list), k.list(s.elastic), k.list(s.fresh)
 	c.granted.byQueue = make(map[string][]*member, len(s.granted.byQueue))
 	for name, list := range s.granted.byQueue {
@@ -79,6 +115,7 @@ func (s *Scheduler) Clone() *Scheduler {
 
 // copier copies each thing once, however many point to it.
 type copier struct {
+	kept    map[*member]bool // of the gangs in line; nil: all
 	members map[*member]*member
 	asks    map[*ask]*ask
 	arrays  map[*array]*array
@@ -108,10 +145,79 @@ func (k *copier) member(g *member) *member {
 	return v
 }
 
+// allGangs is of m what is not left out. It alone looks at every gang, which for
+// very many of them means to wait for memory: who is not among its copies was left
+// out.
+func (k *copier) allGangs(m map[ID]*member) map[ID]*member {
+	out := make(map[ID]*member, k.size(len(m)))
+	for id, g := range m {
+		if k.kept == nil || !g.inLine || g.array != nil || k.kept[g] {
+			out[id] = k.member(g)
+		}
+	}
+	return out
+}
+
+// left reports whether g was left out.
+func (k *copier) left(g *member) bool { return k.kept != nil && k.members[g] == nil }
+
+// line is the tree and who finds its gangs, without those left out.
+func (k *copier) line(s *Scheduler) (*queue.Tree, map[uint64]*member) {
+	out := make(map[uint64]*member, len(k.members))
+	var ids []uint64
+	for _, g := range k.members {
+		if g.inLine {
+			out[g.number] = g
+			ids = append(ids, g.number)
+		}
+	}
+	if k.kept == nil {
+		return s.tree.Clone(), out
+	}
+	slices.Sort(ids)
+	return s.tree.CloneWith(ids), out
+}
+
+// size is about how many of so many are not left out.
+func (k *copier) size(n int) int {
+	if k.kept == nil {
+		return n
+	}
+	return min(n, len(k.kept))
+}
+
+// list is of l what is not left out.
 func (k *copier) list(l []*member) []*member {
-	out := make([]*member, len(l))
-	for i, g := range l {
-		out[i] = k.member(g)
+	out := make([]*member, 0, len(l))
+	for _, g := range l {
+		if !k.left(g) {
+			out = append(out, k.member(g))
+		}
+	}
+	return out
+}
+
+// allDues is a heap of those that are not left out.
+func (k *copier) allDues(d dues) dues {
+	out := make(dues, 0, len(d))
+	for _, v := range d {
+		if k.left(v.gang) {
+			continue
+		}
+		g := k.member(v.gang)
+		g.duePlace = 0
+		out.set(g, v.at)
+	}
+	return out
+}
+
+// allJobs is the jobs of which more is known than a gang that is left out.
+func (k *copier) allJobs(jobs map[core.JobID]*job) map[core.JobID]*job {
+	out := make(map[core.JobID]*job, k.size(len(jobs)))
+	for id, j := range jobs {
+		if k.kept == nil || k.jobs[j] != nil || len(j.gangs)+len(j.waiters)+len(j.arrays) > 0 || j.single != nil || j.ended != Unsaid {
+			out[id] = k.job(j)
+		}
 	}
 	return out
 }

@@ -46,6 +46,10 @@ func (o *Otherwise) change(q *gang.Request) {
 	}
 }
 
+// sight is how far down the line a what-if looks: copying more would hold the
+// scheduler up for longer than a round takes.
+const sight = 10_000
+
 // WhatIf asks a copy of the scheduler what would be if things were otherwise:
 // for a job that waits, or one that is not submitted, or for nobody in
 // particular. Nothing of it is real.
@@ -73,7 +77,7 @@ func (h *Host) whatIf(ctx context.Context, q *clusterpb.WhatIfRequest) (*cluster
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	d := dream{sched: h.sched.Clone(), at: now().UnixMilli()}
+	d := dream{at: now().UnixMilli()}
 	switch {
 	case draft != nil:
 		d.subjects = draft.requests()
@@ -86,6 +90,11 @@ func (h *Host) whatIf(ctx context.Context, q *clusterpb.WhatIfRequest) (*cluster
 			return nil, core.Errorf(core.Conflict, "job %s does not wait: it is %s", j.rec.Job.ID, j.rec.Job.State).Do("ask about one that is queued, or about a spec")
 		}
 	}
+	var named []gang.ID
+	for _, s := range d.subjects {
+		named = append(named, s.Gang)
+	}
+	d.sched = h.sched.CloneFirst(sight, named...)
 	for _, c := range q.Changes {
 		if err := d.apply(h, c); err != nil {
 			return nil, err

@@ -139,16 +139,55 @@ func (t *Tree) Clone() *Tree {
 			c.classes[i].more = &cm
 		}
 	}
+	c.keepAccounts(t)
+	c.unused, c.class, c.where = slices.Clone(t.unused), maps.Clone(t.class), maps.Clone(t.where)
+	c.repairs, c.ages = t.repairs.clone(), t.ages.clone()
+	return &c
+}
+
+// CloneWith is Clone, but that only the claims of ids wait. It costs what they
+// cost, and not what the whole line does.
+func (t *Tree) CloneWith(ids []uint64) *Tree {
+	c := *t
+	c.walk, c.stale = Walk{}, true
+	c.nodes = slices.Clone(t.nodes)
+	for i := range c.nodes {
+		n := &c.nodes[i]
+		n.pending, n.heaps, n.pos = 0, [core.MaxDims][]spot{}, [core.MaxDims]int32{}
+		if n.line != nil {
+			n.line = &line{head: none}
+		}
+	}
+	c.classes, c.unused, c.repairs, c.ages = nil, nil, sorted[spot]{}, sorted[spot]{}
+	c.class, c.where = map[classKey]int32{}, make(map[uint64]where, len(ids))
+	c.keepAccounts(t)
+	for _, id := range ids {
+		if at, ok := t.where[id]; ok {
+			if err := c.Add(t.claimAt(id, at)); err != nil {
+				panic("queue: " + err.Error()) // the queues are the same
+			}
+		}
+	}
+	return &c
+}
+
+// claimAt is the claim id, as it was added.
+func (t *Tree) claimAt(id uint64, at where) Claim {
+	x, _ := t.classes[at.class].get(item{arrival: at.arrival, id: id})
+	c := t.claim(at.class)
+	c.ID, c.Arrival, c.Since, c.Count = x.id, x.arrival, x.since, x.count
+	return c
+}
+
+// keepAccounts gives c the queues and users that t has, and what they have.
+func (c *Tree) keepAccounts(t *Tree) {
 	c.accounts = make(map[account]*balance, len(t.accounts))
 	for k, b := range t.accounts {
 		cb := *b
 		c.accounts[k] = &cb
 	}
-	c.free, c.unused, c.users = slices.Clone(t.free), slices.Clone(t.unused), slices.Clone(t.users)
+	c.free, c.users = slices.Clone(t.free), slices.Clone(t.users)
 	c.number, c.known, c.members = maps.Clone(t.number), maps.Clone(t.known), maps.Clone(t.members)
-	c.class, c.where = maps.Clone(t.class), maps.Clone(t.where)
-	c.repairs, c.ages = t.repairs.clone(), t.ages.clone()
-	return &c
 }
 
 // Len is how many claims wait; an array is one.
