@@ -23,6 +23,8 @@ import (
 	"github.com/capstan-run/capstan/frameworks/dataset/input"
 )
 
+var coresEach = flag.Int("cores", 1, "of each rank of a benchmark")
+
 var scale = flag.Int("scale", 12, "of the R-MAT graph that benchmarks run on; edge factor 16")
 
 // kronecker is an R-MAT graph of that scale, undirected, without loops and
@@ -109,7 +111,7 @@ func (nowhere) WriteRecord(arrow.Record) error { return nil }
 func (nowhere) Seal() ([]byte, error)          { return nil, nil }
 func (nowhere) Rewind([]byte) error            { return nil }
 
-// BenchmarkAlgorithms runs algorithms on ranks of one core each. It reports
+// BenchmarkAlgorithms runs algorithms on ranks of -cores each. It reports
 // seconds without loading the graph and without writing files.
 func BenchmarkAlgorithms(b *testing.B) {
 	edges := kronecker(*scale)
@@ -128,7 +130,7 @@ func BenchmarkAlgorithms(b *testing.B) {
 							base() *graphProgram
 						}), func(d time.Duration) { b.ReportMetric(d.Seconds(), "s/run") }}
 					}, func(rank int, c *peer.Config) {
-						c.Cores, c.Memory, c.Output = 1, 4<<30, nowhere{}
+						c.Cores, c.Memory, c.Output = *coresEach, 4<<30, nowhere{}
 						for i := rank; i < len(splits); i += size {
 							c.Splits = append(c.Splits, splits[i])
 						}

@@ -3,7 +3,6 @@ package algorithm
 import (
 	"context"
 	"math/bits"
-	"sync"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/column"
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
@@ -18,6 +17,7 @@ const (
 	kindReached     = 300 + iota // own vertices of the receiver, local numbers
 	kindReachedBits              // the same as bits
 	kindFrontier                 // the sender's vertices of this depth, as bits
+	kindCutReached               // cut vertices that the sender has found
 )
 
 // breadthFirst is a search that changes direction (Beamer, Asanović and
@@ -29,6 +29,8 @@ const (
 // next depth's edges are not known before it is there, so they are estimated:
 // as many vertices as were told of, with as many edges as the end of an edge has
 // in the mean.
+//
+// A vertex with very many edges has them on all ranks, which follow them together.
 type breadthFirst struct {
 	graphProgram
 	source string
@@ -37,6 +39,9 @@ type breadthFirst struct {
 	frontier []uint32 // own vertices of the depth at hand
 	next     []uint32 // own vertices found for the one after it
 	state    searchState
+	cut      cutFrontier
+
+	late int64 // edges of own cut vertices that the frontier had without knowing
 
 	seen  []uint64 // by dense id: told of already
 	all   []uint64 // the frontier of all ranks, by dense id
@@ -52,8 +57,13 @@ type searchState struct {
 	EdgeMean   int64 // edges of a vertex that an edge ends at, in the mean
 }
 
+// stalls is the part of all edges, each counted at both ends, from which a vertex's
+// row is worth the work of all ranks: less than what a vertex with a tenth of all
+// edges has.
+const stalls = 1.0 / 32
+
 func newBreadthFirst(c graph.Config, source string) *breadthFirst {
-	return &breadthFirst{graphProgram: graphProgram{config: c, need: graph.Need{In: true, Out: true}}, source: source}
+	return &breadthFirst{graphProgram: graphProgram{config: c, need: graph.Need{In: true, Out: true, Cut: true, CutFrom: stalls}}, source: source}
 }
 
 // Run writes a line (vertex, depth) for each vertex.
@@ -94,11 +104,19 @@ func (b *breadthFirst) begin(ctx context.Context, p *peer.Peer) error {
 	for v := range b.depth {
 		b.depth[v] = unreached
 	}
-	b.frontier, b.next = nil, nil
+	b.frontier, b.next, b.cut, b.late = nil, nil, newCutFrontier(b.part), 0
 	if source >= 0 {
-		b.depth[source] = 0
-		b.frontier = []uint32{uint32(source)}
+		if i, ok := b.cut.number(p.Rank(), uint32(source)); ok {
+			b.cut.find(i)
+		} else {
+			b.depth[source] = 0
+			b.frontier = []uint32{uint32(source)}
+		}
 	}
+	if err := b.cut.share(ctx, p, 0, func(i int) { b.joinFrontier(i, 0) }); err != nil {
+		return err
+	}
+	p.HoldCheckpoints(true)
 	entries := max(b.part.Entries, 1)
 	b.state = searchState{Unexplored: entries, EdgeMean: int64(squares.Value())/entries + 1}
 	return nil
@@ -109,14 +127,12 @@ func (b *breadthFirst) search(ctx context.Context, p *peer.Peer) error {
 	told := peer.Sum[int64](p, "bfs: told")
 	explored := peer.Sum[int64](p, "bfs: explored")
 	for {
-		edges := int64(0)
+		edges := b.late
+		b.late = 0
 		for _, v := range b.frontier {
 			edges += int64(b.part.OutDegree[v])
 		}
 		explored.Add(edges)
-		if b.state.Up == 0 {
-			p.Edges(edges)
-		}
 		p.Active(int64(len(b.frontier)))
 		if err := b.tell(p, told); err != nil {
 			return err
@@ -131,17 +147,42 @@ func (b *breadthFirst) search(ctx context.Context, p *peer.Peer) error {
 			return err
 		}
 		b.frontier, b.next = b.next, b.frontier[:0]
+		up := b.state.Up
 		b.turn(told.Value(), explored.Value())
+		if up == 0 || b.state.Up == 1 {
+			continue
+		}
+		// Down, all ranks have to know what they found looking up.
+		depth := uint32(b.state.Depth)
+		if err := b.cut.share(ctx, p, depth, func(i int) { b.joinFrontier(i, depth) }); err != nil {
+			return err
+		}
+	}
+}
+
+// joinFrontier puts a cut vertex into the frontier at hand, if it is own.
+func (b *breadthFirst) joinFrontier(i int, depth uint32) {
+	if v, ok := b.cut.own(i); ok {
+		b.depth[v] = depth
+		b.frontier = append(b.frontier, v)
 	}
 }
 
 func (b *breadthFirst) tell(p *peer.Peer, told *peer.Aggregator[int64]) error {
 	if b.state.Up == 1 {
 		told.Add(int64(len(b.frontier)))
-		return b.tellFrontier(p)
+		if err := b.tellFrontier(p); err != nil {
+			return err
+		}
+	} else {
+		sent, err := b.tellNeighbours(p)
+		if err != nil {
+			return err
+		}
+		told.Add(int64(len(b.next)) + sent)
 	}
-	sent, err := b.tellNeighbours(p)
-	told.Add(int64(len(b.next)) + sent)
+	found, err := b.cut.tell(p)
+	told.Add(found)
 	return err
 }
 
@@ -163,21 +204,20 @@ func (b *breadthFirst) turn(told, explored int64) {
 // tellNeighbours marks own neighbours of the frontier and tells others of
 // theirs. It returns how many others were told of.
 func (b *breadthFirst) tellNeighbours(p *peer.Peer) (int64, error) {
-	first, n := b.part.First(), uint32(b.part.N())
+	followed := 0
 	for _, v := range b.frontier {
-		for _, t := range b.part.Out.Row(int(v)) {
-			if w := t - first; w < n {
-				b.reach(w)
-				continue
-			}
-			word, bit := t>>6, uint64(1)<<(t&63)
-			if b.seen[word]&bit == 0 {
-				b.seen[word] |= bit
-				to := b.part.Owner(t)
-				b.lists[to] = append(b.lists[to], t-b.part.Bounds[to])
-			}
+		row := b.part.Out.Row(int(v))
+		b.follow(row)
+		followed += len(row)
+	}
+	for i, depth := range b.cut.depth {
+		if depth == uint32(b.state.Depth) {
+			row := b.part.CutOut.Row(i)
+			b.follow(row)
+			followed += len(row)
 		}
 	}
+	p.Edges(int64(followed))
 	sent := int64(0)
 	for to, list := range b.lists {
 		sent += int64(len(list))
@@ -187,6 +227,28 @@ func (b *breadthFirst) tellNeighbours(p *peer.Peer) (int64, error) {
 		b.lists[to] = list[:0]
 	}
 	return sent, nil
+}
+
+// follow marks own vertices of a row, and puts others where they are told of.
+func (b *breadthFirst) follow(row []uint32) {
+	first, n := b.part.First(), uint32(b.part.N())
+	for _, t := range row {
+		if w := t - first; w < n {
+			b.reach(w)
+			continue
+		}
+		word, bit := t>>6, uint64(1)<<(t&63)
+		if b.seen[word]&bit != 0 {
+			continue
+		}
+		b.seen[word] |= bit
+		to := b.part.Owner(t)
+		if i, ok := b.cut.number(to, t-b.part.Bounds[to]); ok {
+			b.cut.find(i)
+		} else {
+			b.lists[to] = append(b.lists[to], t-b.part.Bounds[to])
+		}
+	}
 }
 
 // tellReached sends a list as such, or as bits where that is shorter.
@@ -203,24 +265,15 @@ func (b *breadthFirst) tellReached(p *peer.Peer, to int, list []uint32) error {
 }
 
 func (b *breadthFirst) reach(v uint32) {
-	if b.depth[v] == unreached {
-		b.depth[v] = uint32(b.state.Depth) + 1
-		b.next = append(b.next, v)
+	if b.depth[v] != unreached {
+		return
 	}
-}
-
-// tellFrontier sends the frontier to all.
-func (b *breadthFirst) tellFrontier(p *peer.Peer) error {
-	set := make([]uint64, (b.part.N()+63)/64)
-	for _, v := range b.frontier {
-		set[v>>6] |= 1 << (v & 63)
+	if i, ok := b.cut.number(b.part.Rank, v); ok {
+		b.cut.find(i)
+		return
 	}
-	for to := range p.Size() {
-		if err := column.Send(p, to, kindFrontier, set); err != nil {
-			return err
-		}
-	}
-	return nil
+	b.depth[v] = uint32(b.state.Depth) + 1
+	b.next = append(b.next, v)
 }
 
 func (b *breadthFirst) hear(p *peer.Peer) error {
@@ -228,8 +281,20 @@ func (b *breadthFirst) hear(p *peer.Peer) error {
 		if err := b.hearFrontier(p); err != nil {
 			return err
 		}
+		if err := b.hearCutFrontier(p); err != nil {
+			return err
+		}
 		p.Edges(b.lookUp(p.Cores()))
 		return nil
+	}
+	below := uint32(b.state.Depth) + 1
+	if err := b.cut.hear(p, below, func(i int) {
+		if v, ok := b.cut.own(i); ok {
+			b.depth[v] = below
+			b.next = append(b.next, v)
+		}
+	}); err != nil {
+		return err
 	}
 	if err := column.Each(p, kindReached, func(_, _ int, list []uint32) error {
 		for _, v := range list {
@@ -249,60 +314,6 @@ func (b *breadthFirst) hear(p *peer.Peer) error {
 	})
 }
 
-// hearFrontier puts the frontiers of all ranks together. Ranks' ranges do not
-// begin at whole words.
-func (b *breadthFirst) hearFrontier(p *peer.Peer) error {
-	clear(b.all)
-	return column.Each(p, kindFrontier, func(from, at int, set []uint64) error {
-		first := int(b.part.Bounds[from]) + at*64
-		word, shift := first/64, uint(first%64)
-		for i, x := range set {
-			b.all[word+i] |= x << shift
-			if high := x >> (64 - shift); high != 0 {
-				b.all[word+i+1] |= high
-			}
-		}
-		return nil
-	})
-}
-
-// lookUp looks for a neighbour of the frontier for every vertex that was not
-// reached, and returns how many edges it has followed.
-func (b *breadthFirst) lookUp(cores int) (followed int64) {
-	ranges := b.part.In.Cuts(cores)
-	found, edges := make([][]uint32, len(ranges)), make([]int64, len(ranges))
-	var all sync.WaitGroup
-	for i, r := range ranges {
-		all.Go(func() { found[i], edges[i] = b.lookUpRange(r) })
-	}
-	all.Wait()
-	for i, list := range found {
-		b.next = append(b.next, list...)
-		followed += edges[i]
-	}
-	return followed
-}
-
-func (b *breadthFirst) lookUpRange(r graph.Range) (found []uint32, followed int64) {
-	in, all, below := b.part.In, b.all, uint32(b.state.Depth)+1
-	for v := r.First; v < r.End; v++ {
-		if b.depth[v] != unreached {
-			continue
-		}
-		row, at := in.Row(v), 0
-		for ; at < len(row); at++ {
-			if u := row[at]; all[u>>6]>>(u&63)&1 != 0 {
-				b.depth[v] = below
-				found = append(found, uint32(v))
-				at++
-				break
-			}
-		}
-		followed += int64(at)
-	}
-	return found, followed
-}
-
 // Save keeps the depths so far.
 func (b *breadthFirst) Save(w *peer.SnapshotWriter) error {
 	if err := b.saveGraph(w); err != nil {
@@ -310,7 +321,15 @@ func (b *breadthFirst) Save(w *peer.SnapshotWriter) error {
 	}
 	s := b.state
 	head := []int64{s.Depth, s.Up, s.Vertices, s.Unexplored, s.EdgeMean, int64(len(b.frontier))}
-	return w.Put("depths", span.Bytes(head), span.Bytes(b.depth), span.Bytes(b.frontier), span.Bytes(b.next))
+	head = append(head, b.late)
+	found := make([]uint32, len(b.cut.found))
+	for i, is := range b.cut.found {
+		if is {
+			found[i] = 1
+		}
+	}
+	return w.Put("depths", span.Bytes(head), span.Bytes(b.cut.depth), span.Bytes(found),
+		span.Bytes(b.depth), span.Bytes(b.frontier), span.Bytes(b.next))
 }
 
 // Load goes on from a checkpoint: the depth that it was taken in is told again,
@@ -319,15 +338,21 @@ func (b *breadthFirst) Load(r *peer.SnapshotReader) error {
 	if err := b.loadGraph(r); err != nil {
 		return err
 	}
-	head, rest, err := readSection(r, "depths", 6)
+	head, rest, err := readSection(r, "depths", 7)
 	if err != nil {
 		return err
 	}
 	b.state = searchState{head[0], head[1], head[2], head[3], head[4]}
-	values, n, f := span.Of[uint32](rest), b.part.N(), int(head[5])
-	if len(values) < n+f {
+	b.late, b.cut = head[6], newCutFrontier(b.part)
+	values, n, f, h := span.Of[uint32](rest), b.part.N(), int(head[5]), len(b.cut.depth)
+	if len(values) < 2*h+n+f {
 		return damaged("depths")
 	}
+	copy(b.cut.depth, values)
+	for i := range h {
+		b.cut.found[i] = values[h+i] != 0
+	}
+	values = values[2*h:]
 	b.depth, b.frontier, b.next = values[:n:n], values[n:n+f:n+f], values[n+f:]
 	return nil
 }

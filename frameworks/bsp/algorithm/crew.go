@@ -18,7 +18,6 @@ type crew struct {
 // as long.
 const (
 	leastWork = 1 << 14 // edges, a vertex being as much as two
-	leastRow  = 1 << 15 // edges of a row that is cut
 	perVertex = 2
 )
 
@@ -51,7 +50,7 @@ func (c *crew) parts(list *graph.CSR, vertices []uint32, f func(core, i int, row
 	})
 }
 
-// run cuts the work into pieces, each from one edge to another.
+// run cuts the work of vertices into pieces, each from one edge to another.
 func (c *crew) run(list *graph.CSR, vertices []uint32, f func(core int, from, to uint64)) {
 	c.ends = c.ends[:0]
 	sum := uint64(0)
@@ -59,8 +58,13 @@ func (c *crew) run(list *graph.CSR, vertices []uint32, f func(core int, from, to
 		sum += perVertex + uint64(list.Degree(int(v)))
 		c.ends = append(c.ends, sum)
 	}
-	if c.cores <= 1 || sum < leastWork {
-		f(0, 0, sum)
+	c.split(sum, f)
+}
+
+// split calls f for pieces that together are 0..work.
+func (c *crew) split(work uint64, f func(core int, from, to uint64)) {
+	if c.cores <= 1 || work < leastWork {
+		f(0, 0, work)
 		return
 	}
 	pieces := uint64(c.cores * sharesPerCore)
@@ -69,7 +73,7 @@ func (c *crew) run(list *graph.CSR, vertices []uint32, f func(core int, from, to
 	for core := range c.cores {
 		wait.Go(func() {
 			for i := next.Add(1) - 1; i < pieces; i = next.Add(1) - 1 {
-				f(core, sum*i/pieces, sum*(i+1)/pieces)
+				f(core, work*i/pieces, work*(i+1)/pieces)
 			}
 		})
 	}

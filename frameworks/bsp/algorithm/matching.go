@@ -47,9 +47,12 @@ const (
 type matchState struct {
 	*matching
 	list    *graph.CSR
-	numbers []uint32 // whole column: of vertices in the order of ids
-	column  []uint64 // whole column: state
-	queue   *worklist
+	numbers []uint32   // whole column: of vertices in the order of ids
+	column  []uint64   // whole column: state
+	queue   []uint32   // own vertices to look at, each once
+	next    []uint64   // their states after that
+	found   [][]uint32 // by core: for the queue
+	crew    crew
 	news    *bitset // own vertices whose state others have not been told
 }
 
@@ -67,7 +70,7 @@ func (m *matching) Run(ctx context.Context, p *peer.Peer) error {
 		return err
 	}
 	s := &matchState{matching: m, list: neighbours(m.part, p.Cores()), numbers: wholeColumn[uint32](m.part),
-		column: wholeColumn[uint64](m.part), queue: newWorklist(m.part.N()), news: newBitset(m.part.N())}
+		column: wholeColumn[uint64](m.part), news: newBitset(m.part.N()), crew: crew{cores: p.Cores()}, found: make([][]uint32, p.Cores())}
 	mirror, err := newMirror(ctx, p, m.part, s.list)
 	if err != nil {
 		return err
@@ -110,12 +113,14 @@ func (s *matchState) pair(ctx context.Context, p *peer.Peer, mirror *mirror) err
 	edge := newFringe(mirror, s.list)
 	first := s.part.First()
 	for v := range s.part.N() {
-		s.queue.push(uint32(v))
+		s.queue = append(s.queue, uint32(v))
 	}
 	for {
-		for v, ok := s.queue.pop(); ok; v, ok = s.queue.pop() {
-			s.look(v)
+		edges := int64(0)
+		for len(s.queue) > 0 {
+			edges += s.look()
 		}
+		p.Edges(edges)
 		changed := s.news.appendSet(nil, 0, uint32(s.part.N()))
 		for i := range changed {
 			changed[i] += first
@@ -123,45 +128,93 @@ func (s *matchState) pair(ctx context.Context, p *peer.Peer, mirror *mirror) err
 		s.news.clear()
 		told.Add(int64(len(changed)))
 		p.Active(int64(len(changed)))
+		var heard []uint32
 		if err := exchangeChanged(ctx, mirror, s.column, changed, func(dense uint32, _ uint64) {
-			for _, w := range edge.of(dense) {
-				s.consider(w, first+w, dense)
-			}
+			heard = append(heard, dense)
 		}, s.list); err != nil {
 			return err
 		}
 		if told.Value() == 0 {
 			return nil
 		}
+		s.hear(edge, heard)
 	}
 }
 
-// consider puts w on the list of those to look at if news of a neighbour may
-// concern it: they point at each other, or the neighbour is taken.
-func (s *matchState) consider(w, dense, neighbour uint32) {
+// look lets the vertices of the queue point at their first free neighbours, or be
+// halves of pairs, each as if it were the only one: as vertices of two ranks do.
+// It returns how many edges that took.
+func (s *matchState) look() (edges int64) {
+	first := s.part.First()
+	s.next = append(s.next[:0], make([]uint64, len(s.queue))...)
+	s.crew.wholeRows(s.list, s.queue, func(_, i int) { s.next[i] = s.decide(s.queue[i]) })
+	changed := s.queue[:0] // the queue is done with
+	for i, v := range s.queue {
+		if edges += int64(s.list.Degree(int(v))); s.state[v] != s.next[i] {
+			s.state[v], s.column[first+v] = s.next[i], s.next[i]
+			s.news.set(v)
+			changed = append(changed, v)
+		}
+	}
+	s.crew.parts(s.list, changed, func(core, i int, row []uint32) {
+		for _, t := range row {
+			if w := t - first; int(w) < s.part.N() && s.concerns(t, first+changed[i]) {
+				s.found[core] = append(s.found[core], w)
+			}
+		}
+	})
+	s.gather()
+	return edges
+}
+
+// gather makes what the cores have found the queue. A vertex is found once: by
+// the one that it points at.
+func (s *matchState) gather() {
+	s.queue = s.queue[:0]
+	for core, list := range s.found {
+		s.queue = append(s.queue, list...)
+		s.found[core] = list[:0]
+	}
+}
+
+// hear finds whom news of other ranks' vertices concern.
+func (s *matchState) hear(edge *fringe, heard []uint32) {
+	slots := make([]uint32, len(heard))
+	for i, dense := range heard {
+		slots[i] = edge.slot[dense]
+	}
+	s.crew.parts(edge.rows(), slots, func(core, i int, row []uint32) {
+		for _, w := range row {
+			if s.concerns(s.part.First()+w, heard[i]) {
+				s.found[core] = append(s.found[core], w)
+			}
+		}
+	})
+	s.gather()
+}
+
+// concerns tells whether news of a neighbour may concern a vertex: they point at
+// each other, or the neighbour is taken.
+func (s *matchState) concerns(dense, neighbour uint32) bool {
 	mine, theirs := s.column[dense], s.column[neighbour]
-	if mine&taken == 0 && uint32(mine) == neighbour && (theirs&taken != 0 || uint32(theirs) == dense) {
-		s.queue.push(w)
-	}
+	return mine&taken == 0 && uint32(mine) == neighbour && (theirs&taken != 0 || uint32(theirs) == dense)
 }
 
-// look lets v point at its first free neighbour, or makes it half of a pair.
-func (s *matchState) look(v uint32) {
+// decide is the next state of v.
+func (s *matchState) decide(v uint32) uint64 {
 	dense := s.part.First() + v
 	mine := s.state[v]
 	if mine&taken != 0 {
-		return
+		return mine
 	}
 	target := s.choose(v, dense, mine)
-	if target == uint32(nobody) {
-		s.become(v, dense, nobody)
-		return
+	switch {
+	case target == uint32(nobody):
+		return nobody
+	case uint32(s.column[target]) != dense:
+		return uint64(target)
 	}
-	if uint32(s.column[target]) != dense {
-		s.become(v, dense, uint64(target))
-		return
-	}
-	s.become(v, dense, uint64(target)|taken)
+	return uint64(target) | taken
 }
 
 // choose is whom v points at: as before while that vertex is free or taken by v.
@@ -181,21 +234,6 @@ func (s *matchState) choose(v, dense uint32, mine uint64) uint32 {
 		}
 	}
 	return best
-}
-
-// become sets v's state and tells those of its neighbours here that it concerns.
-func (s *matchState) become(v, dense uint32, state uint64) {
-	if s.state[v] == state {
-		return
-	}
-	s.state[v], s.column[dense] = state, state
-	s.news.set(v)
-	first := s.part.First()
-	for _, t := range s.list.Row(int(v)) {
-		if w := t - first; int(w) < s.part.N() {
-			s.consider(w, t, dense)
-		}
-	}
 }
 
 // edgeOrder is an edge's place among all, which never ties.

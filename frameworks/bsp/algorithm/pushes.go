@@ -2,6 +2,7 @@ package algorithm
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
@@ -15,91 +16,113 @@ const (
 )
 
 // pushes is messages of one number to vertices of other ranks, combined at the
-// sender: a vertex is sent at most one a superstep, unless by once.
+// sender: a vertex is sent at most one a superstep, unless by once. Several cores
+// may push at a time, each naming itself.
 type pushes struct {
 	peer   *peer.Peer
 	part   *graph.Partition
 	values []uint64   // whole column: what a vertex is to be sent, or was sent last
 	due    bitset     // those to be sent it
-	to     [][]uint64 // by rank: dense ids, of which due holds the most
-	many   [][]uint64 // by rank: dense id and value, what once has put aside
+	sums   bool       // it is sums that are sent: they begin anew with each superstep
+	to     [][]uint64 // by core and rank: dense ids, of which due holds the most
+	many   [][]uint64 // by core and rank: dense id and value, what once has put aside
+	list   []uint64   // being sent
 }
 
 func newPushes(p *peer.Peer, part *graph.Partition) *pushes {
 	return &pushes{peer: p, part: part, values: wholeColumn[uint64](part), due: *newBitset(part.Total()),
-		to: make([][]uint64, p.Size()), many: make([][]uint64, p.Size())}
+		to: make([][]uint64, p.Cores()*p.Size()), many: make([][]uint64, p.Cores()*p.Size())}
 }
 
-func (m *pushes) mark(dense uint32) {
-	if !m.due.has(dense) {
-		m.due.set(dense)
-		r := m.part.Owner(dense)
-		m.to[r] = append(m.to[r], uint64(dense))
+func (m *pushes) mark(core int, dense uint32) {
+	word, bit := &m.due.words[dense>>6], uint64(1)<<(dense&63)
+	if atomic.LoadUint64(word)&bit == 0 && atomic.OrUint64(word, bit)&bit == 0 {
+		at := core*m.part.Size + m.part.Owner(dense)
+		m.to[at] = append(m.to[at], uint64(dense))
 	}
 }
 
-// add sends the vertex the sum of all n of this superstep. A user of add uses
-// nothing else until forget.
-func (m *pushes) add(dense uint32, n uint64) {
-	if !m.due.has(dense) {
-		m.values[dense] = 0
-	}
-	m.values[dense] += n
-	m.mark(dense)
+// add sends the vertex the sum of all n of this superstep. Whoever uses add sets
+// sums, and uses nothing else until forget.
+func (m *pushes) add(core int, dense uint32, n uint64) {
+	atomic.AddUint64(&m.values[dense], n)
+	m.mark(core, dense)
 }
 
 // raise sends the vertex the largest value, if none as large was sent before.
-func (m *pushes) raise(dense uint32, value uint64) {
-	if m.values[dense] < value {
-		m.values[dense] = value
-		m.mark(dense)
+func (m *pushes) raise(core int, dense uint32, value uint64) {
+	if raiseTo(&m.values[dense], value) {
+		m.mark(core, dense)
+	}
+}
+
+// raiseTo reports whether *x was less than value, which it now is not.
+func raiseTo(x *uint64, value uint64) bool {
+	for {
+		old := atomic.LoadUint64(x)
+		if old >= value {
+			return false
+		}
+		if atomic.CompareAndSwapUint64(x, old, value) {
+			return true
+		}
 	}
 }
 
 // once sends the vertex the value unless it was the last one it was sent.
-func (m *pushes) once(dense uint32, value uint64) {
-	if m.values[dense] != value {
-		m.values[dense] = value
-		r := m.part.Owner(dense)
-		m.many[r] = append(m.many[r], uint64(dense), value)
+func (m *pushes) once(core int, dense uint32, value uint64) {
+	if atomic.LoadUint64(&m.values[dense]) != value && atomic.SwapUint64(&m.values[dense], value) != value {
+		at := core*m.part.Size + m.part.Owner(dense)
+		m.many[at] = append(m.many[at], uint64(dense), value)
 	}
 }
 
 // forget drops what is known of earlier messages.
-func (m *pushes) forget() { clear(m.values) }
+func (m *pushes) forget() {
+	clear(m.values)
+	m.sums = false
+}
 
 // send sends what is due, and tells how many messages that is.
 func (m *pushes) send() (int64, error) {
-	n := 0
-	for r := range m.to {
-		list := m.many[r]
-		for _, dense := range m.to[r] {
-			list = append(list, dense, m.values[dense])
-			m.due.unset(uint32(dense))
+	n, size := 0, m.part.Size
+	for r := range size {
+		m.list = m.list[:0]
+		for at := r; at < len(m.to); at += size {
+			m.list = append(m.list, m.many[at]...)
+			for _, dense := range m.to[at] {
+				m.list = append(m.list, dense, m.values[dense])
+				m.due.unset(uint32(dense))
+				if m.sums {
+					m.values[dense] = 0
+				}
+			}
+			m.to[at], m.many[at] = m.to[at][:0], m.many[at][:0]
 		}
-		m.to[r], m.many[r] = m.to[r][:0], list[:0]
-		if len(list) == 0 {
+		if len(m.list) == 0 {
 			continue
 		}
-		n += len(list) / 2
-		if err := m.peer.SendBlock(r, blockPushes, bytesOf(list)); err != nil {
+		n += len(m.list) / 2
+		if err := m.peer.SendBlock(r, blockPushes, bytesOf(m.list)); err != nil {
 			return 0, err
 		}
 	}
 	return int64(n), nil
 }
 
-// take hands out what came, by local vertex.
-func (m *pushes) take(f func(v uint32, value uint64)) {
+// take hands out what came, by local vertex, to f on several cores.
+func (m *pushes) take(crew *crew, f func(core int, v uint32, value uint64)) {
 	first := m.part.First()
 	for block := range m.peer.Blocks() {
 		if block.Kind != blockPushes {
 			continue
 		}
 		list := columnOf[uint64](block.Data)
-		for i := 0; i < len(list); i += 2 {
-			f(uint32(list[i])-first, list[i+1])
-		}
+		crew.split(uint64(len(list)/2), func(core int, from, to uint64) {
+			for i := 2 * from; i < 2*to; i += 2 {
+				f(core, uint32(list[i])-first, list[i+1])
+			}
+		})
 	}
 }
 

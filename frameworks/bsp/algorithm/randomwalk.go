@@ -84,6 +84,7 @@ type walking struct {
 	targets []uint32  // as in Out, but in each row in the order of places
 	sums    []float64 // by edge: the weights of its row up to it; nil without weights
 	batch   int       // own vertices in a round
+	walked  int64     // edges, in this superstep
 	sent    *peer.Aggregator[int64]
 	left    *peer.Aggregator[int64]
 }
@@ -186,6 +187,8 @@ func (w *walking) round(ctx context.Context, numbers *numbers) (more bool, err e
 		w.begin(to)
 	}
 	for {
+		w.peer.Edges(w.walked)
+		w.walked = 0
 		n, err := w.send()
 		if err != nil {
 			return false, err
@@ -238,6 +241,7 @@ func (w *walking) walk(name, home uint64, step int, dense uint32) {
 			return
 		}
 		step++
+		w.walked++
 		w.note(int(home>>32), uint32(home), step, next)
 		if r := w.part.Owner(next); r != w.part.Rank {
 			w.walkers[r] = append(w.walkers[r], name, home, uint64(step)<<32|uint64(next))

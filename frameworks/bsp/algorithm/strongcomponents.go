@@ -5,6 +5,7 @@ import (
 	"context"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
@@ -58,17 +59,24 @@ const (
 	phaseEnd
 )
 
-// scc is what a rank computes components with.
+// scc is what a rank computes components with, on several cores: a vertex's state
+// only ever goes one way, and who moves it there goes on from it.
 type scc struct {
 	*strongComponent
 	peer    *peer.Peer
 	first   uint32
 	n       int
 	mail    *pushes
-	in, out []uint32 // of own vertices: edges from and to those that are left
-	stack   []uint32 // local vertices to go on from
-	left    *peer.Aggregator[int64]
-	sent    *peer.Aggregator[int64]
+	crew    crew
+	in, out []uint32   // of own vertices: edges from and to those that are left
+	found   [][]uint32 // by core: local vertices to go on from; all are in the first
+	batch   []uint32
+	one     [1]uint32
+
+	followed int64 // edges, in this superstep
+
+	left *peer.Aggregator[int64]
+	sent *peer.Aggregator[int64]
 }
 
 // Run writes a line (vertex, smallest id of its component) for each vertex.
@@ -90,6 +98,7 @@ func (c *strongComponent) Run(ctx context.Context, p *peer.Peer) error {
 		}
 	}
 	s := &scc{strongComponent: c, peer: p, first: c.part.First(), n: c.part.N(), mail: newPushes(p, c.part),
+		crew: crew{cores: p.Cores()}, found: make([][]uint32, p.Cores()),
 		left: peer.Sum[int64](p, "scc left"), sent: peer.Sum[int64](p, "scc sent")}
 	if err := s.rounds(ctx); err != nil {
 		return err
@@ -126,36 +135,6 @@ func (s *scc) rounds(ctx context.Context) error {
 	return nil
 }
 
-// spread goes on from the vertices on the stack, here and at the other ranks,
-// until no message is on its way. order, if there is one, says how; push handles
-// a vertex of the stack, and take a message. It takes at least one Sync.
-func (s *scc) spread(ctx context.Context, order func(), push func(v uint32), take func(v uint32, value uint64)) error {
-	for {
-		if order != nil {
-			order()
-		}
-		for len(s.stack) > 0 {
-			v := s.stack[len(s.stack)-1]
-			s.stack = s.stack[:len(s.stack)-1]
-			push(v)
-		}
-		n, err := s.mail.send()
-		if err != nil {
-			return err
-		}
-		s.sent.Add(n)
-		s.peer.Active(n)
-		s.left.Add(s.countLeft())
-		if err := s.peer.Sync(ctx); err != nil {
-			return err
-		}
-		s.mail.take(take)
-		if s.sent.Value() == 0 {
-			return nil
-		}
-	}
-}
-
 func (s *scc) countLeft() int64 {
 	n := int64(0)
 	for _, r := range s.root {
@@ -170,29 +149,43 @@ func (s *scc) countLeft() int64 {
 // vertices without any on one side.
 func (s *scc) trim(ctx context.Context) error {
 	s.in, s.out = make([]uint32, s.n), make([]uint32, s.n)
-	for v := range s.n {
-		dense := s.first + uint32(v)
-		s.out[v], s.in[v] = withoutSelf(s.part.Out.Row(v), dense), withoutSelf(s.part.In.Row(v), dense)
-		if s.root[v] != absent {
-			s.stack = append(s.stack, uint32(v))
+	share(s.crew.cores, s.part.Out, func(core, from, to int) {
+		for v := from; v < to; v++ {
+			dense := s.first + uint32(v)
+			s.out[v], s.in[v] = withoutSelf(s.part.Out.Row(v), dense), withoutSelf(s.part.In.Row(v), dense)
 		}
-	}
+	})
 	for v := range s.n {
-		s.trimIf(uint32(v))
+		if s.root[v] != absent {
+			s.found[0] = append(s.found[0], uint32(v))
+		}
+		s.trimIf(0, uint32(v))
 	}
-	const inEdge, outEdge = 1, 1 << 32
-	fewer := func(v uint32, edges uint64) {
-		s.in[v] -= uint32(edges)
-		s.out[v] -= uint32(edges >> 32)
-		s.trimIf(v)
+	fewer := func(core int, v uint32, edges uint64) {
+		if in := uint32(edges); in != 0 {
+			atomic.AddUint32(&s.in[v], -in)
+		}
+		if out := uint32(edges >> 32); out != 0 {
+			atomic.AddUint32(&s.out[v], -out)
+		}
+		s.trimIf(core, v)
 	}
-	err := s.spread(ctx, nil, func(v uint32) {
-		s.along(s.part.Out.Row(int(v)), v, inEdge, fewer)
-		s.along(s.part.In.Row(int(v)), v, outEdge, fewer)
-	}, fewer)
+	one := [2]uint64{1, 1 << 32} // an edge less in, and out
+	s.mail.sums = true
+	err := s.spread(ctx, &wave{lists: []*graph.CSR{s.part.Out, s.part.In}, take: fewer,
+		push: func(core, list int, v uint32, row []uint32) {
+			for _, t := range row {
+				if w := t - s.first; int(w) >= s.n {
+					s.mail.add(core, t, one[list])
+				} else if w != v {
+					fewer(core, w, one[list])
+				}
+			}
+		}})
 	if err != nil {
 		return err
 	}
+	s.mail.forget()
 	s.phase = phaseColour
 	if s.left.Value() == 0 {
 		s.phase = phaseEnd
@@ -219,23 +212,16 @@ func withoutSelf(row []uint32, self uint32) uint32 {
 }
 
 // trimIf makes a component of v if nobody that is left reaches it, or is reached.
-func (s *scc) trimIf(v uint32) {
-	if s.root[v] == absent && (s.in[v] == 0 || s.out[v] == 0) {
-		s.root[v] = s.first + v
-		s.stack = append(s.stack, v)
+func (s *scc) trimIf(core int, v uint32) {
+	if atomic.LoadUint32(&s.root[v]) == absent && (atomic.LoadUint32(&s.in[v]) == 0 || atomic.LoadUint32(&s.out[v]) == 0) {
+		s.join(core, v, s.first+v)
 	}
 }
 
-// along sends n to each of the row, and hands it to those here at once.
-func (s *scc) along(row []uint32, v uint32, n uint64, here func(uint32, uint64)) {
-	for _, t := range row {
-		if w := t - s.first; int(w) < s.n {
-			if w != v {
-				here(w, n)
-			}
-			continue
-		}
-		s.mail.add(t, n)
+// join gives v its component, unless it has one, and goes on from it.
+func (s *scc) join(core int, v, root uint32) {
+	if atomic.CompareAndSwapUint32(&s.root[v], absent, root) {
+		s.found[core] = append(s.found[core], v)
 	}
 }
 
@@ -254,37 +240,54 @@ func (s *scc) ownColour(v uint32) uint64 {
 func (s *scc) paint(ctx context.Context) error {
 	for v := range s.n {
 		if s.root[v] == absent {
-			s.stack = append(s.stack, uint32(v))
+			s.found[0] = append(s.found[0], uint32(v))
 		}
 	}
-	better := func(v uint32, colour uint64) {
-		if s.root[v] == absent && s.colour[v] < colour {
-			s.colour[v] = colour
-			s.stack = append(s.stack, v)
+	better := func(core int, v uint32, colour uint64) {
+		if s.root[v] == absent && raiseTo(&s.colour[v], colour) {
+			s.found[core] = append(s.found[core], v)
 		}
-	}
-	// The highest colour goes first: where it comes no other is worth anything.
-	order := func() {
-		slices.SortFunc(s.stack, func(a, b uint32) int { return cmp.Compare(s.colour[a], s.colour[b]) })
 	}
 	ran := make([]uint64, s.n) // the colour that went on from a vertex last
-	err := s.spread(ctx, order, func(v uint32) {
-		colour := s.colour[v]
-		if ran[v] == colour {
-			return
-		}
-		ran[v] = colour
-		for _, t := range s.part.Out.Row(int(v)) {
-			if w := t - s.first; int(w) < s.n {
-				better(w, colour)
-				continue
+	w := &wave{lists: []*graph.CSR{s.part.Out}, take: better,
+		ready: func(v uint32) bool {
+			is := s.colour[v] != ran[v]
+			ran[v] = s.colour[v]
+			return is
+		},
+		push: func(core, _ int, v uint32, row []uint32) {
+			colour := atomic.LoadUint64(&s.colour[v])
+			for _, t := range row {
+				if w := t - s.first; int(w) < s.n {
+					better(core, w, colour)
+				} else {
+					s.mail.raise(core, t, colour)
+				}
 			}
-			s.mail.raise(t, colour)
-		}
-	}, better)
+		}}
+	w.order = func() { s.highestFirst(w) }
+	err := s.spread(ctx, w)
 	s.mail.forget()
 	s.phase = phaseGather
 	return err
+}
+
+// highestFirst lets the highest colours run first: where they come no other is
+// worth anything. One core takes them one by one; several begin with as many as
+// have run before, so that the first, which is to run the farthest, runs alone.
+func (s *scc) highestFirst(w *wave) {
+	slices.SortFunc(s.found[0], func(a, b uint32) int { return cmp.Compare(s.colour[a], s.colour[b]) })
+	if s.crew.cores == 1 {
+		s.drain(w)
+		return
+	}
+	seeds := slices.Clone(s.found[0])
+	for n := 1; len(seeds) > 0; n *= 2 {
+		rest := max(len(seeds)-n, 0)
+		s.found[0] = append(s.found[0][:0], seeds[rest:]...)
+		seeds = seeds[:rest]
+		s.drain(w)
+	}
 }
 
 // gather collects the components of the roots against the edges.
@@ -297,25 +300,25 @@ func (s *scc) gather(ctx context.Context) error {
 			s.root[v] = s.first + uint32(v)
 		}
 		if s.root[v] != absent {
-			s.stack = append(s.stack, uint32(v))
+			s.found[0] = append(s.found[0], uint32(v))
 		}
 	}
-	join := func(v uint32, colour uint64) {
-		if s.root[v] == absent && s.colour[v] == colour {
-			s.root[v] = uint32(colour) - 1
-			s.stack = append(s.stack, v)
+	join := func(core int, v uint32, colour uint64) {
+		if s.colour[v] == colour && atomic.LoadUint32(&s.root[v]) == absent {
+			s.join(core, v, uint32(colour)-1)
 		}
 	}
-	err := s.spread(ctx, nil, func(v uint32) {
-		colour := s.colour[v]
-		for _, t := range s.part.In.Row(int(v)) {
-			if w := t - s.first; int(w) < s.n {
-				join(w, colour)
-				continue
+	err := s.spread(ctx, &wave{lists: []*graph.CSR{s.part.In}, take: join,
+		push: func(core, _ int, v uint32, row []uint32) {
+			colour := s.colour[v]
+			for _, t := range row {
+				if w := t - s.first; int(w) < s.n {
+					join(core, w, colour)
+				} else {
+					s.mail.once(core, t, colour)
+				}
 			}
-			s.mail.once(t, colour)
-		}
-	}, join)
+		}})
 	s.mail.forget()
 	s.phase = phaseTrim
 	return err

@@ -72,6 +72,10 @@ type Need struct {
 	// Cut allows ByEdges to give a vertex with more edges than fair to all
 	// ranks: see Partition.Cut.
 	Cut bool
+	// CutFrom is the part of all edges, each counted at both ends, from which a
+	// vertex is cut; default half of what is a rank's fair share. Where few vertices
+	// are looked at in a superstep, fewer edges stall it.
+	CutFrom float64
 }
 
 // Defaults fills in what the document left out.

@@ -59,7 +59,7 @@
 // to send them.
 //
 // A vertex that has more than half of a rank's fair share of edges is cut where
-// the program can cope ([Need.Cut]): its edges lie with whoever owns their other
+// the program can cope ([Need.Cut], [Need.CutFrom]): its edges lie with whoever owns their other
 // ends. So no vertex decides how long a superstep takes.
 //
 // How long each row will be is known before edges are sent, so that they are put

@@ -256,7 +256,12 @@ func (l *loading) number(context.Context) error {
 			degree[v] = uint32(min(d+1, uint64(absent)))
 		}
 	}
-	cut := l.need.Cut && l.p.Size() > 1
+	cut := 0.0
+	if l.need.Cut && l.p.Size() > 1 {
+		if cut = l.need.CutFrom; cut == 0 {
+			cut = hubShare / float64(l.p.Size())
+		}
+	}
 	l.numbers = number(degree, l.p.Size(), l.c.Partition, cut, mix)
 	l.part = &Partition{
 		Rank: l.p.Rank(), Size: l.p.Size(), Bounds: l.numbers.bounds, Cut: l.numbers.cut,

@@ -18,11 +18,12 @@ type numbering struct {
 
 // number numbers the vertices for a gang of size ranks. degree is by
 // provisional id, how many rows' entries a vertex has on all ranks, plus one;
-// zero is no vertex. hash is used ByHash.
+// zero is no vertex. A vertex with more than the part cut of all entries is cut; 0:
+// none is. hash is used ByHash.
 //
 // Within a rank vertices are in the order of their degrees, most first: what
 // is read often then lies together and stays in the caches.
-func number(degree []uint32, size int, by string, cut bool, hash func(provisional uint32) uint64) *numbering {
+func number(degree []uint32, size int, by string, cut float64, hash func(provisional uint32) uint64) *numbering {
 	if by == ByRange {
 		return numberByRange(degree, size)
 	}
@@ -35,8 +36,8 @@ func number(degree []uint32, size int, by string, cut bool, hash func(provisiona
 			rank[i] = uint16(hash(v) % uint64(size))
 		}
 	} else {
-		if cut {
-			hubs = countHubs(order, degree, size)
+		if cut > 0 {
+			hubs = countHubs(order, degree, cut)
 		}
 		deal(order, degree, size, hubs, rank)
 	}
@@ -116,21 +117,19 @@ func byDegree(degree []uint32) []uint32 {
 	return order
 }
 
-// A vertex is a hub if it has more than this part of a rank's fair share: to
-// have it whole would then weigh on its rank, and it is worth an exchange of
-// partial sums in each superstep.
+// hubShare is the part of a rank's fair share that a vertex has to have more of
+// to be cut, unless Need.CutFrom says otherwise: to have it whole would then weigh
+// on its rank, and it is worth an exchange of partial sums in each superstep.
 const hubShare = 1.0 / 2
 
-// countHubs is how many vertices at the front of order are cut.
-func countHubs(order, degree []uint32, size int) int {
-	if size == 1 {
-		return 0
-	}
+// countHubs is how many vertices at the front of order are cut: those that have
+// more than a part of all edges.
+func countHubs(order, degree []uint32, part float64) int {
 	total := uint64(0)
 	for _, v := range order {
 		total += uint64(degree[v])
 	}
-	limit := hubShare * float64(total) / float64(size)
+	limit := part * float64(total)
 	n := 0
 	for n < len(order) && float64(degree[order[n]]) > limit {
 		n++
