@@ -20,8 +20,8 @@
 //	A3  Results are lines of (vertex as the input names it, value), each vertex
 //	    once; mst writes edges, randomwalk walks, kmeans and matmul, which read
 //	    rows of numbers, centers and rows. Integers are identical whatever the
-//	    gang, the partitioner and the memory; sums of floating point numbers
-//	    differ in rounding alone.
+//	    gang, the partitioner, the cores and the memory; sums of floating point
+//	    numbers differ in rounding alone.
 //	A4  Every program is a peer.Keeper: it goes on from a checkpoint with the
 //	    same bits as if nothing had happened.
 //
@@ -40,8 +40,10 @@
 // # Left out
 //
 // Weighted matching; walks that remember where they came from (node2vec);
-// centers of kmeans that skip distances by the triangle inequality; columns that
-// take less than 4 to 17 bytes for each vertex of the graph on each rank.
+// centers of kmeans that skip distances by the triangle inequality; a budget for
+// columns, mirrors and forests, which are held besides the graph's edges: a rank
+// needs memory for them whatever it was given; columns that take less than 4 to 17
+// bytes for each vertex of the graph on each rank.
 //
 // The semantics of PageRank, BFS, WCC, SSSP, label propagation and local
 // clustering are those of LDBC Graphalytics 1.0.
