@@ -114,6 +114,7 @@ func (c *coordinatorSide) WantGang(ask core.GangAsk) error {
 	g.wanted = true
 	if g.state.Up {
 		c.tell(g.upEvent(c.a.job.rec.Generation > 1))
+		g.remind()
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -15,6 +16,7 @@ func (g *gangRun) grow(act gang.Grow) {
 	if !g.holds(act.Lease) {
 		return
 	}
+	g.notices = slices.DeleteFunc(g.notices, func(e core.Event) bool { _, is := e.(core.Shrink); return is }) // it is over
 	for i, node := range act.Nodes {
 		rank := act.First + i
 		if rank == len(g.members) {
@@ -32,12 +34,10 @@ func (g *gangRun) shrinks(act gang.Shrink) {
 	if !g.holds(act.Lease) {
 		return
 	}
-	if g.wanted {
-		until := time.UnixMilli(act.Until).UTC()
-		g.attempt.side.tell(core.Shrink{Gang: g.state.Ask.Name, Ranks: act.Ranks, Until: until, Reason: act.Reason})
-	}
+	until := time.UnixMilli(act.Until).UTC()
+	g.warn(core.Shrink{Gang: g.state.Ask.Name, Ranks: act.Ranks, Until: until, Reason: act.Reason})
 	g.tell("shrinks", fmt.Sprintf("gang %s goes on with %d executors from %s: %s", g.state.Ask.Name, len(g.members)-len(act.Ranks),
-		time.UnixMilli(act.Until).UTC().Format(time.RFC3339), act.Reason))
+		until.Format(time.RFC3339), act.Reason))
 }
 
 // tell notes what becomes of a gang that is up. h.mu is held.

@@ -116,6 +116,7 @@ func (g *gangRun) tellElements() {
 	for _, e := range g.elementsOf() {
 		if e.wanted = true; e.state.Up {
 			side.tell(e.upEvent(g.attempt.job.rec.Generation > 1))
+			e.remind()
 		}
 	}
 }
@@ -206,14 +207,12 @@ func (g *gangRun) refuseElements(ranges []core.ArrayRange, err *core.Error) {
 // elementExpired ends an element whose walltime is over: its coordinator has the
 // grace to end it, then its executors go. h.mu is held.
 func (g *gangRun) elementExpired(act gang.Expire) {
-	a, h := g.attempt, g.attempt.h
+	h := g.attempt.h
 	if !g.holds(act.Lease) {
 		return
 	}
 	grace := max(h.cfg.Grace, time.Duration(g.state.Ask.Grace))
-	if g.wanted {
-		a.side.tell(core.GiveWay{Gang: g.state.Ask.Name, Until: now().Add(grace), Reason: "its walltime is over", Final: true})
-	}
+	g.warn(core.GiveWay{Gang: g.state.Ask.Name, Until: now().Add(grace), Reason: "its walltime is over", Final: true})
 	g.do(func(ctx context.Context) {
 		if !pause(ctx, grace) {
 			return

@@ -29,6 +29,7 @@ type gangRun struct {
 	resumed bool          // it was up before this host
 	again   *core.GangAsk // asked for anew while it is released
 	noted   bool          // it was told to give way
+	notices []core.Event  // what it was told that it will lose
 	array   *core.Array   // of an array; nil: it is one gang
 	whole   *gangRun      // the array that an element belongs to; nil: it is none
 	index   int64         // of an element
@@ -194,7 +195,7 @@ func (g *gangRun) requeue(act gang.Revoke) {
 		members: g.members, listeners: g.listeners, ctx: g.ctx, cancel: g.cancel, work: g.work}
 	h.volumes.pass(g, old)
 	old.retire()
-	g.members, g.listeners = nil, nil
+	g.members, g.listeners, g.notices = nil, nil, nil
 	g.renew()
 	g.state.Lease, g.state.Dir, g.state.Members, g.state.Up = 0, "", nil, false
 	if a.job.rec.Job.State == core.Starting {

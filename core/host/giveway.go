@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -16,16 +17,42 @@ var errGaveWay = errors.New("it gave way")
 // noticed passes the notice on to the coordinator, so that it may keep what its
 // work needs to go on. h.mu is held.
 func (g *gangRun) noticed(act gang.GiveWay) {
-	a := g.attempt
 	if !g.holds(act.Lease) {
 		return
 	}
 	g.noted = true
 	until := time.UnixMilli(act.Until).UTC()
-	if g.wanted {
-		a.side.tell(core.GiveWay{Gang: g.state.Ask.Name, Until: until, Reason: act.Reason})
-	}
+	g.warn(core.GiveWay{Gang: g.state.Ask.Name, Until: until, Reason: act.Reason})
 	g.tell("give-way", fmt.Sprintf("gang %s has to give way by %s: %s", g.state.Ask.Name, until.Format(time.RFC3339), act.Reason))
+}
+
+// warn tells the coordinator what g will lose, and keeps it for one that comes
+// before that has happened. h.mu is held.
+func (g *gangRun) warn(notice core.Event) {
+	g.notices = append(g.notices, notice)
+	if g.wanted {
+		g.attempt.side.tell(notice)
+	}
+}
+
+// remind tells a coordinator that has just heard of g what an earlier one was
+// told and is still to come. h.mu is held.
+func (g *gangRun) remind() {
+	g.notices = slices.DeleteFunc(g.notices, func(e core.Event) bool { return !until(e).After(now()) })
+	for _, e := range g.notices {
+		g.attempt.side.tell(e)
+	}
+}
+
+// until is when what a notice tells of happens.
+func until(notice core.Event) time.Time {
+	switch e := notice.(type) {
+	case core.GiveWay:
+		return e.Until
+	case core.Shrink:
+		return e.Until
+	}
+	return time.Time{}
 }
 
 // evicted takes away a gang that was up. An attempt that can go on without it

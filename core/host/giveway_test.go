@@ -2,9 +2,12 @@ package host
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"connectrpc.com/connect"
 
@@ -132,4 +135,129 @@ func TestWhyIsBounded(t *testing.T) {
 	}
 	c.end <- nil
 	s.until(id, "its end", ended)
+}
+
+// A coordinator that comes after another was told that its gang has to go, or
+// some of its ranks, is told as well, and until when.
+func TestNoticeIsToldAgain(t *testing.T) {
+	for gang, is := range map[string]func(core.Event) (time.Time, bool){
+		"size: 2": func(e core.Event) (time.Time, bool) { v, ok := e.(core.GiveWay); return v.Until, ok },
+		"size: 2, min: 1": func(e core.Event) (time.Time, bool) {
+			v, ok := e.(core.Shrink)
+			return v.Until, ok && slices.Equal(v.Ranks, []int{1})
+		},
+	} {
+		t.Run(gang, func(t *testing.T) {
+			s := newStage(t)
+			s.queues("queues: [{name: default, preemptLower: true}]")
+			low := s.sized(10, gang)
+			s.join(low, false, s.started()...)
+			c := s.scene()
+			c.want(t)
+			c.next(t)
+			s.sized(90, "size: 1")
+			first, ok := is(c.next(t))
+			if !ok {
+				t.Fatal("the first coordinator was not told")
+			}
+			c.end <- fmt.Errorf("oh: %w", core.ErrPluginCrash)
+
+			c = s.scene()
+			c.want(t)
+			if up, ok := c.next(t).(core.GangUp); !ok || !up.Resumed {
+				t.Fatalf("got %+v, want the gang", up)
+			}
+			if again, ok := is(c.next(t)); !ok || !again.Equal(first) {
+				t.Errorf("the next is told %v, and the first %v", again, first)
+			}
+			c.end <- nil
+			s.until(low, "its end", ended)
+		})
+	}
+}
+
+// A drain's deadline holds over a restart of the host: who is adopted hears of it,
+// and is moved away if it passed meanwhile.
+func TestDrainOverRestart(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	ranks := s.started()
+	s.join(id, false, ranks...)
+	c := s.scene()
+	c.want(t)
+	c.next(t)
+	s.until(id, "its start", running)
+	drain := func(until time.Time) {
+		t.Helper()
+		if _, err := s.h.Drain(t.Context(), "here", false, until.UnixMilli()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	drain(until)
+	if e, ok := c.next(t).(core.GiveWay); !ok || !e.Until.Equal(until) {
+		t.Fatalf("got %+v, want the notice", e)
+	}
+	s.close()
+	s.open()
+	s.join(id, true, ranks...)
+	c = s.scene()
+	c.want(t)
+	if up, ok := c.next(t).(core.GangUp); !ok || !up.Resumed {
+		t.Fatalf("got %+v, want the gang", up)
+	}
+	if e, ok := c.next(t).(core.GiveWay); !ok || !e.Until.Equal(until) {
+		t.Errorf("got %+v, want the notice once more", e)
+	}
+	passed, err := json.Marshal(policy{Drains: map[core.NodeID]int64{"here": 1}})
+	if err == nil {
+		err = s.h.journal.SetMeta(t.Context(), policyKey, passed)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	s.open()
+	s.until(id, "its place in line", func(j core.Job) bool { return j.State == core.Queued })
+	if _, err := s.h.Cancel(string(id), ""); err != nil {
+		t.Fatal(err)
+	}
+	s.until(id, "its end", ended)
+	s.nothingLeft()
+}
+
+// All that is wrong with a document of queues is told at once, with its place.
+func TestQueueFaults(t *testing.T) {
+	s := newStage(t)
+	err := s.h.SetQueues(t.Context(), []byte(`default: nowhere
+halfLive: 24h
+guard: 12 h
+licences: {matlab: -1}
+queues:
+- {name: a, weight: 0, order: random}
+- {name: a, quota: {cpu: 20 cores, gpu: 1.5}}
+- {name: b//c, maxPerUser: many}
+`), "queues.yaml")
+	e := core.AsError(err)
+	var got []string
+	for _, d := range e.Diagnostics {
+		got = append(got, d.String())
+	}
+	want := []string{
+		`line 2:1: halfLive: unknown field "halfLive" (did you mean "halfLife"?)`,
+		`line 3:8: guard: "12 h" has the wrong form (a time: 90s, 24h)`,
+		`line 4:20: licences.matlab: minimum: got -1, want 0`,
+		`line 6:21: queues.0.weight: minimum: got 0, want 1`,
+		`line 6:31: queues.0.order: random is not one of priority, fifo, short, fair, turn`,
+		`line 7:26: queues.1.quota.cpu: "20 cores" has the wrong form (cores: 20, 0.5, 500m)`,
+		`line 7:41: queues.1.quota.gpu: want integer, got number`,
+		`line 8:28: queues.2.maxPerUser: want integer, got string`,
+	}
+	if e.Kind != core.Invalid || e.Where != "queues.yaml" || !slices.Equal(got, want) {
+		t.Errorf("got %s at %q: %s\n%s", e.Kind, e.Where, e.What, strings.Join(got, "\n"))
+	}
+	if err := s.h.SetQueues(t.Context(), []byte("queues: [{name: a/b}, {name: a/b}]\ndefault: a\n"), "queues.yaml"); err == nil ||
+		!strings.Contains(err.Error(), `line 1:30: queues.1.name: queue "a/b" is there twice`) {
+		t.Errorf("a queue that is there twice: %v", err)
+	}
 }

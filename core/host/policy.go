@@ -1,7 +1,6 @@
 package host
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v4"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/gang"
@@ -32,15 +29,6 @@ type reservation struct {
 	Start int64         `json:"start"`
 	End   int64         `json:"end"`
 	Nodes []core.NodeID `json:"nodes"`
-}
-
-// queuesDocument is the form in which people write queues.
-type queuesDocument struct {
-	Default  string           `json:"default,omitempty"`
-	HalfLife core.Duration    `json:"halfLife,omitempty"`
-	Guard    core.Duration    `json:"guard,omitempty"`
-	Queues   []queue.Queue    `json:"queues,omitempty"`
-	Licences map[string]int64 `json:"licences,omitempty"`
 }
 
 // policyKey is where the journal keeps the policy.
@@ -101,6 +89,16 @@ func (h *Host) applyPolicy() {
 	}
 }
 
+// drainAdopted tells of the deadlines of drains once more: who runs on such a
+// node was not known when they were told first. h.mu is held.
+func (h *Host) drainAdopted() {
+	for _, id := range sortedKeys(h.policy.Drains) {
+		if until := h.policy.Drains[id]; until != 0 {
+			h.step(gang.NodeDrain{Now: now().UnixMilli(), ID: id, Drain: true, Until: until})
+		}
+	}
+}
+
 func sortedKeys[K ~string, V any](m map[K]V) []K {
 	keys := make([]K, 0, len(m))
 	for k := range m {
@@ -134,33 +132,6 @@ func (h *Host) setPolicy(ctx context.Context, change func(*policy) error, events
 		h.step(e)
 	}
 	return nil
-}
-
-// parseQueues reads a document of queues and says everything that is wrong with
-// it.
-func parseQueues(doc []byte, source string) (queuesDocument, error) {
-	var d queuesDocument
-	var tree any
-	if err := yaml.Unmarshal(doc, &tree); err != nil {
-		return d, core.Errorf(core.Invalid, "the queues are no YAML: %v", err).At(source)
-	}
-	b, err := json.Marshal(tree)
-	if err != nil {
-		return d, core.Errorf(core.Invalid, "the queues are no document: %v", err).At(source)
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil {
-		return d, core.Errorf(core.Invalid, "%v", err).At(source).
-			Do("a document of queues has default, halfLife, guard, queues (name, weight, quota, borrow, lend, limit, maxUser, order, …) and licences")
-	}
-	p := policy{Queues: d}
-	if err := gang.CheckQueues(p.queues()); err != nil {
-		e := core.AsError(err)
-		e.Where = source
-		return d, e
-	}
-	return d, nil
 }
 
 // SetQueues replaces the queues and the licences. It is a conflict if something

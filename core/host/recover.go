@@ -59,6 +59,7 @@ func (h *Host) recover(ctx context.Context) error {
 			h.sweepLater(j)
 		}
 	}
+	h.drainAdopted()
 	for _, a := range waiting {
 		if err := h.orphaned(a.job); err != nil {
 			a.end(err)

@@ -110,7 +110,7 @@ func (c Config) check() []core.Diagnostic {
 		ds = append(ds, core.Diagnostic{Path: path, Message: message, Remedy: remedy})
 	}
 	for i, q := range c.Queues {
-		at := fmt.Sprintf("queues[%d]", i)
+		at := fmt.Sprintf("queues.%d", i)
 		if seen[q.Name] {
 			fault(at+".name", fmt.Sprintf("queue %q is there twice", q.Name), "keep one of them")
 		}

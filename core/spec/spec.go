@@ -89,16 +89,24 @@ func (t *tree) check(kinds []core.Description) (diags []core.Diagnostic, mends [
 }
 
 func refuse(source string, diags []core.Diagnostic) error {
+	inOrder(diags)
+	return &core.Error{Kind: core.Invalid, What: "the spec has " + faults(len(diags)), Where: source, Diagnostics: diags,
+		Remedy: "`capstan schema KIND` and `capstan init KIND` show what is allowed"}
+}
+
+// inOrder sorts faults by where they stand.
+func inOrder(diags []core.Diagnostic) {
 	sort.SliceStable(diags, func(i, j int) bool {
 		a, b := diags[i], diags[j]
 		return a.Line < b.Line || a.Line == b.Line && a.Column < b.Column
 	})
-	noun := "1 fault"
-	if len(diags) != 1 {
-		noun = fmt.Sprintf("%d faults", len(diags))
+}
+
+func faults(n int) string {
+	if n == 1 {
+		return "1 fault"
 	}
-	return &core.Error{Kind: core.Invalid, What: "the spec has " + noun, Where: source, Diagnostics: diags,
-		Remedy: "`capstan schema KIND` and `capstan init KIND` show what is allowed"}
+	return fmt.Sprintf("%d faults", n)
 }
 
 // kindOf finds the description of the document's kind.
