@@ -66,7 +66,7 @@ func (a *app) topCommand() *cobra.Command {
 }
 
 func (a *app) printTop(nodes []load, gangs []holder, limit int) error {
-	var has, waits []holder
+	has, waits := []holder{}, []holder{} // a script reads [], not null
 	for _, g := range gangs {
 		if len(g.Nodes) > 0 {
 			has = append(has, g)

@@ -279,5 +279,8 @@ func (d *dream) answer() (*clusterpb.WhatIfResponse, error) {
 		text = []string{"nothing would change at once"}
 	}
 	out.Text = strings.Join(text, "\n")
+	for id := range mine { // also where it is the reason for what others have to do
+		out.Text = strings.ReplaceAll(out.Text, string(id)+" ", called(id)+" ")
+	}
 	return out, nil
 }

@@ -185,6 +185,8 @@ type metadata struct {
 	User     string            `json:"user,omitempty"`
 	When     core.When         `json:"when,omitzero"`
 	Array    string            `json:"array,omitempty"`
+
+	Reservation string `json:"reservation,omitempty"`
 }
 
 func (r *request) document(qsub bool) (*document, error) {
@@ -200,7 +202,7 @@ func (r *request) document(qsub bool) (*document, error) {
 	name, given := r.jobName()
 	d.Metadata = metadata{
 		Name: name, Queue: r.queue, Priority: r.priority, Walltime: core.Duration(r.walltime), Labels: r.labels,
-		User: r.user, When: r.when, Array: r.array,
+		User: r.user, When: r.when, Array: r.array, Reservation: r.reservation,
 	}
 	if given != name {
 		r.setenv("SLURM_JOB_NAME", given)

@@ -20,6 +20,7 @@ type request struct {
 	walltime          time.Duration
 	priority          *int
 	array             string
+	reservation       string
 	when              core.When
 
 	nodes   int

@@ -21,7 +21,7 @@ func (r *request) setResources(v string) error {
 			return core.Errorf(core.Invalid, "%q is no resource", part).Do("-l name=value, such as -l nodes=2:ppn=8,walltime=1:00:00")
 		}
 		if err := r.setResource(name, value); err != nil {
-			return fmt.Errorf("-l %s: %w", name, err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil

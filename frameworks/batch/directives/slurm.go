@@ -56,7 +56,7 @@ func slurm() []option {
 		{long: "parsable", usage: "print the id only", refuse: "--parsable stands on a command line only; `capstan submit --parsable`"},
 		{long: "wait", short: "W", refuse: "a script cannot wait for itself; `capstan run` follows a job to its end"},
 		{long: "test-only", refuse: "a script cannot ask for a trial; `capstan plan` is one"},
-		{long: "reservation", takes: one, refuse: "jobs cannot ask for a reservation; leave it out"},
+		{long: "reservation", takes: one, usage: "run on the nodes of this reservation", set: func(r *request, v string) error { r.reservation = v; return nil }},
 		{long: "gpus", short: "G", takes: one, refuse: "GPUs are counted for each node; write --gpus-per-node"},
 		{long: "het-group", takes: one, refuse: "a script has one kind of node; write a document with gang.roles"},
 		{long: "x11", takes: maybe, refuse: "no display is forwarded; leave it out"},
