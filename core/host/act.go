@@ -85,8 +85,11 @@ func (h *Host) act(a gang.Action) {
 	case gang.Lost:
 		if g := h.gangs[a.Gang]; g != nil {
 			for _, r := range a.Ranks {
-				m := g.members[r]
-				h.goRun(func(context.Context) { h.lose(m, "node "+string(a.Node)+" went down", false) })
+				m, why := g.members[r], "node "+string(a.Node)+" went down"
+				if notice, ok := g.foretold(r); ok {
+					why = notice
+				}
+				h.goRun(func(context.Context) { h.lose(m, why, false) })
 			}
 		}
 	}

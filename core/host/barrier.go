@@ -70,6 +70,7 @@ func (g *gangRun) comeUp() {
 	if g.wanted {
 		a.side.tell(g.upEvent(false))
 	}
+	g.warnOfDrains()
 }
 
 // upEvent describes the gang to the coordinator. h.mu is held.

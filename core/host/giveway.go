@@ -44,6 +44,38 @@ func (g *gangRun) remind() {
 	}
 }
 
+// warnOfDrains gives a gang that has come up the notice that those had who ran when
+// the drain of a node of theirs was ordered. h.mu is held.
+func (g *gangRun) warnOfDrains() {
+	notice := gang.GiveWay{Gang: g.id, Lease: g.state.Lease}
+	for _, m := range g.members {
+		if at := g.attempt.h.policy.Drains[m.node]; at != 0 && (notice.Until == 0 || at < notice.Until) {
+			notice.Until, notice.Reason = at, fmt.Sprintf("node %s is being drained", m.node)
+		}
+	}
+	if notice.Until > now().UnixMilli() {
+		g.noticed(notice)
+	}
+}
+
+// foretold is the reason of a notice that a rank would be lost by now; ok is false
+// for one that had none. h.mu is held.
+func (g *gangRun) foretold(rank int) (reason string, ok bool) {
+	for _, e := range g.notices {
+		switch e := e.(type) {
+		case core.GiveWay:
+			if !e.Until.After(now()) {
+				return e.Reason, true
+			}
+		case core.Shrink:
+			if slices.Contains(e.Ranks, rank) {
+				return e.Reason, true
+			}
+		}
+	}
+	return "", false
+}
+
 // until is when what a notice tells of happens.
 func until(notice core.Event) time.Time {
 	switch e := notice.(type) {

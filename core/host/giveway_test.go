@@ -89,6 +89,36 @@ func TestShrinkIsTold(t *testing.T) {
 	s.until(high, "its end", ended)
 }
 
+// A rank that an elastic gang does without is lost for the reason of the notice, and
+// does not count as one of those that an attempt may lose.
+func TestShrunkRankIsLost(t *testing.T) {
+	s := newStage(t)
+	s.queues("queues: [{name: default, preemptLower: true}]")
+	low := s.sized(10, "size: 2, min: 1, grace: 1ms")
+	s.join(low, false, s.started()...)
+	c := s.scene()
+	c.want(t)
+	c.next(t)
+	high := s.sized(90, "size: 1")
+	if e, ok := c.next(t).(core.Shrink); !ok {
+		t.Fatalf("got %+v, want the notice", e)
+	}
+	if e, ok := c.next(t).(core.ExecutorLost); !ok || e.Rank != 1 || !strings.Contains(e.Reason, string(high)) {
+		t.Errorf("got %+v, want rank 1 lost to job %s", e, high)
+	}
+	s.h.mu.Lock()
+	losses := s.h.jobs[low].attempt.losses
+	s.h.mu.Unlock()
+	if losses != 0 {
+		t.Errorf("%d losses are held against the attempt", losses)
+	}
+	c.end <- nil
+	s.until(low, "its end", ended)
+	s.join(high, false, s.started()...)
+	s.scene().end <- nil
+	s.until(high, "its end", ended)
+}
+
 // People are shown the queue that serves a job, not the one it named.
 func TestServingQueueIsShown(t *testing.T) {
 	s := newStage(t)
@@ -222,6 +252,30 @@ func TestDrainOverRestart(t *testing.T) {
 	if _, err := s.h.Cancel(string(id), ""); err != nil {
 		t.Fatal(err)
 	}
+	s.until(id, "its end", ended)
+	s.nothingLeft()
+}
+
+// A gang whose node is drained while its executors start has the notice when they
+// are up.
+func TestDrainWhileStarting(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	ranks := s.started()
+	until := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	if _, err := s.h.Drain(t.Context(), "here", false, until.UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	c := s.scene()
+	c.want(t)
+	s.join(id, false, ranks...)
+	if up, ok := c.next(t).(core.GangUp); !ok {
+		t.Fatalf("got %+v, want the gang", up)
+	}
+	if e, ok := c.next(t).(core.GiveWay); !ok || !e.Until.Equal(until) {
+		t.Errorf("got %+v, want the notice", e)
+	}
+	c.end <- nil
 	s.until(id, "its end", ended)
 	s.nothingLeft()
 }

@@ -124,7 +124,9 @@ func (h *Host) lose(m *member, reason string, exited bool) {
 	up, fresh := g.state.Up, m.fresh
 	g.state.Members[m.rank].Lost = true
 	g.state.Fenced = append(g.state.Fenced, m.id)
-	a.losses++
+	if _, ok := g.foretold(m.rank); !ok { // else it may happen as often as others need the room
+		a.losses++
+	}
 	losses, limit, ctx := a.losses, 4*len(g.members)+4, g.ctx
 	if g.whole != nil {
 		losses = len(g.state.Fenced) // an array loses more the longer it is
