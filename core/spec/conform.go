@@ -28,7 +28,7 @@ func Conform(doc []byte, source string, f Form) (json.RawMessage, error) {
 	if bad != nil {
 		return nil, f.refuse(source, []core.Diagnostic{*bad})
 	}
-	diags, err := check(f.Schema, t)
+	diags, _, err := check(f.Schema, t)
 	if err != nil {
 		return nil, err
 	}
