@@ -19,8 +19,9 @@
 //	state     instead of input where the job goes on from a checkpoint: the
 //	          stream that the process last wrote of that kind
 //	messages  each superstep: what was sent to this rank. superstep; aggregators,
-//	          JSON such as {"sum of x": 1.5}. The first column is from (int32), the
-//	          others are as they were sent. There are no others where nothing was
+//	          JSON such as {"sum of x": 1.5}; a sum beyond float64 is null. The
+//	          first column is from (int32), the others are as they were sent. There
+//	          are no others where nothing was
 //	save      now and then: the process answers with its state alone
 //	finish    when every rank has voted to halt and no message was sent, with
 //	          superstep and aggregators. The answer's rows are written; stdin ends

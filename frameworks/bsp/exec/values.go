@@ -3,6 +3,7 @@ package exec
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"github.com/capstan-run/capstan/core"
 )
@@ -13,7 +14,7 @@ type values map[string]value
 
 type value struct {
 	Op    string `json:"op"`
-	Value any    `json:"value"` // float64 or bool
+	Value any    `json:"value"` // float64 or bool; nil: a sum beyond float64, which JSON cannot write
 }
 
 // check holds each value to its operation.
@@ -52,11 +53,17 @@ func merge(a, b values) values {
 }
 
 func combine(op string, a, b any) any {
+	if a == nil || b == nil {
+		return nil
+	}
 	if x, ok := a.(float64); ok {
 		y, ok := b.(float64)
 		switch {
 		case !ok:
 		case op == "sum":
+			if math.IsInf(x+y, 0) {
+				return nil
+			}
 			return x + y
 		case op == "min":
 			return min(x, y)
