@@ -21,14 +21,21 @@ func (m *Machine) programError(r int, f *task.Ended) *core.Error {
 	return &e
 }
 
+// outOfMemory is how launchers begin to say why such an executor ended.
+const outOfMemory = "out of memory"
+
 // gaveUp is the error of a gang that is lost again and again.
 func (m *Machine) gaveUp() *core.Error {
-	return &core.Error{
+	e := &core.Error{
 		Kind:   core.Failed,
 		What:   fmt.Sprintf("the gang was repaired %d times and came no further than superstep %d; last: %s", m.cfg.Repairs, m.state.Farthest, m.lastLoss),
 		Where:  "spec.repairs",
-		Remedy: "if memory ran out raise gang.memory; else look at `capstan logs` for the rank that was lost",
+		Remedy: "look at `capstan logs` for the rank that was lost",
 	}
+	if strings.HasPrefix(m.lastLoss, outOfMemory) {
+		e.Where, e.Remedy = "gang.memory", "raise it, or let the program hold less, and send less in one message"
+	}
+	return e
 }
 
 // oneLine is text for a note.

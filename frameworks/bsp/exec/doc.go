@@ -53,5 +53,7 @@
 //
 // # Left out
 //
-// Messages of several schemas in one superstep. Blocks.
+// Messages of several schemas in one superstep. Blocks. Schemas that lie about
+// their lengths: Arrow's reader believes them, and the executor may run out of
+// memory, which the job then names.
 package exec

@@ -22,7 +22,9 @@
 //	P2  Sending waits for no program: every rank takes what comes while its
 //	    program computes. Messages in memory are bounded by a quarter of
 //	    Config.Memory, then they go to disk; what is on its way out is bounded
-//	    by [backlog] for each rank.
+//	    by an eighth of it, and by [backlog] for each rank, but for longer
+//	    messages, one for each rank. A message longer than an eighth, or a block
+//	    or record longer than a quarter, is refused.
 //	P3  A rank holds at most its share of another's shared memory; what is
 //	    beyond it is copied, so that no sender is starved by messages that are
 //	    kept for the next superstep, or for a checkpoint.

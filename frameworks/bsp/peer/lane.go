@@ -17,6 +17,7 @@ type lane struct {
 	p     *Peer
 	to    int
 	near  bool  // by memory
+	most  int   // bytes in queue, but for a longer message alone
 	batch batch // only the program's goroutine
 
 	mu     sync.Mutex
@@ -38,11 +39,12 @@ type parcel struct {
 // inline is the size up to which a message is copied to a peer's ring or window.
 const inline = 16 << 10
 
-// backlog bounds the bytes of a lane's queue, but for a longer message alone.
+// backlog bounds the bytes of a lane's queue, and an eighth of the memory those of
+// all.
 const backlog = 8 << 20
 
 func newLane(p *Peer, to int) *lane {
-	l := &lane{p: p, to: to, near: p.mesh.Near(to)}
+	l := &lane{p: p, to: to, near: p.mesh.Near(to), most: int(min(backlog, p.c.Memory/8/int64(p.Size())))}
 	l.moved.L = &l.mu
 	return l
 }
@@ -123,7 +125,7 @@ func (l *lane) enqueue(x parcel) error {
 	if !l.busy && l.near && x.buf != nil && x.n <= l.p.c.Arena/2 {
 		return l.send(x)
 	}
-	for l.bytes > 0 && l.bytes+x.n > backlog {
+	for l.bytes > 0 && l.bytes+x.n > l.most {
 		l.moved.Wait()
 	}
 	l.queue, l.bytes = append(l.queue, x), l.bytes+x.n

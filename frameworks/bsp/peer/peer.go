@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
@@ -98,17 +99,27 @@ func (p *Peer) Send(to int, msg []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := p.fits(int64(len(msg)), min(p.c.Memory/8, varying-1)); err != nil {
+		return err
+	}
 	if !l.batch.room(len(msg)) {
 		if err := p.timed(l.flush); err != nil {
 			return err
 		}
 	}
-	if int64(len(msg)) >= varying {
-		return core.Errorf(core.Invalid, "a message of %d bytes", len(msg)).At("bsp peer").Do("send it as a block")
-	}
 	p.messages++
 	l.batch.add(msg)
 	return nil
+}
+
+// fits refuses a message of which the copies at both its ends would not fit in
+// memory: what is longer than most cannot go to disk while it is on its way.
+func (p *Peer) fits(n, most int64) error {
+	if n <= most {
+		return nil
+	}
+	return core.Errorf(core.Failed, "a message of %d bytes; with the memory that a rank has it can have %d", n, most).
+		At(fmt.Sprintf("superstep %d", p.step)).Do("send it in pieces, or raise gang.memory")
 }
 
 // Broadcast sends a copy of msg to all ranks, this one included.
@@ -160,7 +171,17 @@ func (p *Peer) SendBlock(to int, kind uint32, parts ...[]byte) error {
 	if err != nil {
 		return err
 	}
+	if err := p.fits(lengthOf(parts), p.c.Memory/4); err != nil {
+		return err
+	}
 	return p.timed(func() error { return l.post(makeHead(classBlock, kind, p.step), parts...) })
+}
+
+func lengthOf(parts [][]byte) (n int64) {
+	for _, x := range parts {
+		n += int64(len(x))
+	}
+	return n
 }
 
 // Blocks yields the blocks that were sent to this rank in the superstep that

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v15/arrow/array"
 	"github.com/apache/arrow/go/v15/arrow/memory"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer"
 	"github.com/capstan-run/capstan/frameworks/bsp/peer/peertest"
 )
@@ -357,5 +358,46 @@ func TestSpill(t *testing.T) {
 				t.Errorf("%d bytes went to disk", spilled)
 			}
 		})
+	}
+}
+
+// TestLongMessages: what memory has no room for at both its ends is refused, and
+// what it has room for arrives, whatever the links.
+func TestLongMessages(t *testing.T) {
+	const memory = 16 << 20
+	send := map[string]func(p *peer.Peer, b []byte) error{
+		"message": func(p *peer.Peer, b []byte) error { return p.Send(1-p.Rank(), b) },
+		"block":   func(p *peer.Peer, b []byte) error { return p.SendBlock(1-p.Rank(), 7, b) },
+	}
+	for name, most := range map[string]int{"message": memory / 8, "block": memory / 4} {
+		for _, n := range []int{most, most + 1} {
+			got := make([]int, 2)
+			g := peertest.Gang{Size: 2, Link: peertest.BySharedMemory,
+				Config: func(_ int, c *peer.Config) { c.Memory = memory },
+				Program: func() peer.Program {
+					return peer.Func(func(ctx context.Context, p *peer.Peer) error {
+						if err := send[name](p, make([]byte, n)); err != nil {
+							return err
+						}
+						if err := p.Sync(ctx); err != nil {
+							return err
+						}
+						for _, msg := range p.Messages() {
+							got[p.Rank()] += len(msg)
+						}
+						for b := range p.Blocks() {
+							got[p.Rank()] += len(b.Data)
+						}
+						return nil
+					})
+				}}
+			_, err := g.Try(t)
+			if n == most && (err != nil || got[0] != n || got[1] != n) {
+				t.Errorf("%s of %d bytes: %v came, %v", name, n, got, err)
+			}
+			if e := core.AsError(err); n > most && (e == nil || !strings.Contains(e.Remedy, "in pieces")) {
+				t.Errorf("%s of %d bytes: %v", name, n, err)
+			}
+		}
 	}
 }

@@ -41,6 +41,9 @@ func (p *Peer) SendRecord(to int, rec arrow.Record) error {
 	if err != nil {
 		return err
 	}
+	if err := p.fits(lengthOf(parts), p.c.Memory/4); err != nil {
+		return err
+	}
 	p.messages++
 	return p.timed(func() error { return l.post(makeHead(classRecord, 0, p.step), parts...) })
 }
