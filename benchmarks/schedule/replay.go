@@ -15,7 +15,7 @@ import (
 // replay records the log of a random life and replays it: actions, state and
 // estimates have to be the same, byte for byte.
 func replay(ctx context.Context, c Config, r *report) error {
-	n := c.part(30_000, 150)
+	n := c.part(5000, 150)
 	life := newRandomLife(c.part(200, 20))
 	took := measure(func() {
 		for range n {
