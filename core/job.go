@@ -156,6 +156,9 @@ type Job struct {
 	// Queue is the one that serves the job, which may have named another or none.
 	// It is told where a job is shown.
 	Queue string `json:"queue,omitempty"`
+	// Executors is how many an elastic gang has at the moment. It is told where a
+	// job is shown.
+	Executors int `json:"executors,omitempty"`
 }
 
 // State is where a job is in its life.

@@ -80,6 +80,16 @@ func Check(s *Schedule, zones Zones) []core.Diagnostic {
 	return faults
 }
 
+// CheckSpec is Check of a document of kind Schedule. What its schema refuses is
+// left to that.
+func CheckSpec(doc *core.Spec, zones Zones) []core.Diagnostic {
+	s := Schedule{Name: doc.Metadata.Name}
+	if json.Unmarshal(doc.Body, &s) != nil {
+		return nil
+	}
+	return Check(&s, zones)
+}
+
 // trigger knows the times of a schedule, in Unix seconds.
 type trigger interface {
 	// next is the first time after t.

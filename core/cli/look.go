@@ -142,7 +142,7 @@ func statusTable(w io.Writer, j *core.Job) {
 	row("id", string(j.ID))
 	row("kind", j.Spec.Kind)
 	row("state", string(j.State))
-	row("gang", fmt.Sprintf("%s of %s cpu, %s memory", several(int64(j.Spec.Gang.Size), "executor"), j.Spec.Gang.CPU, j.Spec.Gang.Memory))
+	row("gang", fmt.Sprintf("%s of %s cpu, %s memory", executors(j), j.Spec.Gang.CPU, j.Spec.Gang.Memory))
 	row("queue", fmt.Sprintf("%s, priority %d", cmp.Or(j.Queue, j.Spec.Metadata.Queue), j.Spec.Metadata.Priority))
 	for _, text := range heldBy(j) {
 		row("waits for", text)
@@ -174,6 +174,18 @@ func statusTable(w io.Writer, j *core.Job) {
 			row("note", n)
 		}
 	}
+}
+
+// executors is what a job's gang has, where that is not what was asked for.
+func executors(j *core.Job) string {
+	asked := several(int64(j.Spec.Gang.Size), "executor")
+	switch {
+	case j.Executors == 0 || j.Executors == j.Spec.Gang.Size:
+		return asked
+	case j.Executors < j.Spec.Gang.Size:
+		return fmt.Sprintf("%d of %s", j.Executors, asked)
+	}
+	return several(int64(j.Executors), "executor")
 }
 
 // stageRow is how far a stage is; of "elements" and "tasks" its name says what is

@@ -105,6 +105,13 @@ func (a *app) printQueues(list []*structpb.Struct) error {
 	if err != nil {
 		return err
 	}
+	for i := range queues { // a program finds an object there, be it empty
+		for _, m := range []*map[string]any{&queues[i].Quota, &queues[i].Used, &queues[i].Borrowed, &queues[i].Lent} {
+			if *m == nil {
+				*m = map[string]any{}
+			}
+		}
+	}
 	return a.print(queues, names, func(w io.Writer) {
 		fmt.Fprintln(w, "QUEUE\tWEIGHT\tRUNNING\tPENDING\tUSED\tQUOTA\tBORROWED\tLENT\tSHARE\tPAST")
 		for _, q := range queues {

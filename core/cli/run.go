@@ -215,7 +215,7 @@ func (a *app) withShipped(ctx context.Context, c *api.Client, doc []byte, source
 		return doc, err
 	}
 	// Faults are told in terms of the user's document.
-	if _, err := spec.Parse(doc, source, kinds); err != nil {
+	if _, err := spec.ParseChecked(doc, source, kinds, a.Check); err != nil {
 		return nil, err
 	}
 	return a.ship(ctx, c, draft)

@@ -66,7 +66,7 @@ replaced at once: what it had still to fire is gone, what runs goes on.`,
 			if err != nil {
 				return err
 			}
-			if _, _, err := spec.ParseSchedule(doc, source, calendar.Describe(), kinds); err != nil {
+			if _, err := a.readSchedule(doc, source, kinds); err != nil {
 				return err
 			}
 			draft, err := spec.Ships(doc, kinds, dir)

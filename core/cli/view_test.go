@@ -107,3 +107,16 @@ func TestPeoplesNumbers(t *testing.T) {
 		}
 	}
 }
+
+// Of an elastic gang, status tells what it has beside what it asked for.
+func TestStatusOfElasticGang(t *testing.T) {
+	for has, want := range map[int]string{0: "3 executors of", 2: "2 of 3 executors of", 3: "3 executors of", 5: "5 executors of"} {
+		j := halfway()
+		j.Spec.Gang.Size, j.Executors = 3, has
+		var b bytes.Buffer
+		statusTable(&b, j)
+		if !strings.Contains(b.String(), "gang\t"+want) {
+			t.Errorf("of %d executors: %s", has, b.String())
+		}
+	}
+}

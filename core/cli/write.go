@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -183,21 +182,17 @@ func (a *app) read(doc []byte, source string, kinds []core.Description) (*core.S
 // readSchedule is read of a schedule and the job in it. Whether its parents are
 // there is the host's to say.
 func (a *app) readSchedule(doc []byte, source string, kinds []core.Description) (*core.Spec, error) {
-	s, job, err := spec.ParseSchedule(doc, source, calendar.Describe(), kinds)
-	if err != nil {
-		return nil, err
+	own := func(s *core.Spec) []core.Diagnostic { return calendar.CheckSpec(s, time.LoadLocation) }
+	var jobs spec.Checker
+	if a.Check != nil {
+		jobs = func(s *core.Spec) []core.Diagnostic {
+			// As of a firing now: what stands for its time is none of the job's words.
+			s.Body = calendar.Stamp(s.Body, s.Metadata.Name+"-0", time.Now())
+			return a.Check(s)
+		}
 	}
-	sched := calendar.Schedule{Name: s.Metadata.Name}
-	if err := json.Unmarshal(s.Body, &sched); err != nil {
-		return nil, core.Errorf(core.Invalid, "%v", err).At(source)
-	}
-	if faults := calendar.Check(&sched, time.LoadLocation); len(faults) > 0 {
-		return nil, senseless(faults, doc, source)
-	}
-	// As of a firing now: what stands for its time is none of the job's words.
-	firing := *job
-	firing.Body = calendar.Stamp(job.Body, s.Metadata.Name+"-0", time.Now())
-	return s, a.check(&firing, doc, source, "spec.job.")
+	s, _, err := spec.ParseSchedule(doc, source, calendar.Describe(), kinds, own, jobs)
+	return s, err
 }
 
 // precheck finds the faults of a built-in kind's document before a host is
@@ -216,31 +211,6 @@ func unknownKind(err error) bool {
 	return errors.As(err, &e) && slices.ContainsFunc(e.Diagnostics, func(d core.Diagnostic) bool { return d.Path == "kind" || d.Path == "spec.job.kind" })
 }
 
-// check refuses a spec of a built-in kind that its schema let pass. at is what
-// its paths begin with in doc.
-func (a *app) check(s *core.Spec, doc []byte, source, at string) error {
-	if a.Check == nil {
-		return nil
-	}
-	var faults []core.Diagnostic
-	for _, d := range a.Check(s) {
-		if !d.Warning {
-			d.Path = at + d.Path
-			faults = append(faults, d)
-		}
-	}
-	if len(faults) == 0 {
-		return nil
-	}
-	return senseless(faults, doc, source)
-}
-
-// senseless refuses a document that its schema let pass.
-func senseless(faults []core.Diagnostic, doc []byte, source string) error {
-	spec.Locate(doc, faults)
-	return &core.Error{Kind: core.Invalid, What: "the spec does not make sense", Where: source, Diagnostics: faults}
-}
-
 func (a *app) planCommand() *cobra.Command {
 	return a.takesScript(&cobra.Command{
 		Use: "plan SPEC", Short: "Say what a job would do and where it would run, without running it", Args: takes(1, 1),
@@ -251,18 +221,8 @@ func (a *app) planCommand() *cobra.Command {
 				return err
 			}
 			return a.anyHost(ctx, func(ctx context.Context, s *session) error {
-				kinds, err := s.Kinds(ctx)
-				if err != nil {
+				if doc, err = a.withShipped(ctx, s.Client, doc, source, dir); err != nil {
 					return err
-				}
-				draft, err := spec.Ships(doc, kinds, dir)
-				if err != nil {
-					return err
-				}
-				if len(draft.Files) > 0 {
-					if doc, err = a.ship(ctx, s.Client, draft); err != nil {
-						return err
-					}
 				}
 				r, err := ask(ctx, s.RPC().Plan, &apipb.SubmitRequest{Spec: doc, Source: source})
 				if err != nil {

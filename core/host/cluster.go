@@ -126,7 +126,7 @@ func (s *clusterService) Explain(_ context.Context, r *connect.Request[clusterpb
 	}
 	list, _ := h.nextOf(j)
 	for _, g := range list {
-		doc, err := api.ToStruct(h.sched.Why(g.id))
+		doc, err := api.ToStruct(h.explain(g))
 		if err != nil {
 			return nil, api.ToConnect(err)
 		}

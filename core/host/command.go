@@ -37,7 +37,7 @@ func (h *Host) Command(ctx context.Context, ref, verb string, args json.RawMessa
 // document is checked of this one, and then it is the command core.VerbDeploy.
 func (h *Host) Update(ctx context.Context, ref string, doc []byte, source string) (core.JobID, core.Answer, error) {
 	none := core.Answer{}
-	s, err := h.parse(doc, source)
+	s, err := h.parse(ctx, doc, source)
 	if err != nil {
 		return "", none, err
 	}

@@ -48,3 +48,30 @@ func (g *gangRun) tell(kind, text string) {
 	event := g.event(kind, text)
 	a.h.goRun(func(context.Context) { a.h.persist(a.job, event...) })
 }
+
+// stretch is how many executors the elastic gangs of j have, 0 if it has none.
+// Host.mu is held.
+func (j *job) stretch() (n int) {
+	if j.attempt == nil || !elastic(j.rec.Job.Spec.Gang) {
+		return 0
+	}
+	for _, g := range j.attempt.gangs {
+		if g.gone || g.state.Lease == 0 {
+			continue
+		}
+		for _, m := range g.members {
+			if m != nil && !m.lost {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// elastic reports whether a gang, or a role of it, may have more executors at one
+// time than at another.
+func elastic(g core.Gang) bool {
+	stretches := func(size, least, most int) bool { return least != 0 && least != size || most != 0 && most != size }
+	return stretches(g.Size, g.Min, g.Max) ||
+		slices.ContainsFunc(g.Roles, func(r core.Role) bool { return stretches(r.Size, r.Min, r.Max) })
+}

@@ -93,7 +93,7 @@ func (s *service) Why(_ context.Context, r *connect.Request[apipb.JobRequest]) (
 	// A job that runs may still wait for a gang.
 	list, more := h.nextOf(j)
 	for _, g := range list {
-		e := h.sched.Why(g.id)
+		e := h.explain(g)
 		if g.state.Lease != 0 && !e.Waits() {
 			continue
 		}

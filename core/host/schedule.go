@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -19,7 +20,7 @@ import (
 // PutSchedule checks a document of kind Schedule and the job in it, as Submit
 // would, and brings it into force. The job's id is the firing's.
 func (h *Host) PutSchedule(ctx context.Context, doc []byte, source string) (calendar.View, []core.Diagnostic, error) {
-	outer, job, err := spec.ParseSchedule(doc, source, calendar.Describe(), h.cfg.Frameworks.Kinds())
+	outer, job, err := h.parseSchedule(ctx, doc, source)
 	if err != nil {
 		return calendar.View{}, nil, err
 	}
@@ -37,6 +38,21 @@ func (h *Host) PutSchedule(ctx context.Context, doc []byte, source string) (cale
 	}
 	v, err := h.clerk.calendar().View(s.Name)
 	return v, warnings, err
+}
+
+// parseSchedule is parse of a schedule and the job in it, whose framework sees it
+// as of a firing now.
+func (h *Host) parseSchedule(ctx context.Context, doc []byte, source string) (outer, job *core.Spec, err error) {
+	kinds := h.cfg.Frameworks.Kinds()
+	own := func(s *core.Spec) []core.Diagnostic { return calendar.CheckSpec(s, time.LoadLocation) }
+	if outer, job, err = spec.ParseSchedule(doc, source, calendar.Describe(), kinds, own, nil); err == nil {
+		return outer, job, nil
+	}
+	jobs := func(s *core.Spec) []core.Diagnostic {
+		s.Body = calendar.Stamp(s.Body, "plan-0", now())
+		return h.judge(ctx)(s)
+	}
+	return spec.ParseSchedule(doc, source, calendar.Describe(), kinds, own, jobs)
 }
 
 // wouldTake says why a job could not be submitted.

@@ -302,6 +302,9 @@ func (f *script) Kinds() []core.Description {
 }
 
 func (f *script) Plan(_ context.Context, j *core.Job) (*core.Plan, error) {
+	if strings.Contains(string(j.Spec.Body), "unplannable") {
+		return nil, &core.Error{Kind: core.Invalid, What: "no plan", Diagnostics: []core.Diagnostic{{Path: "spec.unplannable", Message: "no plan"}}}
+	}
 	array := j.Spec.Metadata.Array
 	if strings.Contains(string(j.Spec.Body), "deaf") { // as a kind without arrays
 		array = ""

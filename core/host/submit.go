@@ -16,7 +16,7 @@ import (
 // Submit checks doc, plans it, journals it and queues it. The same id with the
 // same spec attaches; with another it is a Conflict.
 func (h *Host) Submit(ctx context.Context, doc []byte, id, source string) (jobID core.JobID, attached bool, warnings []core.Diagnostic, err error) {
-	s, err := h.parse(doc, source)
+	s, err := h.parse(ctx, doc, source)
 	if err != nil {
 		return "", false, nil, err
 	}
@@ -175,8 +175,28 @@ func located(err error, doc []byte, source string) error {
 	return err
 }
 
-func (h *Host) parse(doc []byte, source string) (*core.Spec, error) {
-	return spec.Parse(doc, source, h.cfg.Frameworks.Kinds())
+// parse reads a document. One that its schema lets pass is the framework's to
+// plan; of another it is asked what else it would refuse, so that all faults are
+// told at once.
+func (h *Host) parse(ctx context.Context, doc []byte, source string) (*core.Spec, error) {
+	kinds := h.cfg.Frameworks.Kinds()
+	s, err := spec.Parse(doc, source, kinds)
+	if err == nil {
+		return s, nil
+	}
+	return spec.ParseChecked(doc, source, kinds, h.judge(ctx))
+}
+
+// judge finds the faults for which a spec's framework would not plan it.
+func (h *Host) judge(ctx context.Context) spec.Checker {
+	return func(s *core.Spec) []core.Diagnostic {
+		var e *core.Error
+		_, err := h.cfg.Frameworks.Plan(ctx, &core.Job{ID: "plan", Spec: *s, State: core.Queued, Epoch: 1, Submitted: now()})
+		if !errors.As(err, &e) || e.Kind != core.Invalid {
+			return nil
+		}
+		return e.Diagnostics
+	}
 }
 
 // newID makes a fresh id from a name. h.mu is held.

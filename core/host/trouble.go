@@ -35,6 +35,9 @@ func (h *Host) shown(j *job) core.Job {
 	if job.State == core.Running && j.displaced() {
 		job.State = core.Queued
 	}
+	if job.State == core.Running {
+		job.Executors = j.stretch()
+	}
 	if j.held != "" && !job.State.Final() {
 		job.Progress.Note = j.held
 		return job

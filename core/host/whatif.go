@@ -106,7 +106,7 @@ func (h *Host) whatIf(ctx context.Context, q *clusterpb.WhatIfRequest) (*cluster
 
 // draft plans a document that is not submitted.
 func (h *Host) draft(ctx context.Context, doc []byte, source string) (*attempt, error) {
-	sp, err := h.parse(doc, source)
+	sp, err := h.parse(ctx, doc, source)
 	if err != nil {
 		return nil, err
 	}

@@ -21,9 +21,10 @@ func IsSchedule(doc []byte) bool {
 }
 
 // ParseSchedule reads a schedule, of which outer tells the schema, and the job
-// in it. Faults of both come at once, with paths from the top of the document.
-// The body of s has the job under "job".
-func ParseSchedule(doc []byte, source string, outer core.Description, kinds []core.Description) (s, job *core.Spec, err error) {
+// in it. Faults of both come at once, with paths from the top of the document:
+// own and jobs find those that the schemas let pass, and may be nil. The body of
+// s has the job under "job".
+func ParseSchedule(doc []byte, source string, outer core.Description, kinds []core.Description, own, jobs Checker) (s, job *core.Spec, err error) {
 	if len(doc) > MaxBytes {
 		_, err := Parse(doc, source, nil)
 		return nil, nil, err
@@ -32,14 +33,14 @@ func ParseSchedule(doc []byte, source string, outer core.Description, kinds []co
 	if bad != nil {
 		return nil, nil, refuse(source, []core.Diagnostic{*bad})
 	}
-	diags, err := t.faults(source, []core.Description{outer}, nil)
+	diags, err := t.faults(source, []core.Description{outer}, own)
 	if err != nil {
 		return nil, nil, err
 	}
 	diags = append(diags, t.misplaced()...)
 	inner := t.job()
 	if inner != nil {
-		found, err := inner.faults(source, kinds, nil)
+		found, err := inner.faults(source, kinds, jobs)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -26,7 +26,7 @@ spec:
     kind: Echo
     metadata: {name: hello}
     spec: {text: hi}
-`), "a.yaml", outer, inner)
+`), "a.yaml", outer, inner, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ spec:
     kind: Echo
     metadata: {name: Hello}
     spec: {text: 1}
-`), "a.yaml", outer, inner)
+`), "a.yaml", outer, inner, nil, nil)
 	var e *core.Error
 	if !errors.As(err, &e) {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ spec:
 		"kind: Schedule\napiVersion: capstan/v1\nmetadata: {name: a}\nspec: {job: {kind: Schedule}}": "a schedule is no job",
 		"a: &a [*a]": "",
 	} {
-		if _, _, err := ParseSchedule([]byte(doc), "a.yaml", outer, inner); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := ParseSchedule([]byte(doc), "a.yaml", outer, inner, nil, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", doc, err, want)
 		}
 	}

@@ -59,6 +59,12 @@ func (d *dialect) parse(l line) (found []setting, faults []core.Diagnostic) {
 			}
 			return "", false
 		}
+		// What follows an unknown option may be its value, and is no fault of its own.
+		skip := func() {
+			if i+1 < len(l.words) && !strings.HasPrefix(l.words[i+1].text, "-") {
+				i++
+			}
+		}
 		switch {
 		case strings.HasPrefix(w.text, "--"):
 			name, value, valued := strings.Cut(w.text[2:], "=")
@@ -66,6 +72,9 @@ func (d *dialect) parse(l line) (found []setting, faults []core.Diagnostic) {
 			switch {
 			case o == nil:
 				fault(w, d.nearest(name), "%s has no option --%s", d.name, name)
+				if !valued {
+					skip()
+				}
 			case valued && o.takes == none:
 				fault(w, "leave out ="+value, "--%s takes no value", o.long)
 			case !valued && o.takes == one:
@@ -80,7 +89,9 @@ func (d *dialect) parse(l line) (found []setting, faults []core.Diagnostic) {
 				add(o, w, value)
 			}
 		case strings.HasPrefix(w.text, "-") && len(w.text) > 1:
-			d.shorts(w, next, add, fault)
+			if !d.shorts(w, next, add, fault) {
+				skip()
+			}
 		default:
 			fault(w, "options begin with -", "%q is no option", w.text)
 		}
@@ -88,13 +99,13 @@ func (d *dialect) parse(l line) (found []setting, faults []core.Diagnostic) {
 	return found, faults
 }
 
-// shorts reads -N2, -N 2, and -HN2.
-func (d *dialect) shorts(w word, next func() (string, bool), add func(*option, word, string), fault func(word, string, string, ...any)) {
+// shorts reads -N2, -N 2, and -HN2; known is false if there is no such option.
+func (d *dialect) shorts(w word, next func() (string, bool), add func(*option, word, string), fault func(word, string, string, ...any)) (known bool) {
 	for rest := w.text[1:]; rest != ""; {
 		o := d.short(rest[:1])
 		if o == nil {
 			fault(w, d.known(), "%s has no option -%s", d.name, strings.ToValidUTF8(rest[:1], "?"))
-			return
+			return false
 		}
 		rest = rest[1:]
 		if o.takes != one {
@@ -107,11 +118,12 @@ func (d *dialect) shorts(w word, next func() (string, bool), add func(*option, w
 		}
 		if !ok {
 			fault(w, "write -"+o.short+" …", "-%s has no value", o.short)
-			return
+			return true
 		}
 		add(o, w, value)
-		return
+		return true
 	}
+	return true
 }
 
 func (d *dialect) long(name string) *option {
