@@ -63,7 +63,7 @@ type searchState struct {
 const stalls = 1.0 / 32
 
 func newBreadthFirst(c graph.Config, source string) *breadthFirst {
-	return &breadthFirst{graphProgram: graphProgram{config: c, need: graph.Need{In: true, Out: true, Cut: true, CutFrom: stalls}}, source: source}
+	return &breadthFirst{graphProgram: graphProgram{config: c, need: graph.Need{In: true, Out: true, Cut: true, CutFrom: stalls, Room: graph.Room{Own: 4 + 12, Others: 6}}}, source: source}
 }
 
 // Run writes a line (vertex, depth) for each vertex.

@@ -13,7 +13,7 @@ type noOptions struct{}
 func clusterings() []Algorithm {
 	build := func(ways bool) func(graph.Config, noOptions) peer.Program {
 		return func(c graph.Config, _ noOptions) peer.Program {
-			return &clustering{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true}}, coefficient: ways}
+			return &clustering{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true, Room: graph.Room{Own: 32 + 48, Others: 20 + 16, Entry: 4}}}, coefficient: ways}
 		}
 	}
 	return []Algorithm{

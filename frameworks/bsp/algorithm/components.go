@@ -34,7 +34,7 @@ type components struct {
 }
 
 func newComponents(c graph.Config) *components {
-	return &components{graphProgram: graphProgram{config: c, need: graph.Need{Out: true}}}
+	return &components{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, Room: graph.Room{Own: 8 + 8, Others: 8}}}}
 }
 
 // Run writes a line (vertex, least id of its component) for each vertex.

@@ -24,9 +24,12 @@
 //	    numbers differ in rounding alone.
 //	A4  Every program is a peer.Keeper: it goes on from a checkpoint with the
 //	    same bits as if nothing had happened.
-//
 //	A5  What is left to chance is a hash of the seed, of places in the order of
 //	    ids, and of the step, never of ranks; ties go by the order of ids.
+//	A6  What a program holds by vertex is stated where it is defined
+//	    (graph.Need.Room), and what it holds by edge is claimed. A rank of too
+//	    little memory for it refuses the graph with how much would do; before
+//	    that, its edges lie in files (package graph's law G5).
 //
 // # How ranks talk
 //
@@ -40,10 +43,10 @@
 // # Left out
 //
 // Weighted matching; walks that remember where they came from (node2vec);
-// centers of kmeans that skip distances by the triangle inequality; a budget for
-// columns, mirrors and forests, which are held besides the graph's edges: a rank
-// needs memory for them whatever it was given; columns that take less than 4 to 17
-// bytes for each vertex of the graph on each rank.
+// centers of kmeans that skip distances by the triangle inequality; columns that
+// lie in files, or take less than 4 to 17 bytes for each vertex of the graph on each
+// rank. What labels of wcc take where components are very many, and names of ids
+// much longer than most, are in no budget.
 //
 // The semantics of PageRank, BFS, WCC, SSSP, label propagation and local
 // clustering are those of LDBC Graphalytics 1.0.

@@ -78,7 +78,7 @@ func (g *graphProgram) loadGraph(r *peer.SnapshotReader) error {
 		return err
 	}
 	defer in.Close()
-	g.part, err = graph.Restore(in, r.Memory(), r.Scratch())
+	g.part, err = graph.Restore(in, g.need, r)
 	return err
 }
 

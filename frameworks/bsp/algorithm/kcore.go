@@ -14,7 +14,7 @@ func cores() []Algorithm {
 		"the core number of each vertex: the largest k such that it is in a part of the graph where all have k neighbours",
 		noOptions{},
 		func(c graph.Config, _ noOptions) peer.Program {
-			return &coreNumbers{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true}}}
+			return &coreNumbers{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true, Room: graph.Room{Own: 12 + 28, Others: 8 + 32, Entry: 8}}}}
 		})}
 }
 
@@ -39,7 +39,10 @@ func (c *coreNumbers) Run(ctx context.Context, p *peer.Peer) error {
 	if err := c.load(ctx, p); err != nil {
 		return err
 	}
-	list := neighbours(c.part, p.Cores())
+	list, err := neighbours(c.part, p.Cores())
+	if err != nil {
+		return err
+	}
 	m, err := newMirror(ctx, p, c.part, list)
 	if err != nil {
 		return err
@@ -65,7 +68,10 @@ func (c *coreNumbers) Run(ctx context.Context, p *peer.Peer) error {
 // fall lets numbers fall until none does anywhere.
 func (c *coreNumbers) fall(ctx context.Context, p *peer.Peer, m *mirror, list *graph.CSR, column []uint32) error {
 	fell := peer.Sum[int64](p, "kcore fell")
-	edge := newFringe(m, list)
+	edge, err := newFringe(m, list)
+	if err != nil {
+		return err
+	}
 	f := newCoreFall(c, p.Cores(), list, column)
 	for {
 		changed := f.settle()

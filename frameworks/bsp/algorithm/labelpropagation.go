@@ -19,7 +19,7 @@ func labelPropagations() []Algorithm {
 		"communities: each vertex takes the label most frequent among its neighbours, again and again",
 		labelOptions{Iterations: 10},
 		func(c graph.Config, o labelOptions) peer.Program {
-			return &labelPropagation{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true}}, iterations: o.Iterations}
+			return &labelPropagation{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true, Room: graph.Room{Own: 16 + 8, Others: 4 + 16, Named: nameRoom}}}, iterations: o.Iterations}
 		})}
 }
 

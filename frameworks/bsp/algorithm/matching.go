@@ -17,7 +17,7 @@ func matchings() []Algorithm {
 		"a maximal matching: pairs of neighbours, nobody in two, and no two neighbours left alone",
 		seedOptions{Seed: 1},
 		func(c graph.Config, o seedOptions) peer.Program {
-			return &matching{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true}}, seed: uint64(o.Seed)}
+			return &matching{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true, Room: graph.Room{Own: 24 + 36, Others: 12 + 32, Named: nameRoom, Entry: 8}}}, seed: uint64(o.Seed)}
 		})}
 }
 
@@ -69,7 +69,11 @@ func (m *matching) Run(ctx context.Context, p *peer.Peer) error {
 	if err != nil {
 		return err
 	}
-	s := &matchState{matching: m, list: neighbours(m.part, p.Cores()), numbers: wholeColumn[uint32](m.part),
+	list, err := neighbours(m.part, p.Cores())
+	if err != nil {
+		return err
+	}
+	s := &matchState{matching: m, list: list, numbers: wholeColumn[uint32](m.part),
 		column: wholeColumn[uint64](m.part), news: newBitset(m.part.N()), crew: crew{cores: p.Cores()}, found: make([][]uint32, p.Cores())}
 	mirror, err := newMirror(ctx, p, m.part, s.list)
 	if err != nil {
@@ -110,7 +114,10 @@ func (m *matching) Run(ctx context.Context, p *peer.Peer) error {
 // pair goes on until nobody's state changes.
 func (s *matchState) pair(ctx context.Context, p *peer.Peer, mirror *mirror) error {
 	told := peer.Sum[int64](p, "matching told")
-	edge := newFringe(mirror, s.list)
+	edge, err := newFringe(mirror, s.list)
+	if err != nil {
+		return err
+	}
 	first := s.part.First()
 	for v := range s.part.N() {
 		s.queue = append(s.queue, uint32(v))

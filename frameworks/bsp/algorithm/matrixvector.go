@@ -30,7 +30,7 @@ func matrixVectors() []Algorithm {
 		"a sparse matrix, edge by edge, times a vector, once or as power iteration",
 		matrixOptions{Iterations: 1},
 		func(c graph.Config, o matrixOptions) peer.Program {
-			need := graph.Need{Out: !o.Transpose, In: o.Transpose, Weights: true}
+			need := graph.Need{Out: !o.Transpose, In: o.Transpose, Weights: true, Room: graph.Room{Own: 28 + 16, Others: 8 + 9}}
 			return &matrixVector{graphProgram: graphProgram{config: c, need: need}, options: o}
 		})}
 }

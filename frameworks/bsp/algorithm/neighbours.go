@@ -6,16 +6,19 @@ import (
 
 // neighbours makes the lists of the vertices that a rank's vertices are joined
 // with, whatever the direction: ascending, each once, without the vertex itself.
-// A list that is that already is used as it is.
-func neighbours(part *graph.Partition, cores int) *graph.CSR {
+// A list that is that already is used as it is; one that is made is claimed.
+func neighbours(part *graph.Partition, cores int) (*graph.CSR, error) {
 	if part.Out == part.In && isSimple(part.Out, part.First()) {
-		return part.Out
+		return part.Out, nil
 	}
 	n := part.N()
 	out := &graph.CSR{Offsets: make([]uint64, n+1)}
 	walkUnion(part, cores, func(v int, union []uint64) { out.Offsets[v+1] = uint64(len(union)) })
 	for v := range n {
 		out.Offsets[v+1] += out.Offsets[v]
+	}
+	if err := part.Claim(4 * int64(out.Offsets[n])); err != nil {
+		return nil, err
 	}
 	out.Targets = make([]uint32, out.Offsets[n])
 	walkUnion(part, cores, func(v int, union []uint64) {
@@ -24,7 +27,7 @@ func neighbours(part *graph.Partition, cores int) *graph.CSR {
 			at[i] = uint32(code >> 1)
 		}
 	})
-	return out
+	return out, nil
 }
 
 // isSimple tells whether lists are strictly ascending and lead to other vertices.
@@ -94,7 +97,8 @@ type fringe struct {
 	own     []uint32 // local vertices
 }
 
-func newFringe(m *mirror, list *graph.CSR) *fringe {
+// newFringe claims what it takes for each edge.
+func newFringe(m *mirror, list *graph.CSR) (*fringe, error) {
 	part := m.part
 	f := &fringe{slot: wholeColumn[uint32](part)}
 	slots := 0
@@ -114,6 +118,9 @@ func newFringe(m *mirror, list *graph.CSR) *fringe {
 	for i := 2; i < len(f.offsets); i++ {
 		f.offsets[i] += f.offsets[i-1]
 	}
+	if err := part.Claim(4 * int64(f.offsets[slots+1])); err != nil {
+		return nil, err
+	}
 	f.own = make([]uint32, f.offsets[slots+1])
 	for v := range list.Vertices() {
 		for _, t := range list.Row(v) {
@@ -124,7 +131,7 @@ func newFringe(m *mirror, list *graph.CSR) *fringe {
 			}
 		}
 	}
-	return f
+	return f, nil
 }
 
 // rows are the lists of the slots.

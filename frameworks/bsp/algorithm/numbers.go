@@ -15,6 +15,10 @@ const (
 	blockTexts
 )
 
+// nameRoom is the bytes that looking names up takes for each own vertex: two maps
+// of them, and what is sent.
+const nameRoom = 160
+
 // numbers name vertices by the places of their ids among all ids of the graph:
 // 4 bytes that compare as the ids do, on all ranks, whatever the partitioner.
 type numbers struct {

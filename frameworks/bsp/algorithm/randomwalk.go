@@ -37,7 +37,7 @@ func randomWalks() []Algorithm {
 		"walks from each vertex along edges left to chance, weight by weight",
 		walkOptions{Length: 10, Walks: 1, Seed: 1, Result: resultPaths},
 		func(c graph.Config, o walkOptions) peer.Program {
-			return &randomWalk{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, Weights: true}}, options: o}
+			return &randomWalk{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, Weights: true, Room: graph.Room{Own: 16 + 8, Others: 4 + 8, Named: nameRoom, Entry: 12}}}, options: o}
 		})}
 }
 
@@ -115,9 +115,11 @@ func (r *randomWalk) Run(ctx context.Context, p *peer.Peer) error {
 	if err := exchange(ctx, m, w.places); err != nil {
 		return err
 	}
-	w.sort()
+	if err := w.sort(); err != nil {
+		return err
+	}
 	perVertex := int64(r.options.Walks) * int64(4*(r.options.Length+2)+16)
-	w.batch = int(max(1, p.Memory()/pathShare/perVertex))
+	w.batch = int(max(1, min(p.Memory()/pathShare, r.part.Left())/perVertex))
 	if r.walkers == nil {
 		r.walkers, r.steps = make([][]uint64, p.Size()), make([][]uint64, p.Size())
 		r.visits = make([]uint64, r.part.N())
@@ -134,9 +136,13 @@ func (r *randomWalk) Run(ctx context.Context, p *peer.Peer) error {
 	return nil
 }
 
-// sort brings the targets of each row into the order of places.
-func (w *walking) sort() {
+// sort brings the targets of each row into the order of places. It claims what
+// they take.
+func (w *walking) sort() error {
 	out := w.part.Out
+	if err := w.part.Claim(int64(4*len(out.Targets) + 8*len(out.Weights))); err != nil {
+		return err
+	}
 	w.targets = slices.Clone(out.Targets)
 	if out.Weights != nil {
 		w.sums = slices.Clone(out.Weights)
@@ -159,6 +165,7 @@ func (w *walking) sort() {
 			}
 		}
 	})
+	return nil
 }
 
 // weightedRow sorts targets by places, those that are there twice by weight.

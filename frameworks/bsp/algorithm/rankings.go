@@ -81,6 +81,10 @@ func newRanking(c graph.Config, o pageRankOptions, sources []string) *ranking {
 		r.loop.Until = func(s kernel.Step) bool { return s.Applied <= o.Tolerance }
 	}
 	r.need = r.loop.Need()
+	r.need.Room.Own += 8
+	if sources != nil {
+		r.need.Room.Own += 8
+	}
 	return r
 }
 

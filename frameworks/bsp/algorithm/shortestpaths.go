@@ -61,7 +61,7 @@ const (
 )
 
 func newShortestPaths(c graph.Config, source string) *shortestPaths {
-	return &shortestPaths{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, Weights: true}}, source: source}
+	return &shortestPaths{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, Weights: true, Room: graph.Room{Own: 19 + 16, Others: 9 + 14}}}, source: source}
 }
 
 // Run writes a line (vertex, distance) for each vertex.

@@ -15,7 +15,7 @@ func spanningForests() []Algorithm {
 		"a minimum spanning forest: the lightest edges that keep together what is joined",
 		noOptions{},
 		func(c graph.Config, _ noOptions) peer.Program {
-			return &spanningForest{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, Weights: true}}}
+			return &spanningForest{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, Weights: true, Room: graph.Room{Own: forestRoom + 16, Others: forestRoom + 12, Named: nameRoom}}}}
 		})}
 }
 
@@ -27,7 +27,7 @@ func spanningForests() []Algorithm {
 //
 // Edges of equal weight are taken in the order of their ends' ids, so there is
 // one forest whatever the gang. Directions are left out of account; where there
-// are no weights all are 1. A rank holds up to some 170 bytes for each vertex of the
+// are no weights all are 1. A rank holds up to some 140 bytes for each vertex of the
 // graph, and its edges in rounds.
 type spanningForest struct {
 	graphProgram
@@ -64,7 +64,7 @@ func (f *spanningForest) Run(ctx context.Context, p *peer.Peer) error {
 	if err != nil {
 		return err
 	}
-	filter := newForestFilter(f.part.Total(), p.Memory())
+	filter := newForestFilter(f.part.Total(), f.part.Left())
 	if f.stride == 0 {
 		if err := f.filterOwn(ctx, p, filter, numbers); err != nil {
 			return err
@@ -95,6 +95,7 @@ func (f *spanningForest) filterOwn(ctx context.Context, p *peer.Peer, filter *fo
 	if err := exchange(ctx, m, column); err != nil {
 		return err
 	}
+	filter.expect(f.part.Out.Edges())
 	for v := range f.part.N() {
 		a := numbers.places[v]
 		for i, t := range f.part.Out.Row(v) {
@@ -135,8 +136,10 @@ func (f *spanningForest) merge(ctx context.Context, p *peer.Peer, filter *forest
 		if block.Kind != blockForest {
 			continue
 		}
+		theirs := forestOf(block.Data)
+		filter.expect(len(f.forest) + len(theirs))
 		filter.edges = append(filter.edges, f.forest...)
-		for _, e := range forestOf(block.Data) {
+		for _, e := range theirs {
 			filter.add(e)
 		}
 		f.forest = filter.take()
@@ -225,12 +228,24 @@ type forestFilter struct {
 }
 
 const (
-	forestShare   = 4 // part of the memory that edges may take
+	forestShare   = 2 // part of the memory that is left that more edges may take than room is for
 	forestEdgeLen = 24
+
+	// forestRoom is the bytes for each vertex of the graph that filters take at
+	// their most: a rank's forest, another's as it came, both among the edges of
+	// the filter, and of them their forest; and the parents.
+	forestRoom = 5*forestEdgeLen + 4
 )
 
-func newForestFilter(vertices int, memory int64) *forestFilter {
-	return &forestFilter{parent: make([]uint32, vertices), limit: max(3*vertices, min(6*vertices, int(memory/forestShare/forestEdgeLen)), 16)}
+// newForestFilter makes a filter that may take so many bytes besides forestRoom.
+func newForestFilter(vertices int, left int64) *forestFilter {
+	more := min(int64(3*vertices), left/forestShare/forestEdgeLen)
+	return &forestFilter{parent: make([]uint32, vertices), limit: max(3*vertices+int(more), 16)}
+}
+
+// expect makes room for n edges, or as many as there ever are.
+func (f *forestFilter) expect(n int) {
+	f.edges = make([]forestEdge, 0, min(n, f.limit))
 }
 
 func (f *forestFilter) add(e forestEdge) {

@@ -16,7 +16,7 @@ func strongComponents() []Algorithm {
 		"strongly connected components: each vertex gets the smallest id of those it can reach and be reached from",
 		noOptions{},
 		func(c graph.Config, _ noOptions) peer.Program {
-			return &strongComponent{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true}}}
+			return &strongComponent{graphProgram: graphProgram{config: c, need: graph.Need{Out: true, In: true, Room: graph.Room{Own: 24 + 48, Others: 8 + 40, Named: nameRoom}}}}
 		})}
 }
 

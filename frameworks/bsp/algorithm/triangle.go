@@ -44,10 +44,12 @@ type credits struct {
 	mask   hubMask
 }
 
-// Parts of the memory that a round's lists, and the columns of all cores, may take.
+// Parts of the memory that a round's lists, and of what is left of it that the
+// columns of all cores but one, may take; and the least that lists do.
 const (
 	listsShare   = 4
 	creditsShare = 2
+	leastLists   = 64 << 10
 )
 
 // newTriangleCount plans the rounds. It takes six Syncs.
@@ -57,12 +59,19 @@ func newTriangleCount(ctx context.Context, p *peer.Peer, part *graph.Partition, 
 		return nil, err
 	}
 	c := &triangleCount{peer: p, part: part, up: up, hubs: newHubs(part.Total(), p.Memory(), ways && part.Directed)}
-	perCore := int64(part.Total())*8 + 1
-	c.cores = make([]credits, max(1, min(int64(p.Cores()), p.Memory()/creditsShare/perCore)))
+	if err := part.Claim(int64(8 * (len(c.hubs.edges) + len(c.hubs.double)))); err != nil {
+		return nil, err
+	}
+	// The first core's columns are in the room that the program states.
+	perCore := int64(part.Total())*8 + int64(part.Total())/4 + 1
+	c.cores = make([]credits, 1+max(0, min(int64(p.Cores())-1, part.Left()/creditsShare/perCore)))
+	if err := part.Claim(int64(len(c.cores)-1) * perCore); err != nil {
+		return nil, err
+	}
 	for i := range c.cores {
 		c.cores[i] = credits{credit: wholeColumn[uint64](part), marks: newBitset(part.Total()), double: newBitset(part.Total())}
 	}
-	c.rounds, err = c.plan(ctx, p.Memory()/listsShare)
+	c.rounds, err = c.plan(ctx, max(min(p.Memory()/listsShare, part.Left()), leastLists))
 	return c, err
 }
 

@@ -52,13 +52,15 @@ func newUpward(ctx context.Context, p *peer.Peer, part *graph.Partition, ways bo
 	if err := exchange(ctx, u.mirror, u.places); err != nil {
 		return nil, err
 	}
-	u.fill(p, part, ways)
+	if err := u.fill(p, part, ways); err != nil {
+		return nil, err
+	}
 	u.note(part)
 	return u, nil
 }
 
-// fill writes the records.
-func (u *upward) fill(p *peer.Peer, part *graph.Partition, ways bool) {
+// fill claims and writes the records.
+func (u *upward) fill(p *peer.Peer, part *graph.Partition, ways bool) error {
 	u.starts = make([]uint64, part.N()+1)
 	mine := own(part, u.places)
 	walkUnion(part, p.Cores(), func(v int, union []uint64) {
@@ -72,6 +74,9 @@ func (u *upward) fill(p *peer.Peer, part *graph.Partition, ways bool) {
 	})
 	for v := range part.N() {
 		u.starts[v+1] += u.starts[v]
+	}
+	if err := part.Claim(4 * (int64(u.starts[part.N()]) - 2*int64(part.N()))); err != nil {
+		return err
 	}
 	u.records = make([]uint32, u.starts[part.N()])
 	keep := uint64(0)
@@ -88,6 +93,7 @@ func (u *upward) fill(p *peer.Peer, part *graph.Partition, ways bool) {
 		}
 		slices.Sort(record[2:])
 	})
+	return nil
 }
 
 // note notes who reads which lists: the ranks of neighbours of lower degree.

@@ -59,7 +59,8 @@ type plan struct {
 	degrees  []uint32 // lengths of the rows
 	limit    int      // targets are below
 	weighted bool
-	memory   int64 // bytes for edges; what is more goes to files in scratch
+	memory   int64 // bytes for edges while they are put in order; what is more goes to files in scratch
+	keep     int64 // bytes that rows may take afterwards; longer ones are in files
 	scratch  string
 	cores    int
 }
@@ -83,7 +84,7 @@ func newBuilder(p plan) (*builder, error) {
 	if b.rowBits == 0 {
 		width += rowBytes
 	}
-	if p.memory != math.MaxInt64 && int64(total)*width > p.memory {
+	if p.memory != math.MaxInt64 && (int64(total)*width > p.memory || int64(total)*b.width() > p.keep) {
 		return b, b.openBuckets(total, p.memory)
 	}
 	if err = b.openGroups(int(total)); err != nil {

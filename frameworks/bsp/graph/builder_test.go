@@ -44,7 +44,7 @@ func tryBuilder(t *testing.T, limit int, weighted bool, memory int64) {
 		}
 	}
 	r.Shuffle(len(edges), func(i, j int) { edges[i], edges[j] = edges[j], edges[i] })
-	c, owner := makeRows(t, plan{degrees: degrees, limit: limit, weighted: weighted, memory: memory, scratch: t.TempDir(), cores: 2}, edges)
+	c, owner := makeRows(t, plan{degrees: degrees, limit: limit, weighted: weighted, memory: memory, keep: math.MaxInt64, scratch: t.TempDir(), cores: 2}, edges)
 	slices.SortFunc(edges, func(a, b built) int {
 		return cmp.Or(cmp.Compare(a.row, b.row), cmp.Compare(a.target, b.target), cmp.Compare(a.weight, b.weight))
 	})

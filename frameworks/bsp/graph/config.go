@@ -76,6 +76,8 @@ type Need struct {
 	// vertex is cut; default half of what is a rank's fair share. Where few vertices
 	// are looked at in a superstep, fewer edges stall it.
 	CutFrom float64
+	// Room is what the program holds besides the partition.
+	Room Room
 }
 
 // Defaults fills in what the document left out.

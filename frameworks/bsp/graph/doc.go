@@ -31,11 +31,15 @@
 //	    number of its row (package input's law I2), and not a part of it is taken.
 //	G5  Edges are held within Peer.Memory: while they are read, on their way and
 //	    as rows. What is longer lies in files in Peer.Scratch, which have no name
-//	    and so leave nothing behind. What goes by vertex is held besides: while a
-//	    rank loads at most 22 bytes for each place, 4 for each own vertex and
-//	    direction of rows, and where ids are no places every id that it has
-//	    read; afterwards, for each own vertex, 8 bytes and its
-//	    id, 8 more for each direction of rows, 4 more if the graph is directed.
+//	    and so leave nothing behind. What goes by vertex comes first, and must be
+//	    in memory: while a rank loads at most 22 bytes for each place, 4 for each
+//	    own vertex and direction of rows, and where ids are no places every id
+//	    that it has read; afterwards, for each own vertex, 8 bytes and its id, 8
+//	    more for each direction of rows, 4 more if the graph is directed, and
+//	    what the program states ([Room]). Edges have what that leaves. Where it
+//	    is more than the memory, Load and Restore say how much memory, or how
+//	    many ranks, would do; what programs hold by entries of rows they claim
+//	    in the same way ([Partition.Claim]).
 //	G6  Rows are ascending, edges of the same target by weight.
 //
 // # Records
@@ -72,6 +76,11 @@
 // Row arrays are spans (package span): outside of the heap, in large pages.
 //
 // # Left out
+//
+// A budget for ids that are no places while they are read, which are held in
+// tables until all ranks have numbered them, and for what buckets hold on its way
+// to their files. What a program states for vertices of other ranks counts for all
+// of them, also where own edges reach few.
 //
 // Properties of vertices; edges of several kinds; graphs of 2^32 vertices and
 // more; vertices that come or go while a program runs, which package vertex has.

@@ -119,6 +119,27 @@ func (l *edgeLog) shelve() error {
 	return nil
 }
 
+// shrink stores chunks that are full until those in memory fit the budget.
+func (l *edgeLog) shrink(budget int64) error {
+	l.budget = min(l.budget, budget)
+	for n := len(l.full) - 1; n >= 0 && int64(n+1)*l.full[n].bytes() > l.budget; n-- {
+		if l.file == nil {
+			f, err := span.Scratch(l.scratch)
+			if err != nil {
+				return err
+			}
+			l.file = f
+		}
+		if err := l.store(l.stored, l.full[n]); err != nil {
+			return err
+		}
+		l.stored++
+		l.full[n].close()
+		l.full = l.full[:n]
+	}
+	return nil
+}
+
 func (l *edgeLog) store(i int, c *chunk) error {
 	at := int64(i) * c.bytes()
 	if _, err := l.file.WriteAt(span.Bytes(c.ids.Data), at); err != nil {

@@ -105,12 +105,16 @@ func (l *loading) openBuilders() error {
 	}
 	l.count = counts{}
 	in, out := l.stored()
-	budget := l.p.Memory() / 2
-	if in && out {
-		budget /= 2
+	entries := int64(0)
+	if out {
+		entries += sum(part.OutDegree)
 	}
+	if in {
+		entries += sum(part.InDegree)
+	}
+	ways := int64(max(l.directions(), 1))
 	weighted := l.weighted()
-	rows := plan{limit: part.Total(), weighted: weighted, memory: budget, scratch: l.p.Scratch(), cores: l.p.Cores()}
+	rows := plan{limit: part.Total(), weighted: weighted, memory: l.p.Memory() / 2 / ways, keep: part.account.forRows(l.need.Room, entries) / ways, scratch: l.p.Scratch(), cores: l.p.Cores()}
 	var err error
 	if out {
 		rows.degrees = l.uncut(part.OutDegree)
@@ -123,6 +127,13 @@ func (l *loading) openBuilders() error {
 		l.cuts.in = newCutRows(len(part.Cut), weighted)
 	}
 	return err
+}
+
+func sum(degrees []uint32) (n int64) {
+	for _, d := range degrees {
+		n += int64(d)
+	}
+	return n
 }
 
 func (l *loading) weighted() bool { return l.c.Weighted && l.need.Weights }

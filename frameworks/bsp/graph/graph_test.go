@@ -261,13 +261,13 @@ func TestSavedAndRestored(t *testing.T) {
 	for name, c := range map[string]Config{"plain": {}, "directed": {Directed: true, Weighted: true}, "texts": {IDs: Strings, Partition: ByRange}} {
 		l := loadAll(t, 3, c, Need{Out: true, In: true, Weights: true, Cut: true}, splitOf(t, "f", text.String()))
 		for _, p := range l.parts {
-			for _, memory := range []int64{math.MaxInt64, 0} {
-				again, err := Restore(bytes.NewReader(saved(t, p)), memory, t.TempDir())
+			for _, entry := range []int64{0, 1 << 40} {
+				again, err := Restore(bytes.NewReader(saved(t, p)), Need{Out: true, In: true, Room: Room{Entry: entry}}, placeOf(t, 1<<30))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if again.Mapped() != (memory == 0) || !bytes.Equal(saved(t, again), saved(t, p)) {
-					t.Errorf("%s, memory %d: it is another after being restored", name, memory)
+				if again.Mapped() != (entry > 0) || !bytes.Equal(saved(t, again), saved(t, p)) {
+					t.Errorf("%s, room %d: it is another after being restored", name, entry)
 				}
 				if err := again.Close(); err != nil {
 					t.Error(err)
@@ -275,7 +275,7 @@ func TestSavedAndRestored(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Restore(strings.NewReader("\x02\x00\x00\x00\x00\x00\x00\x00{}"), 0, t.TempDir()); err == nil {
+	if _, err := Restore(strings.NewReader("\x02\x00\x00\x00\x00\x00\x00\x00{}"), Need{}, placeOf(t, 0)); err == nil {
 		t.Error("what is no partition was restored")
 	}
 }

@@ -63,9 +63,26 @@ type names struct {
 	texts []string
 }
 
+func (n *names) len() int { return len(n.ints) + len(n.texts) }
+
+// each is the bytes of an id in the mean; 0 where places are ids.
+func (n *names) each() int64 {
+	switch {
+	case n.ints != nil:
+		return 8
+	case len(n.texts) == 0:
+		return 0
+	}
+	bytes := 0
+	for _, t := range n.texts {
+		bytes += len(t)
+	}
+	return 16 + int64(bytes/len(n.texts))
+}
+
 func (l *loading) load(ctx context.Context) (*Partition, error) {
 	for _, step := range []func(context.Context) error{
-		l.peek, l.read, l.place, l.tally, l.number, l.exchange, l.name,
+		l.peek, l.read, l.place, l.fit, l.tally, l.number, l.reckon, l.exchange, l.name,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -238,6 +255,36 @@ func (l *loading) placeTexts(ctx context.Context) error {
 	return nil
 }
 
+// fit sees that what the load holds by place leaves the logs their memory, or
+// gives them less (law G5).
+func (l *loading) fit(context.Context) error {
+	names := int64(0)
+	for _, p := range l.places {
+		names += int64(4 * len(p))
+	}
+	held := account{host: l.p, size: l.p.Size(), fixed: l.placeBytes() * int64(l.space),
+		shared: names + l.mine.each()*int64(l.mine.len())}
+	if err := held.check(l.space); err != nil {
+		return err
+	}
+	budget := min(l.logBudget(), held.left()) / int64(len(l.readers))
+	for _, r := range l.readers {
+		if err := r.log.shrink(budget); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// placeBytes is what the load holds for each place while it numbers them: counts,
+// degrees, the order of them, ranks and dense ids.
+func (l *loading) placeBytes() int64 {
+	if l.c.Directed {
+		return 22
+	}
+	return 18
+}
+
 // number gives the vertices their dense ids.
 func (l *loading) number(context.Context) error {
 	degree := make([]uint32, l.space)
@@ -275,6 +322,23 @@ func (l *loading) number(context.Context) error {
 		return core.Errorf(core.Internal, "a graph of %d places has no vertex", l.space).At("graph")
 	}
 	return nil
+}
+
+// reckon refuses a graph of which the program would hold more by vertex than
+// there is memory.
+func (l *loading) reckon(context.Context) error {
+	return l.part.account.open(l.p, l.part, l.need.Room, l.directions(), l.mine.each())
+}
+
+// directions is how many CSRs are built.
+func (l *loading) directions() (n int) {
+	in, out := l.stored()
+	for _, is := range []bool{in, out} {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // stored is which directions' rows are built. Of an undirected graph both are
@@ -320,5 +384,6 @@ func (l *loading) finish() (*Partition, error) {
 	if !l.c.Directed {
 		l.part.In, l.part.CutIn = l.part.Out, l.part.CutOut
 	}
+	l.part.account.hold(l.part)
 	return l.part, nil
 }

@@ -37,6 +37,7 @@ type Partition struct {
 	Entries int64
 
 	regions []*region
+	account account
 }
 
 // First is the dense id of local vertex 0.

@@ -79,16 +79,16 @@ func (p *Partition) csrs() []*CSR {
 	return all
 }
 
-// Restore reads what Save wrote. Edges longer than memory bytes go to files in
-// scratch.
-func Restore(r io.Reader, memory int64, scratch string) (*Partition, error) {
+// Restore reads what Save wrote, with the memory that Load would do with (law
+// G5): need is what was told Load. It is refused as Load is.
+func Restore(r io.Reader, need Need, host Host) (*Partition, error) {
 	in := bufio.NewReaderSize(r, 1<<20)
 	h, err := readHead(in)
 	if err != nil {
 		return nil, err
 	}
 	p := &Partition{Rank: h.Rank, Size: h.Size, Bounds: h.Bounds, Cut: h.Cut, Directed: h.Directed, Weighted: h.Weighted, Entries: h.Entries}
-	if err := p.restore(in, h, memory, scratch); err != nil {
+	if err := p.restore(in, h, need.Room, host); err != nil {
 		_ = p.Close()
 		return nil, err
 	}
@@ -114,8 +114,11 @@ func readHead(in io.Reader) (stored, error) {
 	return h, nil
 }
 
-func (p *Partition) restore(in io.Reader, h stored, memory int64, scratch string) error {
+func (p *Partition) restore(in io.Reader, h stored, room Room, host Host) error {
 	n := p.N()
+	if err := p.account.open(host, p, room, h.directions(), h.name(n)); err != nil {
+		return err
+	}
 	p.OutDegree = make([]uint32, n)
 	p.InDegree = p.OutDegree
 	if err := span.ReadFull(in, p.OutDegree); err != nil {
@@ -130,9 +133,14 @@ func (p *Partition) restore(in io.Reader, h stored, memory int64, scratch string
 	if err := p.IDs.restore(in, h, n); err != nil {
 		return err
 	}
+	entries := int64(0)
+	for _, r := range h.Rows[:min(h.directions(), len(h.Rows))] {
+		entries += int64(r.Edges)
+	}
+	memory := p.account.forRows(room, entries) / int64(max(h.directions(), 1))
 	rows := h.Rows
 	next := func(vertices int) (*CSR, error) {
-		c, r, err := restoreCSR(in, vertices, rows[0], memory, scratch)
+		c, r, err := restoreCSR(in, vertices, rows[0], memory, host.Scratch())
 		rows = rows[1:]
 		if r != nil {
 			p.regions = append(p.regions, r)
@@ -155,7 +163,30 @@ func (p *Partition) restore(in io.Reader, h stored, memory int64, scratch string
 	if p.Out, p.In, err = both(n); err == nil && len(rows) > 0 {
 		p.CutOut, p.CutIn, err = both(len(p.Cut))
 	}
+	p.account.hold(p)
 	return err
+}
+
+// directions is how many CSRs of whole rows there are.
+func (h stored) directions() (n int) {
+	if h.Out {
+		n++
+	}
+	if h.In && (h.Directed || !h.Out) {
+		n++
+	}
+	return n
+}
+
+// name is the bytes of an id's name in the mean; 0 where places are ids.
+func (h stored) name(n int) int64 {
+	switch {
+	case h.Ints:
+		return 8
+	case h.Text:
+		return 16 + int64(h.TextBytes/max(n, 1))
+	}
+	return 0
 }
 
 func (d *IDs) restore(in io.Reader, h stored, n int) error {

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"unsafe"
+
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 )
@@ -44,9 +46,12 @@ type Step struct {
 	Applied   float64 // the sum of what Apply returned in the last one
 }
 
-// Need is what the kernel wants of its partition.
+// Need is what the kernel wants of its partition: its column, of own vertices
+// also as the others have it, and what changed of it.
 func (k *Kernel[C, A]) Need() graph.Need {
-	return graph.Need{In: k.From == FromSources, Out: k.From == FromTargets, Weights: k.Sum.weighted(), Cut: true}
+	var c C
+	return graph.Need{In: k.From == FromSources, Out: k.From == FromTargets, Weights: k.Sum.weighted(), Cut: true,
+		Room: graph.Room{Own: 2*int64(unsafe.Sizeof(c)) + 4, Others: int64(unsafe.Sizeof(c))}}
 }
 
 func (k *Kernel[C, A]) validate(part *graph.Partition) error {

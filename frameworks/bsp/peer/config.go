@@ -28,8 +28,11 @@ type Config struct {
 	// meet over the mesh, which takes longer.
 	Table string
 
-	Cores   int    // goroutines worth having; default GOMAXPROCS
-	Memory  int64  // bytes that peer and program hold together; default 512 MiB
+	Cores  int   // goroutines worth having; default GOMAXPROCS
+	Memory int64 // bytes that peer and program hold together; default 512 MiB
+	// Limit is how many bytes an executor has to be given for Memory to be so
+	// many, for remedies; default: as many.
+	Limit   func(memory int64) int64
 	Scratch string // private directory on disk; default the system's for temporary files
 
 	Splits  []input.Split // this rank's
@@ -84,6 +87,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Memory == 0 {
 		c.Memory = DefaultMemory
+	}
+	if c.Limit == nil {
+		c.Limit = func(memory int64) int64 { return memory }
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -72,6 +72,10 @@ func (p *Peer) Cores() int { return p.c.Cores }
 // them.
 func (p *Peer) Memory() int64 { return p.c.forProgram() }
 
+// Limit is how many bytes an executor has to be given for Memory to be so many:
+// what a remedy names.
+func (p *Peer) Limit(memory int64) int64 { return p.c.limitFor(memory) }
+
 // budget bounds the messages that the peer holds in memory; another eighth of
 // the memory is for messages on their way out and checkpoints on theirs.
 func (p *Peer) budget() int64 { return p.c.budget() }
@@ -79,6 +83,9 @@ func (p *Peer) budget() int64 { return p.c.budget() }
 func (c Config) budget() int64 { return c.Memory / 4 }
 
 func (c Config) forProgram() int64 { return c.Memory - c.budget() - c.Memory/8 }
+
+// limitFor undoes forProgram.
+func (c Config) limitFor(program int64) int64 { return c.Limit((8*program + 4) / 5) }
 
 // Scratch is a private directory on disk; "" is the system's.
 func (p *Peer) Scratch() string { return p.c.Scratch }

@@ -21,6 +21,9 @@ type SnapshotReader struct {
 // Memory is what Peer.Memory will be: what never changes may be longer.
 func (r *SnapshotReader) Memory() int64 { return r.c.forProgram() }
 
+// Limit is what Peer.Limit will be.
+func (r *SnapshotReader) Limit(memory int64) int64 { return r.c.limitFor(memory) }
+
 // Scratch is what Peer.Scratch will be.
 func (r *SnapshotReader) Scratch() string { return r.c.Scratch }
 

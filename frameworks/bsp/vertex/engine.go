@@ -78,6 +78,10 @@ func (e *engine[V, E, M]) Run(ctx context.Context, p *peer.Peer) error {
 	}
 }
 
+func (e *engine[V, E, M]) need() graph.Need {
+	return graph.Need{Out: true, Weights: e.edgesWeigh(), Cut: e.cfg.Cut}
+}
+
 // load loads the graph and gives each vertex its first value.
 func (e *engine[V, E, M]) load(ctx context.Context) error {
 	if e.part != nil { // the one of a run that began before this
@@ -85,7 +89,7 @@ func (e *engine[V, E, M]) load(ctx context.Context) error {
 			return err
 		}
 	}
-	part, err := graph.Load(ctx, e.p, e.cfg.Graph, graph.Need{Out: true, Weights: e.edgesWeigh(), Cut: e.cfg.Cut})
+	part, err := graph.Load(ctx, e.p, e.cfg.Graph, e.need())
 	if err != nil {
 		return err
 	}

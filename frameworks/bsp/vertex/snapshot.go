@@ -139,7 +139,7 @@ func (e *engine[V, E, M]) loadGraph(r *peer.SnapshotReader) error {
 		return err
 	}
 	defer in.Close()
-	part, err := graph.Restore(in, r.Memory()/2, r.Scratch())
+	part, err := graph.Restore(in, e.need(), r)
 	if err != nil {
 		return err
 	}

@@ -145,7 +145,7 @@ func (i *incarnation) rows() *rows {
 func (i *incarnation) compute(m *mesh.Mesh, rows *rows, from *manifest) error {
 	c := peer.Config{
 		Mesh: m, Arena: i.share.arena,
-		Cores: max(1, int((i.env.CPU+999)/1000)), Memory: i.share.peer, Scratch: i.env.Scratch,
+		Cores: max(1, int((i.env.CPU+999)/1000)), Memory: i.share.peer, Limit: limitFor, Scratch: i.env.Scratch,
 		Splits: i.begin.Splits, Reading: Reading(i.body.Input, i.store), Output: rows,
 		Every: *i.body.Checkpoint.Every, Period: time.Duration(*i.body.Checkpoint.Period),
 		Due:     i.wanted.Load,

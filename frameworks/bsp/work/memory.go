@@ -30,3 +30,9 @@ func divide(limit core.Bytes) share {
 	s.peer = rest / 10 * 8
 	return s
 }
+
+// limitFor is the least limit, or little more, that gives a peer so many bytes.
+func limitFor(peer int64) int64 {
+	rest := (peer+7)/8*10 + 10
+	return rest + min(max(rest/7+1, leastArena), mostArena)
+}

@@ -86,3 +86,13 @@ func TestPreview(t *testing.T) {
 		}
 	}
 }
+
+// A limit that is told as the least is enough, and less is not.
+func TestLimitFor(t *testing.T) {
+	for _, peer := range []int64{1, 4 << 20, 40 << 20, 48 << 20, 300 << 20, 5 << 30, 6 << 30, 40 << 30} {
+		limit := limitFor(peer)
+		if got := divide(core.Bytes(limit)).peer; got < peer || got > peer+peer/100+1000 {
+			t.Errorf("a limit of %d gives %d bytes, not %d", limit, got, peer)
+		}
+	}
+}
