@@ -21,8 +21,11 @@ import (
 // nothing.
 type graphProgram struct {
 	config graph.Config
-	need   graph.Need
-	part   *graph.Partition
+	// need's Room is written as a sum: the bytes of columns, which are there all
+	// along, and those of lists at their longest: what mirrors read and are asked for,
+	// who is queued, changed, or being sent.
+	need graph.Need
+	part *graph.Partition
 }
 
 // load loads the graph unless a checkpoint brought it. No checkpoints are taken
