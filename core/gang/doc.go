@@ -79,6 +79,18 @@
 // An estimate plans for each gang before by itself, so it is O(n²) in those, and
 // looks at 2 [Reserved] of them at the most.
 //
+// Measured (`capstan bench schedule --only scaling`, one core of an AMD EPYC),
+// the life of a gang of four from Submit to Release, in microseconds of CPU:
+//
+//	nodes, nobody waits      100: 31    1,000: 6    10,000: 8    100,000: 10
+//	waiting, 1,000 nodes      10: 3,047   100: 3,911   1,000: 4,758
+//	                      10,000: 6,488   100,000: 6,949   1,000,000: 11,005
+//
+// While there is room the cost does not go with the nodes: it is O(1), and varies
+// more between runs (6 to 50) than between sizes. With gangs in line each life has
+// two passes, which lay the plans of the first [Reserved] anew: some milliseconds,
+// and of whoever stands behind next to nothing, by the 0.1th power of the line.
+//
 // # Left out
 //
 // Starting and stopping (the host), how ranks lie in the topology (package
