@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/capstan-run/capstan/frameworks/bsp"
-	"github.com/capstan-run/capstan/frameworks/bsp/graph"
 	"github.com/capstan-run/capstan/frameworks/bsp/vertex"
 )
 
@@ -38,7 +37,7 @@ func main() {
 			}
 		}
 		return vertex.New(pageRank{iterations}, vertex.Config[float64, struct{}, float64]{
-			Graph: graph.Config{IDs: o.Body.Graph.IDs}, Combiner: vertex.Sum[float64](), Cut: true,
+			Graph: o.Graph(), Combiner: vertex.Sum[float64](), Cut: true,
 		})
 	}})
 }

@@ -20,7 +20,9 @@ import (
 
 // Body is the framework's part of a BSP document.
 type Body struct {
-	Input      dataset.Input     `json:"input,omitzero"` // a graph's edges, or records; a program may do without
+	Input dataset.Input `json:"input,omitzero"` // a graph's edges, or records; a program may do without
+	// Graph is nil if the document has none; programs take work.Make.Graph, which
+	// fills in the defaults then.
 	Graph      *Graph            `json:"graph,omitempty"`
 	Algorithm  Algorithm         `json:"algorithm"`
 	Checkpoint Checkpoint        `json:"checkpoint,omitzero"`
