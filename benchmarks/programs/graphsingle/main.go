@@ -37,7 +37,7 @@ func main() {
 	fmt.Printf("loaded in %.3f s\n", time.Since(began).Seconds())
 	began = time.Now()
 	value := run(algorithm, g, uint32(source), iterations)
-	fmt.Printf("ran in %.4f s\n", time.Since(began).Seconds())
+	fmt.Printf("ran in %.6f s\n", time.Since(began).Seconds())
 	if err := write(output, g.N(), value); err != nil {
 		log.Fatal(err)
 	}
