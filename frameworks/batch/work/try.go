@@ -258,8 +258,8 @@ func (t *try) fetch(ctx context.Context, object string) (*os.File, error) {
 func (t *try) keep(ctx context.Context, out *streams) ([]string, error) {
 	var left []string
 	for _, s := range out.kept() {
-		if s.err != nil {
-			return nil, core.Errorf(core.Failed, "keep %s: %v", s.name, s.err).Do("look at the disk that holds Capstan's state")
+		if err := s.Err(); err != nil {
+			return nil, core.Errorf(core.Failed, "keep %s: %v", s.name, err).Do("look at the disk that holds Capstan's state")
 		}
 		to := spec.Expand(s.to, t.place.pattern())
 		object, stored := strings.CutPrefix(to, "s3://")
@@ -267,7 +267,7 @@ func (t *try) keep(ctx context.Context, out *streams) ([]string, error) {
 			object = task.Object(t.env.Store.Prefix, t.env.Rank.Gang, t.env.Rank.Rank, t.number, s.name)
 			left = append(left, s.name)
 		}
-		if err := put(ctx, t.env, object, s.file); err != nil {
+		if err := put(ctx, t.env, object, s.file.Name()); err != nil {
 			return nil, err
 		}
 	}
