@@ -1,0 +1,126 @@
+package mpi
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mpi/pmi"
+	"github.com/capstan-run/capstan/shuffle/mesh"
+)
+
+// site is where a rank is: what it puts on its card, and its end of the mesh.
+type site struct {
+	card     card
+	config   mesh.Config
+	together bool   // all ranks are on this node
+	made     string // a directory that is ours to remove
+}
+
+// settle finds a directory to share with the ranks of this node, and listens
+// for those of others.
+func settle(client *pmi.Client, getenv func(string) string) (*site, error) {
+	e, err := readEnviron(getenv)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{config: mesh.Config{ID: client.Space, Rank: client.Rank, Size: client.Size}}
+	if e != nil {
+		err = s.told(e)
+	} else {
+		err = s.found(client)
+	}
+	if err == nil && !s.together {
+		err = s.listen(e)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// told settles as Capstan says.
+func (s *site) told(e *environ) error {
+	if e.World != "" {
+		s.config.ID = e.World
+	}
+	s.config.Dir, s.config.Arena = e.Dir, e.Arena
+	s.card.Node, s.together = e.Node, e.Locals == s.config.Size
+	return nil
+}
+
+// found settles under another launcher: all that ranks of a machine share then
+// is its file system.
+func (s *site) found(client *pmi.Client) error {
+	parent := os.TempDir()
+	h := fnv.New64a()
+	h.Write([]byte(client.Space))
+	s.made = filepath.Join(parent, fmt.Sprintf("capstan-mpi-%d-%016x", os.Getuid(), h.Sum64()))
+	if err := os.MkdirAll(s.made, 0o700); err != nil {
+		return &core.Error{Kind: core.Failed, What: "make a directory for the ranks of this machine", Err: err,
+			Remedy: "let " + parent + " be writable"}
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	s.config.Dir = s.made
+	s.card.Node = name + "/" + strings.TrimSpace(string(boot))
+	mapping, _, err := client.Get(context.Background(), "PMI_process_mapping")
+	s.together = err == nil && mapping == fmt.Sprintf("(vector,(0,1,%d))", client.Size)
+	return err
+}
+
+// listen opens the door for ranks of other nodes.
+func (s *site) listen(e *environ) error {
+	host := ""
+	if e != nil {
+		host = e.Address
+	} else {
+		host = reachable()
+	}
+	if host == "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return &core.Error{Kind: core.Failed, What: "listen for ranks of other nodes", Err: err}
+	}
+	s.config.Listener, s.card.Address = l, l.Addr().String()
+	return nil
+}
+
+// reachable is an address of this machine that others may reach, "" if it has
+// none.
+func reachable() string {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return ""
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			return n.IP.String()
+		}
+	}
+	return ""
+}
+
+// close gives up what the mesh has not taken.
+func (s *site) close() {
+	if s.config.Listener != nil {
+		s.config.Listener.Close()
+	}
+}
+
+// clean removes what was left behind. Every rank tries: the last succeeds.
+func (s *site) clean() {
+	if s.made != "" {
+		_ = os.Remove(s.made)
+	}
+}
