@@ -31,7 +31,7 @@ func TestBrokenRing(t *testing.T) {
 					return wantLost(err)
 				})
 			}
-			lane := m[0].links[1].(*wire).data.(*shared)
+			lane := m[0].links[1].Load().link.(*wire).data.(*shared)
 			spoil(lane.far.regions[0].Bytes()) // begins with the ring from 0 to 1
 			lane.w.control.post(kindDoorbell, 0, nil)
 			_, err := m[1].Recv(ctx, Any, 5)
@@ -49,7 +49,7 @@ func TestBrokenRing(t *testing.T) {
 // TestBrokenRoom writes nonsense where a sender looks for room.
 func TestBrokenRoom(t *testing.T) {
 	ctx, m := twoRanks(t)
-	mem := m[0].links[1].(*wire).data.(*shared).far.regions[0].Bytes()
+	mem := m[0].links[1].Load().link.(*wire).data.(*shared).far.regions[0].Bytes()
 	binary.LittleEndian.PutUint64(mem, 1<<50)
 	for {
 		if err := m[0].Send(ctx, 1, 4, make([]byte, 10<<10)); err != nil {

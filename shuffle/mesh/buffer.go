@@ -66,7 +66,7 @@ func (m *Mesh) Hand(ctx context.Context, to int, t Tag, b *Buffer) error {
 		return ErrClosed
 	}
 	defer m.leave()
-	l, err := m.linkTo(to)
+	l, err := m.linkTo(ctx, to)
 	if err != nil {
 		moved.Release()
 		return err
@@ -84,6 +84,13 @@ type arena struct {
 	heap  *shm.Heap
 	lanes []*shared
 	space broadcast
+}
+
+// add lets the arena have its payloads back from one more peer.
+func (a *arena) add(l *shared) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.lanes = append(a.lanes, l)
 }
 
 func (a *arena) most() int { return a.heap.Size() / 2 }

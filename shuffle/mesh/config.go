@@ -50,6 +50,13 @@ type Config struct {
 	// Streams is the number of connections that a large payload is spread
 	// over: 1 to 16. Default 2.
 	Streams int
+	// Lazy makes a link when it is first needed, by a Send to a rank or a Recv
+	// from it. The caller sees to it that every rank has joined before any sends
+	// or receives; one that cannot be reached then is lost. Receiving from Any
+	// needs no link, and does not notice the loss of a rank that never had one.
+	// Ranks of one process are linked by Join nevertheless. Any rank that has
+	// peers elsewhere needs Address and Listener. The same on all ranks.
+	Lazy bool
 	// MaxMessage is the largest message this rank takes. Default 16 GiB.
 	MaxMessage int64
 }
@@ -117,8 +124,11 @@ func (c *Config) validateLinks() error {
 				missing = "Dir, for their sockets"
 			}
 		case elsewhere:
-			if r > c.Rank && c.Listener == nil {
+			if (r > c.Rank || c.Lazy) && c.Listener == nil {
 				missing = "Listener, for it to dial"
+			}
+			if c.Lazy && c.Places[r].Address == "" {
+				missing = "Address of that rank, to ask for a link"
 			}
 		default:
 			return core.Errorf(core.Invalid, "no way leads from rank %d to rank %d", c.Rank, r).At("mesh Places").

@@ -74,6 +74,12 @@
 // which saves more in the kernel than the copies cost. AES-GCM is a third of what is
 // left.
 //
+// Join makes every link, or with Config.Lazy none: then a link is made when one
+// of its ends first sends, or waits for the other. Gangs of hundreds of ranks of
+// which each talks to few start so in the time that their processes take. The
+// price is in M5: that a rank was lost which never had a link is learned by
+// asking for one, not by waiting for Any.
+//
 // A peer's death ends its connections, which the kernel tells at once; a host
 // that vanishes is noticed by keep-alive and unacknowledged data, after some 15
 // seconds. A frozen peer is left to the gang's heartbeat.
@@ -127,7 +133,9 @@
 //	8   uint32   rank that speaks
 //	12  uint32   rank spoken to
 //	16  uint32   size of the mesh
-//	20  uint32   lane: 0 control, 1 data, from 2 on bulk
+//	20  uint32   lane: 0 control, 1 data, from 2 on bulk; 18 a call, by which a
+//	             lower rank asks the higher to make their link, and which ends
+//	             with the answer
 //	24  uint32   number of bulk lanes
 //	28  uint32   the speaker's Window
 //	32  uint32   bytes of a ring's data; 0 over a network

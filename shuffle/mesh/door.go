@@ -72,6 +72,7 @@ func (d *door) run() {
 			}
 			select {
 			case place <- a:
+				d.j.m.linker.knocked(a.hello.from)
 			default:
 				a.drop() // this lane is there already
 			}
@@ -107,6 +108,9 @@ func (d *door) greet(conn net.Conn) (arrival, chan arrival) {
 	if err := a.say(cfg.hello(r, a.hello.lane, d.shared), d.files(a.hello.lane)...); err != nil {
 		return a, nil
 	}
+	if place == nil {
+		d.j.m.linker.knocked(r) // a call: there is no lane to keep
+	}
 	_ = a.conn.SetDeadline(time.Time{})
 	return a, place
 }
@@ -117,8 +121,12 @@ func (d *door) admit(a *arrival, place chan arrival) error {
 	if err := a.hello.check(cfg, r, d.shared); err != nil {
 		return err
 	}
-	if place == nil || (cfg.wayTo(r) == sameHost) != d.shared {
+	call := a.hello.lane == callLane && cfg.Lazy && r < cfg.Rank
+	if place == nil && !call || (cfg.wayTo(r) == sameHost) != d.shared {
 		return fmt.Errorf("rank %d expects no such link from rank %d", cfg.Rank, r)
+	}
+	if d.j.m.linker.gaveUp(r) {
+		return fmt.Errorf("rank %d gave rank %d up", cfg.Rank, r)
 	}
 	return a.authorize(cfg, r)
 }
@@ -265,6 +273,9 @@ func (j *joiner) dial(ctx context.Context, r, lane int, shared bool) (arrival, e
 		}
 		if final := permanent(err); final != nil {
 			return arrival{}, final
+		}
+		if j.m.cfg.Lazy && absent(err) {
+			return arrival{}, err
 		}
 		last = err
 		pause.Reset(wait)

@@ -69,7 +69,7 @@ func fuzzed() (*Mesh, [3]net.Conn) {
 	cfg := Config{Rank: 0, Size: 2, Places: make([]Place, 2), Streams: 1, MaxMessage: 1 << 20}
 	cfg.setDefaults()
 	m := newMesh(cfg)
-	m.attach(0, newLocal(m, m))
+	m.attach(0, newLocal(m, m), nil)
 	var ours, peer [3]net.Conn
 	for i := range ours {
 		ours[i], peer[i] = net.Pipe()
@@ -79,7 +79,7 @@ func fuzzed() (*Mesh, [3]net.Conn) {
 	b := &bulk{conn: ours[2]}
 	w.data, w.bulk = lane, []*bulk{b}
 	w.readers = []func() error{lane.run, func() error { return w.readBulk(b) }}
-	m.attach(1, w)
+	m.attach(1, w, nil)
 	w.start()
 	return m, peer
 }
@@ -115,7 +115,7 @@ func FuzzRingFrame(f *testing.F) {
 		for _, c := range peer {
 			c.Close()
 		}
-		s := &shared{w: m.links[1].(*wire), arena: make([]byte, 1<<16), far: newMapping(), yours: new(returns)}
+		s := &shared{w: m.links[1].Load().link.(*wire), arena: make([]byte, 1<<16), far: newMapping(), yours: new(returns)}
 		s.far.retain()
 		half := len(payload) / 2
 		msg, err := s.message(&shm.Frame{Label: label, A: payload[:half], B: payload[half:]})

@@ -53,6 +53,7 @@ func (in *inbox) next(ctx context.Context, from int, k key) (*Message, error) {
 		seen := in.arrivals.Load()
 		in.mu.Lock()
 		m, err := in.match(from, k)
+		look := in.look(from)
 		in.mu.Unlock()
 		if m != nil || err != nil {
 			if budget > 0 {
@@ -61,17 +62,17 @@ func (in *inbox) next(ctx context.Context, from int, k key) (*Message, error) {
 			return m, err
 		}
 		if budget < 0 {
-			budget = in.spin.budget(in.polls(from))
+			budget = in.spin.budget(look.polls())
 		} else {
 			// What is there may be of no use to us, or not fit the window.
 			budget = max(0, budget-matchLooks)
 		}
-		if !in.spin.until(&budget, func() bool { return in.arrivals.Load() != seen || in.ready(from) }) {
+		if !in.spin.until(&budget, func() bool { return in.arrivals.Load() != seen || look.ready() }) {
+			if look.polls() {
+				in.spin.lost()
+			}
 			break
 		}
-	}
-	if in.polls(from) {
-		in.spin.lost()
 	}
 	return in.sleep(ctx, from, k)
 }
@@ -284,22 +285,45 @@ func (in *inbox) sleepsFor(rank int) bool {
 	return slices.ContainsFunc(in.waiters, func(w *waiter) bool { return w.from == Any || w.from == rank })
 }
 
-// polls reports whether what comes from a rank may lie in a ring.
-func (in *inbox) polls(from int) bool {
-	if from == Any {
-		return len(in.rings) > 0
-	}
-	return in.sources[from].ring != nil
+// sight is the rings in which what comes may lie.
+type sight struct {
+	one ring
+	all []*source
 }
 
-func (in *inbox) ready(from int) bool {
-	if from != Any {
-		return in.sources[from].ring.ready()
+// look returns where a receiver looks. Under the lock; what it returns is used
+// outside.
+func (in *inbox) look(from int) sight {
+	if from == Any {
+		return sight{all: in.rings}
 	}
-	for _, s := range in.rings {
+	return sight{one: in.sources[from].ring}
+}
+
+func (v *sight) polls() bool { return v.one != nil || len(v.all) > 0 }
+
+func (v *sight) ready() bool {
+	if v.one != nil {
+		return v.one.ready()
+	}
+	for _, s := range v.all {
 		if s.ring.ready() {
 			return true
 		}
 	}
 	return false
+}
+
+// attach makes l the way to a rank, from whose ring, if it has one, frames are
+// taken from now on.
+func (in *inbox) attach(rank int, l link, lane *shared) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	s := &in.sources[rank]
+	s.link = l
+	if lane != nil {
+		s.ring = lane
+		in.rings = append(in.rings, s)
+		in.watch(rank)
+	}
 }

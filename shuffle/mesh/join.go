@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,9 +16,10 @@ import (
 	"github.com/capstan-run/capstan/shuffle/mesh/shm"
 )
 
-// Join links this rank to all others and returns when every link is up. All
-// ranks join at about the same time, each within its ctx. Peers cannot join
-// twice: a rank that is lost stays lost for this mesh.
+// Join links this rank to all others and returns when every link is up; with
+// Config.Lazy, when this rank can be reached. All ranks join at about the same
+// time, each within its ctx. Peers cannot join twice: a rank that is lost stays
+// lost for this mesh.
 //
 // Errors: Invalid for a config that cannot work, Conflict where a peer's
 // config differs or a rank is there twice, TimedOut where a peer did not come.
@@ -29,7 +29,12 @@ func Join(ctx context.Context, cfg Config) (*Mesh, error) {
 	}
 	cfg.setDefaults()
 	j := &joiner{m: newMesh(cfg), came: map[laneKey]chan arrival{}}
-	defer j.close()
+	if cfg.Lazy {
+		j.m.linker = newLinker(j)
+	} else {
+		defer j.drain()
+		defer j.close()
+	}
 	err := j.open()
 	if err == nil {
 		err = j.connect(ctx)
@@ -38,7 +43,7 @@ func Join(ctx context.Context, cfg Config) (*Mesh, error) {
 		j.m.Abort()
 		return nil, explain(ctx, &cfg, err)
 	}
-	for _, l := range j.m.links {
+	for _, l := range j.m.linked() {
 		if w, ok := l.(*wire); ok {
 			w.start()
 		}
@@ -66,7 +71,6 @@ type joiner struct {
 	m    *Mesh
 	file *os.File // the arena's, for peers
 
-	mu    sync.Mutex
 	came  map[laneKey]chan arrival
 	doors []*door
 }
@@ -88,7 +92,7 @@ func (j *joiner) open() error {
 	for r := range cfg.Size {
 		way := cfg.wayTo(r)
 		near = near || r != cfg.Rank && way == sameHost
-		far = far || r > cfg.Rank && way == elsewhere
+		far = far || (r > cfg.Rank || cfg.Lazy && r != cfg.Rank) && way == elsewhere
 		if r > cfg.Rank && way != inProcess {
 			for _, lane := range lanes(cfg, way == sameHost) {
 				j.came[laneKey{r, lane}] = make(chan arrival, 1)
@@ -156,10 +160,10 @@ func (j *joiner) connect(ctx context.Context) error {
 		switch cfg.wayTo(r) {
 		case inProcess:
 			here = append(here, r)
-		case sameHost:
-			g.Go(func() error { return j.wire(ctx, r, true) })
-		case elsewhere:
-			g.Go(func() error { return j.wire(ctx, r, false) })
+		case sameHost, elsewhere:
+			if !cfg.Lazy {
+				g.Go(func() error { return j.wire(ctx, r, cfg.wayTo(r) == sameHost) })
+			}
 		}
 	}
 	hub := cfg.Hub
@@ -227,17 +231,15 @@ func (a *arrival) dropFiles() {
 func (j *joiner) build(r int, near bool, got []arrival) error {
 	w := newWire(j.m, r, got[0].conn)
 	bulks := got[1:]
+	var ring *shared
 	if near {
 		lane, err := j.buildShared(w, &got[0])
 		if err != nil {
 			return err
 		}
 		w.data = lane
-		j.mu.Lock()
-		j.m.arena.lanes = append(j.m.arena.lanes, lane)
-		j.m.in.rings = append(j.m.in.rings, &j.m.in.sources[r])
-		j.mu.Unlock()
-		j.m.in.sources[r].ring, j.m.rings[r] = lane, lane
+		j.m.arena.add(lane)
+		ring = lane
 	} else {
 		lane := newStream(w, got[1].conn, got[0].hello.window)
 		w.data, w.readers, bulks = lane, append(w.readers, lane.run), got[2:]
@@ -247,7 +249,7 @@ func (j *joiner) build(r int, near bool, got []arrival) error {
 		w.bulk = append(w.bulk, b)
 		w.readers = append(w.readers, func() error { return w.readBulk(b) })
 	}
-	j.m.attach(r, w)
+	j.m.attach(r, w, ring)
 	return nil
 }
 
@@ -275,6 +277,10 @@ func (j *joiner) close() {
 	for _, d := range j.doors {
 		d.close()
 	}
+}
+
+// drain gives back what nobody came for. Nothing is dialled any more.
+func (j *joiner) drain() {
 	if j.file != nil {
 		j.file.Close()
 	}

@@ -49,9 +49,9 @@ func (h *Hub) add(m *Mesh, ranks []int) bool {
 	h.meshes[k] = m
 	for _, r := range ranks {
 		if peer := h.meshes[hubKey{k.id, r}]; peer != nil {
-			m.attach(r, newLocal(m, peer))
+			m.attach(r, newLocal(m, peer), nil)
 			if peer != m {
-				peer.attach(k.rank, newLocal(peer, m))
+				peer.attach(k.rank, newLocal(peer, m), nil)
 			}
 		}
 	}
@@ -59,16 +59,11 @@ func (h *Hub) add(m *Mesh, ranks []int) bool {
 	return true
 }
 
-func (m *Mesh) attach(r int, l link) {
-	m.links[r] = l
-	m.in.sources[r].link = l
-}
-
 func (h *Hub) linked(m *Mesh, ranks []int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, r := range ranks {
-		if m.links[r] == nil {
+		if m.links[r].Load() == nil {
 			return false
 		}
 	}
@@ -101,7 +96,7 @@ func newLocal(m, peer *Mesh) *local {
 }
 
 // back is the peer's link to this rank.
-func (l *local) back() *local { return l.peer.links[l.m.cfg.Rank].(*local) }
+func (l *local) back() *local { return l.peer.links[l.m.cfg.Rank].Load().link.(*local) }
 
 func (l *local) send(ctx context.Context, t Tag, n int, parts [][]byte) error {
 	if n > min(localEager, l.peer.cfg.Window/4) {

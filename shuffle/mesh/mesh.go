@@ -17,10 +17,10 @@ type Mesh struct {
 	cfg     Config
 	pool    pool
 	in      inbox
-	links   []link    // by rank
-	rings   []*shared // by rank; nil for other links
-	arena   *arena    // nil where no rank is linked by shared memory
+	links   []atomic.Pointer[hop] // by rank; nil before the rank is linked
+	arena   *arena                // nil where no rank is linked by shared memory
 	readers sync.WaitGroup
+	linker  *linker // nil where every link was made by Join
 
 	// calls counts the calls under way; it is negative once closed, so that
 	// no call touches memory that Close gives back.
@@ -51,13 +51,19 @@ type link interface {
 	free()
 }
 
+// hop is a link and, where it has one, its ring.
+type hop struct {
+	link
+	ring *shared // nil for other links
+}
+
 const closed = -1 << 40
 
 func newMesh(cfg Config) *Mesh {
 	m := &Mesh{cfg: cfg, closing: make(chan struct{}), idle: make(chan struct{}), ended: make(chan struct{}), never: newFate()}
 	m.in = inbox{pool: &m.pool, closing: m.closing, window: cfg.Window, sources: make([]source, cfg.Size)}
 	m.in.spin.single = runtime.GOMAXPROCS(0) == 1
-	m.links, m.rings = make([]link, cfg.Size), make([]*shared, cfg.Size)
+	m.links = make([]atomic.Pointer[hop], cfg.Size)
 	for r := range m.in.sources {
 		m.in.sources[r].rank = r
 		m.in.sources[r].self = r == cfg.Rank
@@ -99,12 +105,12 @@ func (m *Mesh) Send(ctx context.Context, to int, t Tag, parts ...[]byte) error {
 		return ErrClosed
 	}
 	defer m.leave()
-	l, err := m.linkTo(to)
+	l, err := m.linkTo(ctx, to)
 	if err != nil {
 		return err
 	}
 	n := sizeOf(parts)
-	if s := m.rings[to]; s != nil && s.now(t, n, parts) {
+	if l.ring != nil && l.ring.now(t, n, parts) {
 		return nil
 	}
 	// A copy, lest the caller's list moves to the heap on the way above too.
@@ -134,7 +140,7 @@ func (m *Mesh) Signal(ctx context.Context, to int, t Tag, data []byte) error {
 	if len(data) > MaxSignal {
 		return core.Errorf(core.Invalid, "signal of %d bytes, more than %d", len(data), MaxSignal).At(m.cfg.link(to)).Do("use Send")
 	}
-	l, err := m.linkTo(to)
+	l, err := m.linkTo(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -154,6 +160,9 @@ func (m *Mesh) recv(ctx context.Context, from int, k key) (*Message, error) {
 	if from != Any && (from < 0 || from >= m.cfg.Size) {
 		return nil, core.Errorf(core.Invalid, "rank %d of %d ranks", from, m.cfg.Size).At("mesh")
 	}
+	if from != Any && m.links[from].Load() == nil {
+		m.linker.want(from) // lest the loss of a rank that never sent stays unnoticed
+	}
 	return m.in.recv(ctx, from, k)
 }
 
@@ -164,11 +173,31 @@ func (m *Mesh) Forgive(rank int) {
 	}
 }
 
-func (m *Mesh) linkTo(to int) (link, error) {
+func (m *Mesh) linkTo(ctx context.Context, to int) (*hop, error) {
 	if to < 0 || to >= m.cfg.Size {
 		return nil, core.Errorf(core.Invalid, "rank %d of %d ranks", to, m.cfg.Size).At("mesh")
 	}
-	return m.links[to], nil
+	if l := m.links[to].Load(); l != nil {
+		return l, nil
+	}
+	return m.linker.link(ctx, to)
+}
+
+// attach makes l the way to rank r.
+func (m *Mesh) attach(r int, l link, ring *shared) {
+	m.in.attach(r, l, ring)
+	m.links[r].Store(&hop{l, ring})
+}
+
+// linked are the links there are.
+func (m *Mesh) linked() []link {
+	var all []link
+	for r := range m.links {
+		if l := m.links[r].Load(); l != nil {
+			all = append(all, l.link)
+		}
+	}
+	return all
 }
 
 // Close ends the mesh. Calls that are blocked return [ErrClosed]. What was sent
@@ -180,7 +209,6 @@ func (m *Mesh) linkTo(to int) (link, error) {
 func (m *Mesh) Close(ctx context.Context) error {
 	m.close.Do(func() {
 		m.shut()
-		errs := make([]error, len(m.links))
 		var wg sync.WaitGroup
 		select {
 		case <-m.idle:
@@ -188,7 +216,9 @@ func (m *Mesh) Close(ctx context.Context) error {
 			m.abortLinks()
 			<-m.idle
 		}
-		for i, l := range m.links {
+		links := m.linked()
+		errs := make([]error, len(links))
+		for i, l := range links {
 			wg.Go(func() { errs[i] = l.finish(ctx) })
 		}
 		wg.Wait()
@@ -212,26 +242,23 @@ func (m *Mesh) Abort() {
 // shut lets no new call in and those under way know.
 func (m *Mesh) shut() {
 	m.in.close()
+	m.linker.close()
 	if m.calls.Add(closed) == closed {
 		m.rest.Do(func() { close(m.idle) })
 	}
 }
 
 func (m *Mesh) abortLinks() {
-	for _, l := range m.links {
-		if l != nil {
-			l.abort()
-		}
+	for _, l := range m.linked() {
+		l.abort()
 	}
 }
 
 func (m *Mesh) end(err error) {
 	m.readers.Wait()
 	m.in.discard()
-	for _, l := range m.links {
-		if l != nil {
-			l.free()
-		}
+	for _, l := range m.linked() {
+		l.free()
 	}
 	if m.arena != nil {
 		m.arena.memory.release()

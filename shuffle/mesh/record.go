@@ -95,8 +95,7 @@ func (m *Mesh) remote(to int) bool {
 	if to < 0 || to >= m.cfg.Size {
 		return false
 	}
-	_, wired := m.links[to].(*wire)
-	return wired && m.rings[to] == nil
+	return m.cfg.wayTo(to) == elsewhere
 }
 
 // encoder takes an encoder that nobody uses: a Send that waits for its receiver
