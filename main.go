@@ -33,6 +33,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
+	mpi "github.com/capstan-run/capstan/frameworks/mpi/framework"
 	service "github.com/capstan-run/capstan/frameworks/service/framework"
 	"github.com/capstan-run/capstan/plugins"
 	"github.com/capstan-run/capstan/shuffle/store"
@@ -46,7 +47,7 @@ var version = ""
 // builtIn are the frameworks this binary serves, by plugin name.
 func builtIn() map[string]core.Framework {
 	return map[string]core.Framework{"batch": batch.Framework{}, "bsp": bsp.New(nil), "mapreduce": framework.New(work.Registry{}),
-		"service": service.New()}
+		"mpi": mpi.Framework{}, "service": service.New()}
 }
 
 func main() {

@@ -93,6 +93,9 @@ type GangAsk struct {
 	ReadOnly []string `json:"readOnly,omitempty"`
 	// Userland asks for the machine's own /usr, /bin, /lib when Image is "".
 	Userland bool `json:"userland,omitempty"`
+	// Together has the gang's executors on one machine share memory segments and
+	// see each other's processes, as those of one program do.
+	Together bool `json:"together,omitempty"`
 	// Store lists the S3 prefixes ("bucket/key/") the executors may use beside
 	// the job's own.
 	Store []StoreGrant `json:"store,omitempty"`

@@ -239,6 +239,9 @@ type Report struct {
 	DeadLetters int64            `json:"deadLetters,omitempty"`
 	Preview     *Table           `json:"preview,omitempty"`
 	Notes       []string         `json:"notes,omitempty"` // lines the user should read
+	// Exit is the exit code of the program that the job failed with, where it is
+	// one program's: mpiexec ends with it.
+	Exit int `json:"exit,omitempty"`
 }
 
 // Table is a small table to show: every row has as many cells as Columns.

@@ -171,6 +171,9 @@ func (h *Host) executor(id string, s pool.Shape, dir, token string) (launch.Exec
 	if s.Network {
 		ex.Network = "capstan-" + filepath.Base(dir)
 	}
+	if s.Together {
+		ex.Together = filepath.Base(dir)
+	}
 	return ex, nil
 }
 

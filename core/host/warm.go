@@ -154,7 +154,7 @@ func (w *warmPool) close() { w.pool.Close() }
 func (g *gangRun) shape(node core.NodeID) (pool.Shape, error) {
 	h, ask := g.attempt.h, g.state.Ask
 	s := pool.Shape{
-		Node: node, Image: ask.Image, Userland: ask.Userland, Network: ask.Network,
+		Node: node, Image: ask.Image, Userland: ask.Userland, Network: ask.Network, Together: ask.Together,
 		CPU: ask.CPU, Memory: ask.Memory, ReadOnly: ask.ReadOnly, Files: map[string]string{},
 	}
 	if ask.Program != "" {

@@ -97,6 +97,10 @@ type Executor struct {
 	Image    string // "" built-in, "host" built-in + userland, else a reference
 	Userland bool   // mount the machine's own /usr, /bin, /lib read-only
 	Network  string // "" none; else the name of a network, made on demand
+	// Together names those executors of this machine with which this one shares
+	// memory segments and sees processes; "" is none. They end when the one ends
+	// that was started first. A launcher without walls ignores it.
+	Together string
 	// Names are what the executor is called in Network, beside its ID. Several
 	// executors may share one. An executor with Names finds the file HostsFile in
 	// its scratch directory and may write it: it is the container's /etc/hosts.

@@ -46,6 +46,9 @@ func (l *Launcher) config(e *launch.Executor) *container.Config {
 	if e.Network != "" {
 		labels[labelNetwork] = e.Network
 	}
+	if e.Together != "" {
+		labels[labelTogether] = e.Together
+	}
 	return &container.Config{
 		Image:      l.image(e),
 		User:       fmt.Sprintf("%d:%d", l.uid, l.gid),
@@ -95,6 +98,7 @@ func (l *Launcher) hostConfig(e *launch.Executor, binary string) *container.Host
 		CapDrop:        []string{"ALL"},
 		SecurityOpt:    []string{"no-new-privileges:true"},
 		IpcMode:        container.IPCModePrivate,
+		ShmSize:        int64(e.Memory), // what is there counts as memory; 0: the engine's default
 		RestartPolicy:  container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		LogConfig: container.LogConfig{Type: "local", Config: map[string]string{
 			"max-size": "512k", "max-file": "2", "compress": "false",

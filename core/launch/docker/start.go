@@ -42,21 +42,28 @@ func (l *Launcher) startAll(ctx context.Context, set []launch.Executor) error {
 	if err != nil {
 		return err
 	}
+	alone, joining, anchors, err := l.order(ctx, set)
+	if err != nil {
+		return err
+	}
 	ctx, giveUp := context.WithCancel(ctx)
 	defer giveUp()
 	var once sync.Once
 	var first error // the cause; the rest were told to give up
-	each(len(set), func(i int) error {
-		if err := l.startOne(ctx, &set[i]); err != nil {
-			once.Do(func() { first = err })
-			giveUp()
-		}
-		return nil
-	})
+	for _, some := range [][]int{alone, joining} {
+		each(len(some), func(i int) error {
+			e := &set[some[i]]
+			if err := l.startOne(ctx, e, anchors[e.Together]); err != nil {
+				once.Do(func() { first = err })
+				giveUp()
+			}
+			return nil
+		})
+	}
 	return first
 }
 
-func (l *Launcher) startOne(ctx context.Context, e *launch.Executor) error {
+func (l *Launcher) startOne(ctx context.Context, e *launch.Executor, anchor string) error {
 	program, err := l.copies.Path(e.Binary)
 	if err != nil {
 		return err
@@ -64,7 +71,7 @@ func (l *Launcher) startOne(ctx context.Context, e *launch.Executor) error {
 	if err := l.makeScratch(e); err != nil {
 		return stateError(err).At(l.where(e))
 	}
-	if err := l.create(ctx, e, program); err != nil {
+	if err := l.create(ctx, e, program, anchor); err != nil {
 		return err
 	}
 	if err := stopped(ctx, e); err != nil {
@@ -78,17 +85,17 @@ func (l *Launcher) startOne(ctx context.Context, e *launch.Executor) error {
 	return nil
 }
 
-func (l *Launcher) create(ctx context.Context, e *launch.Executor, program string) error {
+func (l *Launcher) create(ctx context.Context, e *launch.Executor, program, anchor string) error {
 	if err := stopped(ctx, e); err != nil {
 		return err
 	}
-	err := l.createOnce(ctx, e, program)
+	err := l.createOnce(ctx, e, program, anchor)
 	if cerrdefs.IsNotFound(err) && l.image(e) == l.base.tag {
 		// Somebody pruned the images since we looked.
 		if err := l.needBase(ctx, true); err != nil {
 			return err
 		}
-		err = l.createOnce(ctx, e, program)
+		err = l.createOnce(ctx, e, program, anchor)
 	}
 	if err != nil {
 		return l.engineError("create", err).At(l.where(e))
@@ -96,7 +103,7 @@ func (l *Launcher) create(ctx context.Context, e *launch.Executor, program strin
 	return nil
 }
 
-func (l *Launcher) createOnce(ctx context.Context, e *launch.Executor, program string) error {
+func (l *Launcher) createOnce(ctx context.Context, e *launch.Executor, program, anchor string) error {
 	ctx, cancel := call(ctx)
 	defer cancel()
 	var attach *network.NetworkingConfig
@@ -105,7 +112,9 @@ func (l *Launcher) createOnce(ctx context.Context, e *launch.Executor, program s
 			l.networkName(e.Network): {Aliases: append([]string{e.ID}, e.Names...)},
 		}}
 	}
-	_, err := l.engine.ContainerCreate(ctx, l.config(e), l.hostConfig(e, program), attach, nil, l.container(e.ID))
+	walls := l.hostConfig(e, program)
+	l.join(e, walls, anchor)
+	_, err := l.engine.ContainerCreate(ctx, l.config(e), walls, attach, nil, l.container(e.ID))
 	return err
 }
 

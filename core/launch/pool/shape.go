@@ -17,6 +17,7 @@ type Shape struct {
 	Image    string
 	Userland bool
 	Network  bool
+	Together bool // those of one set are: see launch.Executor.Together
 	CPU      core.MilliCPU
 	Memory   core.Bytes
 	PIDs     int64

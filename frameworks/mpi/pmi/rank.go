@@ -89,6 +89,7 @@ func (r *conversation) answer(ctx context.Context, m message) (message, error) {
 	switch m.name() {
 	case "init":
 		r.Started = true
+		s.enter(r.rank, Running)
 		return r.init(m), nil
 	case "initack":
 		return r.initack(m)
@@ -105,14 +106,17 @@ func (r *conversation) answer(ctx context.Context, m message) (message, error) {
 	case "get":
 		return r.get(m)
 	case "barrier_in":
+		s.enter(r.rank, InBarrier)
 		if err := s.barrier(ctx); err != nil {
 			return nil, err
 		}
+		s.enter(r.rank, Running)
 		return say("barrier_out", "rc", "0"), nil
 	case "publish_name", "unpublish_name", "lookup_name":
 		return r.named(ctx, m)
 	case "finalize":
 		r.Finalized, r.over = true, true
+		s.enter(r.rank, Finalized)
 		return say("finalize_ack", "rc", "0"), nil
 	case "abort":
 		r.Aborted, r.over = true, true

@@ -2,6 +2,8 @@ package pmi
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -25,6 +27,42 @@ type Server struct {
 	present int    // ranks of this server that take part in barriers
 	fence   *fence // the one that is gathering
 	fences  int
+	phases  map[int]string // of each rank
+}
+
+// The phases of a rank's conversation.
+const (
+	Starting  = "starting" // it has not said init
+	Running   = "running"
+	InBarrier = "in a barrier"
+	Finalized = "finalized"
+)
+
+// Phase is where a rank is.
+func (s *Server) Phase(rank int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.phases[rank]; p != "" {
+		return p
+	}
+	return Starting
+}
+
+func (s *Server) enter(rank int, phase string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.phases[rank] = phase
+}
+
+// Dead tells ranks that ask which others of their world are lost.
+func (s *Server) Dead(ranks []int) {
+	list := make([]string, len(ranks))
+	for i, r := range ranks {
+		list[i] = strconv.Itoa(r)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.space["PMI_dead_processes"] = strings.Join(list, ",")
 }
 
 // fence is one barrier of a server's ranks.
@@ -36,7 +74,7 @@ type fence struct {
 
 // NewServer makes a server of so many ranks of w.
 func NewServer(w World, ranks int, f Fabric) *Server {
-	s := &Server{world: w, fabric: f, present: ranks, space: map[string]string{}, fence: newFence()}
+	s := &Server{world: w, fabric: f, present: ranks, space: map[string]string{}, phases: map[int]string{}, fence: newFence()}
 	if w.Mapping != "" {
 		s.space["PMI_process_mapping"] = w.Mapping
 	}

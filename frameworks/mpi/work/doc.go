@@ -1,0 +1,36 @@
+// Package work is the worker of MPI jobs: it runs an executor's share of a
+// world's ranks as child processes, and is their process manager.
+//
+// # Model
+//
+//	            ┌──────────────────── run ────────────────────┐
+//	Begin ────→ │ rank process ─ PMI_FD ─ pmi.Server ─ fabric │ ⇄ Fence, Ask
+//	            │   stdout, stderr → log, last lines          │ → Ended, State
+//	Stop ─────→ │   group killed                              │
+//	            └─────────────────────────────────────────────┘
+//
+// What a rank finds in its environment is told by package contract.
+//
+// # Laws
+//
+//	W1  A rank has ended when its process has, what that left running in its group
+//	    is killed, what it had said to its process manager was heard, and its
+//	    output was read.
+//	W2  A rank that leaves the conversation before it is through with MPI, or says
+//	    MPI_Abort, is killed at once: it may spin for ever.
+//	W3  Nothing that a rank prints can fill memory: streams are cut into bounded
+//	    lines, which the log takes at a bounded rate.
+//	W4  What was told to a coordinator that may not have heard it is kept until
+//	    another one asks (law T2 of package task).
+//	W5  Only one run is there at a time: the next begins when all processes of the
+//	    one before are gone.
+//
+// # Choices
+//
+// The working directory, unless the job names one, is a folder of the gang's that
+// all ranks of a node share, in all runs: MPI programs expect that, parallel I/O
+// above all. HOME and TMPDIR are the rank's own scratch folder.
+//
+// A rank is bound to cores (bind: core) by the thread that starts it, which has
+// the mask while it does: there is no moment at which it runs elsewhere.
+package work
