@@ -34,6 +34,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
 	mpi "github.com/capstan-run/capstan/frameworks/mpi/framework"
+	"github.com/capstan-run/capstan/frameworks/mpi/mpiexec"
 	service "github.com/capstan-run/capstan/frameworks/service/framework"
 	"github.com/capstan-run/capstan/plugins"
 	"github.com/capstan-run/capstan/shuffle/store"
@@ -82,7 +83,7 @@ func all() []core.Framework {
 func wiring() cli.Wiring {
 	w := cli.Wiring{Version: buildVersion(), Host: runHost, Store: openStore, Check: checkSpec,
 		Engine: func(ctx context.Context) (string, error) { return docker.Version(ctx, "") }}
-	w.Scripts = scripts()
+	w.Scripts, w.Fronts = scripts(), fronts()
 	w.Extra = append(w.Extra, benchmarks.Command(w.Version))
 	for _, f := range all() {
 		w.Kinds = append(w.Kinds, f.Describe())
@@ -104,6 +105,28 @@ func scripts() *cli.Scripts {
 		return directives.Document(d)
 	}
 	return s
+}
+
+// fronts are the commands that stand for a job.
+func fronts() []cli.Front {
+	return []cli.Front{{
+		Name: "mpiexec", Use: "mpiexec [OPTIONS] PROGRAM [ARGUMENTS] [: [OPTIONS] PROGRAM ...]",
+		Short: "Run an MPI program as people are used to", Long: mpiexec.Long,
+		Open: func(args []string, out io.Writer) (cli.Call, error) {
+			c, err := mpiexec.Open(args, buildVersion(), out)
+			if c == nil || err != nil {
+				return nil, err
+			}
+			return mpiCall{c}, nil
+		},
+	}}
+}
+
+// mpiCall is mpiexec as the commands see it.
+type mpiCall struct{ *mpiexec.Call }
+
+func (c mpiCall) Document(s cli.Site) ([]byte, error) {
+	return c.Call.Document(mpiexec.Site{Dir: s.Dir, Environ: s.Environ, Launcher: s.Launcher, Node: s.Largest}, s.Local, s.In, s.Out, s.Err)
 }
 
 // checkSpec has the framework of s look for faults, if it can without a host.

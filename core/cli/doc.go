@@ -36,6 +36,8 @@ type Wiring struct {
 	Check func(*core.Spec) []core.Diagnostic
 	// Scripts makes documents of scripts; nil: commands take documents only.
 	Scripts *Scripts
+	// Fronts are commands that stand for a job.
+	Fronts []Front
 	// Host runs a host until ctx ends or somebody shuts it down.
 	Host func(ctx context.Context, o HostOptions) error
 	// Engine asks the container engine who it is, within seconds: a version, or

@@ -269,8 +269,13 @@ func (a *app) logsCommand() *cobra.Command {
 	return c
 }
 
-// logs prints the log, and goes on where it was when the connection breaks.
+// logs prints the log.
 func (a *app) logs(ctx context.Context, client *api.Client, r *apipb.LogsRequest) error {
+	return a.eachLogLine(ctx, client, r, a.logLine)
+}
+
+// eachLogLine reads the log, and goes on where it was when the connection breaks.
+func (a *app) eachLogLine(ctx context.Context, client *api.Client, r *apipb.LogsRequest, each func(*apipb.LogLine) error) error {
 	shown, tries := 0, 0
 	for {
 		s, err := client.RPC().Logs(ctx, connect.NewRequest(r))
@@ -285,7 +290,7 @@ func (a *app) logs(ctx context.Context, client *api.Client, r *apipb.LogsRequest
 			}
 			shown++
 			tries = 0
-			if err := a.logLine(s.Msg()); err != nil {
+			if err := each(s.Msg()); err != nil {
 				s.Close()
 				return err
 			}

@@ -96,6 +96,9 @@ at all, and moves Arrow data between them.
 	add("start", a.upCommand(), a.doctorCommand(), a.versionCommand())
 	add("write", a.initCommand(), a.validateCommand(), a.planCommand(), a.schemaCommand())
 	add("run", a.runCommand(), a.submitCommand(), a.deployCommand(), a.scaleCommand(), a.serviceCommand(), a.waitCommand(), a.cancelCommand(), a.holdCommand(), a.releaseCommand(), a.retryCommand(), a.scheduleCommand())
+	for _, f := range a.Fronts {
+		add("run", a.frontCommand(f))
+	}
 	add("look", a.listCommand(), a.statusCommand(), a.whyCommand(), a.whatIfCommand(), a.topCommand(), a.logsCommand(), a.eventsCommand())
 	add("admin", a.nodeCommand(), a.queueCommand(), a.reservationCommand(), a.volumeCommand(), a.pluginCommand(), a.storeCommand(), a.simulateCommand())
 	add("admin", a.Extra...)
