@@ -1,0 +1,55 @@
+// Package stream is the framework of streaming topologies: components joined by
+// streams of tuples, which run until somebody ends them and lose nothing.
+//
+// # Model
+//
+// A topology is sources, operators and sinks (components), and who reads which
+// stream of whom (edges). It comes as Storm's Flux, as a document of kind
+// Stream, or from Go; package topology is the one form of all three.
+//
+//	Flux ──── flux ─┐
+//	document ─ spec ┼→ topology ─ Bind ─→ checked, every stream with its fields
+//	Go ─────────────┘                                   │
+//	                                              engine, by tasks
+//
+// A component runs as tasks, numbered through the topology. A task is a machine
+// that is stepped: it takes one batch from one of its links, and what follows
+// from it goes to the links it feeds. Batches are Arrow records.
+//
+// Time is cut into epochs. The barrier of an epoch begins at the sources and
+// passes every link behind what was sent before it; a task that has it from all
+// its links (aligned) hands in its state, a source its position, a sink what it
+// has written. When all have, one conditional PUT of the epoch's manifest
+// commits all of it at once.
+//
+//	source ──▶ batch batch ▌1▐ batch ──▶ operator ──▶ ▌1▐ batch ──▶ sink
+//	  │ position at 1                      │ state at 1              │ parts of 1
+//	  └────────────────────────────────────┴────────────┬────────────┘
+//	                                        epochs/1: If-None-Match: *
+//
+// # Rooms
+//
+//	topology   what a topology is, and what is wrong with one; pure
+//	flux       Storm's YAML
+//	spec       the body of a document of kind Stream
+//
+// # Laws
+//
+//	T1  What an epoch's manifest does not name has not happened: the positions of
+//	    the sources, the state and the output become so together.
+//	T2  Whoever holds an old attempt, or froze and came back, commits nothing: of
+//	    all who would write an epoch's manifest one wins, and the others end.
+//	T3  Exactly once is of what Capstan holds: positions, state, and parts of
+//	    sinks. A process that keeps state of its own loses that when it ends.
+//	T4  Everything that waits is bounded in bytes, and a barrier waits for no
+//	    credit.
+//	T5  A topology that cannot run as it says is refused when it is submitted,
+//	    by the component's name and the line; none is changed in silence.
+//	T6  Nothing that decides reads a clock or draws lots: time and chance come in
+//	    as values, so that a run of one process can be repeated step by step.
+//
+// # Left out
+//
+// As yet the kind is not served: no command takes a topology. What is meant to
+// come is issue 7's list; each room says what it holds today.
+package stream
