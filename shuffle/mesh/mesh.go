@@ -37,6 +37,11 @@ type Mesh struct {
 // link is the way to one rank.
 type link interface {
 	send(ctx context.Context, t Tag, n int, parts [][]byte) error
+	// now sends a message if that need not wait for the peer.
+	now(t Tag, n int, parts [][]byte) bool
+	// propose offers a message, whatever its length, and returns what waits until
+	// it is sent.
+	propose(ctx context.Context, t Tag, n int, parts [][]byte) (func(context.Context) error, error)
 	// hand sends b and owns it whatever the outcome.
 	hand(ctx context.Context, t Tag, b *Buffer) error
 	signal(ctx context.Context, t Tag, data []byte) error

@@ -197,3 +197,68 @@ func TestWaiting(t *testing.T) {
 		g.Close(t)
 	})
 }
+
+// TestOffer: messages keep their places whichever way they leave, and one that
+// was offered is not sent before it is asked for.
+func TestOffer(t *testing.T) {
+	each(t, func(ctx context.Context, t *testing.T, g meshtest.Gang) {
+		for _, n := range []int{8, 40 << 10, 40 << 20} {
+			data := make([]byte, n)
+			data[0] = 1
+			finish, err := g[0].Offer(ctx, 1, 4, data)
+			must(t, err)
+			sent := make(chan error, 1)
+			promise := g[0].Promise()
+			go func() {
+				err := finish(ctx)
+				promise.Keep(err)
+				sent <- err
+			}()
+			must(t, g[0].Send(ctx, 1, 4, []byte{2}))
+			if promise.Done() {
+				t.Errorf("%d bytes were sent before they were asked for", n)
+			}
+			for _, want := range []byte{1, 2} {
+				msg, err := g[1].RecvMatch(ctx, 0, 4, mesh.WholeTag)
+				must(t, err)
+				if msg.Bytes()[0] != want {
+					t.Errorf("of %d bytes, number %d came when %d was due", n, msg.Bytes()[0], want)
+				}
+				msg.Release()
+			}
+			if i, err := g[0].Await(ctx, promise); i != 0 || err != nil {
+				t.Error(i, err)
+			}
+			must(t, <-sent)
+		}
+	})
+}
+
+// TestTrySend sends until nothing more can go without waiting.
+func TestTrySend(t *testing.T) {
+	for name, kind := range map[string]meshtest.Make{"process": inProcess, "shared": sameHost} {
+		for _, n := range []int{1000, 20 << 10, 60 << 10} {
+			t.Run(name, func(t *testing.T) {
+				ctx, g := meshtest.Deadline(t), meshtest.Join(t, kind(t, 2))
+				sent := 0
+				for ok := true; ok; sent++ {
+					var err error
+					ok, err = g[0].TrySend(1, 3, []byte{byte(sent)}, make([]byte, n))
+					must(t, err)
+				}
+				if sent--; sent < 4 || sent > 100_000 {
+					t.Errorf("%d messages of %d bytes went", sent, n)
+				}
+				for i := range sent {
+					msg, err := g[1].Recv(ctx, 0, 3)
+					must(t, err)
+					if b := msg.Bytes(); len(b) != n+1 || b[0] != byte(i) {
+						t.Fatalf("%d of %d: %d bytes, %d", i, sent, len(b), b[0])
+					}
+					msg.Release()
+				}
+				g.Close(t)
+			})
+		}
+	}
+}
