@@ -33,6 +33,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
+	"github.com/capstan-run/capstan/frameworks/mpi/exec"
 	mpi "github.com/capstan-run/capstan/frameworks/mpi/framework"
 	"github.com/capstan-run/capstan/frameworks/mpi/mpiexec"
 	service "github.com/capstan-run/capstan/frameworks/service/framework"
@@ -61,6 +62,8 @@ func main() {
 				plugins.ServePlugin(builtIn()[os.Args[2]])
 				return
 			}
+		case "mpi-rank":
+			os.Exit(exec.Main(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
 		case "store-server":
 			if err := embedded.Main(context.Background(), os.Stdin, os.Stdout); err != nil {
 				fmt.Fprintln(os.Stderr, err)
@@ -126,8 +129,7 @@ func fronts() []cli.Front {
 type mpiCall struct{ *mpiexec.Call }
 
 func (c mpiCall) Document(s cli.Site) ([]byte, error) {
-	return c.Call.Document(mpiexec.Site{Dir: s.Dir, Environ: s.Environ, Launcher: s.Launcher, Node: s.Largest}, s.Local,
-		mpiexec.Streams{In: s.In, Out: s.Out, Err: s.Err})
+	return c.Call.Document(mpiexec.Site{Dir: s.Dir, Environ: s.Environ, Launcher: s.Launcher, Node: s.Largest}, s.Local, s.In, s.Out, s.Err)
 }
 
 // checkSpec has the framework of s look for faults, if it can without a host.

@@ -87,7 +87,7 @@ func (a *app) stand(ctx context.Context, s *session, name string, call Call) err
 	if err != nil {
 		return err
 	}
-	if call.Setting("quiet") == "" && isTerminal(a.err) {
+	if call.Setting("quiet") == "" {
 		a.hint("%s: job %s", name, id)
 	}
 	shown := make(chan struct{})
@@ -105,9 +105,7 @@ func (a *app) stand(ctx context.Context, s *session, name string, call Call) err
 	}
 	late := time.AfterFunc(5*time.Second, stop)
 	defer late.Stop()
-	finish, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	call.Finish(finish)
+	call.Finish(ctx)
 	<-shown
 	return a.endAs(job)
 }

@@ -143,7 +143,6 @@ func (s *Scheduler) forget(g *member) {
 	s.outOfLine(g)
 	s.unawait(g)
 	s.unname(g)
-	s.gotThrough(g)
 }
 
 // unname forgets who is called as g is.

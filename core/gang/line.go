@@ -50,7 +50,9 @@ func (s *Scheduler) lineUp(g *member) {
 	if g.arrived == 0 {
 		g.arrived = s.now
 	}
-	g.kind()
+	if g.class == 0 {
+		g.class = g.classNumber()
+	}
 	if err := s.tree.Add(s.claim(g)); err != nil {
 		panic("gang: put into line what was checked: " + err.Error())
 	}

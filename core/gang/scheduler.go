@@ -45,8 +45,7 @@ type Scheduler struct {
 	reserved     map[string]*reservation
 	reservations []string // names, in order of arrival
 	displacing   []displacement
-	setbacks     map[uint64]setback // by member.kind
-	evictions    []int64            // when gangs had to give way, of the last minute
+	evictions    []int64 // when gangs had to give way, of the last minute
 
 	// fresh is what came into line since the last pass, and moved says that
 	// what waited then may fit now.
@@ -197,7 +196,7 @@ func New(c Config) *Scheduler {
 	s := &Scheduler{
 		config: c, lease: c.Lease, fleet: place.NewFleet(), gangs: map[ID]*member{}, byNumber: map[uint64]*member{},
 		jobs: map[core.JobID]*job{}, singles: map[single][]core.JobID{}, early: map[ID]ElementsEnded{}, licences: map[string]*licence{},
-		asks: newAsks(), reserved: map[string]*reservation{}, setbacks: map[uint64]setback{},
+		asks: newAsks(), reserved: map[string]*reservation{},
 	}
 	tree, err := queue.New(c.Queues, s.fleet.Kinds())
 	if err != nil {

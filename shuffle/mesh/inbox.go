@@ -22,20 +22,19 @@ type inbox struct {
 	sources []source // by rank
 	rings   []*source
 	waiters []*waiter // oldest first
-	asleep  int       // goroutines that wait, for these or for room to send
-	sends   []Waiting // that are under way
-	count   uint64    // messages that came
 	turn    int       // the source that Any looks at first
 }
 
-// recv returns the oldest message that was asked for.
-func (in *inbox) recv(ctx context.Context, a want) (*Message, error) {
+// recv returns the oldest message with key k from a rank, or from any.
+func (in *inbox) recv(ctx context.Context, from int, k key) (*Message, error) {
 	for {
-		m, err := in.next(ctx, a)
+		m, err := in.next(ctx, from, k)
 		if err != nil {
 			return nil, err
 		}
-		in.repay(m)
+		if m.charge > 0 {
+			in.sources[m.From].link.taken(int(m.charge), m.signal)
+		}
 		if m.offer == nil {
 			return m, nil
 		}
@@ -48,20 +47,13 @@ func (in *inbox) recv(ctx context.Context, a want) (*Message, error) {
 	}
 }
 
-// repay gives the sender of a message that was taken its credits back.
-func (in *inbox) repay(m *Message) {
-	if m.charge > 0 {
-		in.sources[m.From].link.taken(int(m.charge), m.signal)
-	}
-}
-
-func (in *inbox) next(ctx context.Context, a want) (*Message, error) {
+func (in *inbox) next(ctx context.Context, from int, k key) (*Message, error) {
 	budget := -1 // unknown
 	for {
 		seen := in.arrivals.Load()
 		in.mu.Lock()
-		m, err := in.match(a)
-		look := in.look(a.from)
+		m, err := in.match(from, k)
+		look := in.look(from)
 		in.mu.Unlock()
 		if m != nil || err != nil {
 			if budget > 0 {
@@ -82,23 +74,22 @@ func (in *inbox) next(ctx context.Context, a want) (*Message, error) {
 			break
 		}
 	}
-	return in.sleep(ctx, a)
+	return in.sleep(ctx, from, k)
 }
 
 // sleep waits until a message is handed over.
-func (in *inbox) sleep(ctx context.Context, a want) (*Message, error) {
-	w := &waiter{want: a, got: make(chan struct{})}
+func (in *inbox) sleep(ctx context.Context, from int, k key) (*Message, error) {
+	w := &waiter{from: from, key: k, got: make(chan struct{})}
 	in.mu.Lock()
-	m, err := in.match(a)
+	m, err := in.match(from, k)
 	if m == nil && err == nil {
 		in.waiters = append(in.waiters, w)
-		in.doze()
+		in.watch(from)
 	}
 	in.mu.Unlock()
 	if m != nil || err != nil {
 		return m, err
 	}
-	defer in.rise()
 	select {
 	case <-w.got:
 		return w.msg, w.err
@@ -119,16 +110,16 @@ func (in *inbox) sleep(ctx context.Context, a want) (*Message, error) {
 
 // match takes the message asked for, or says why none will come. It returns
 // nothing when one may still come.
-func (in *inbox) match(a want) (*Message, error) {
+func (in *inbox) match(from int, k key) (*Message, error) {
 	if in.shut {
 		return nil, ErrClosed
 	}
-	if a.from != Any {
-		s := &in.sources[a.from]
-		if m := in.pop(s, a); m != nil {
+	if from != Any {
+		s := &in.sources[from]
+		if m := in.pop(s, k); m != nil {
 			return m, nil
 		}
-		if m := in.drain(s, a); m != nil {
+		if m := in.drain(s, k); m != nil {
 			return m, nil
 		}
 		if s.gone != nil {
@@ -136,17 +127,17 @@ func (in *inbox) match(a want) (*Message, error) {
 		}
 		return nil, nil
 	}
-	return in.matchAny(a)
+	return in.matchAny(k)
 }
 
-func (in *inbox) matchAny(a want) (*Message, error) {
+func (in *inbox) matchAny(k key) (*Message, error) {
 	n := len(in.sources)
 	in.turn = (in.turn + 1) % n
 	for i := range n {
 		s := &in.sources[(in.turn+i)%n]
-		m := in.pop(s, a)
+		m := in.pop(s, k)
 		if m == nil {
-			m = in.drain(s, a)
+			m = in.drain(s, k)
 		}
 		if m != nil {
 			return m, nil
@@ -158,12 +149,8 @@ func (in *inbox) matchAny(a want) (*Message, error) {
 	return nil, nil
 }
 
-// pop takes the oldest message of those asked for that s has.
-func (in *inbox) pop(s *source, a want) *Message {
-	k := a.key
-	if a.mask != wholeKey {
-		k = s.oldest(a)
-	}
+// pop takes the oldest message of k that s has.
+func (in *inbox) pop(s *source, k key) *Message {
 	q := s.queues[k]
 	if len(q) == 0 {
 		return nil
@@ -178,22 +165,19 @@ func (in *inbox) pop(s *source, a want) *Message {
 		full := s.held > 0 && in.full(s)
 		if s.held -= int(m.charge); full && !in.full(s) && len(in.waiters) > 0 {
 			// What waits in the ring may be what others sleep for.
-			in.drain(s, nothing)
+			in.drain(s, noKey)
 			in.watch(s.rank)
 		}
 	}
 	return m
 }
 
-// nothing is what no message is.
-var nothing = want{key: noKey, mask: wholeKey}
-
 // noKey is a key that no message has.
 const noKey = ^key(0)
 
 // drain takes what lies in s's ring, up to the window, and returns the first
-// message of those asked for, if nobody waits for it already.
-func (in *inbox) drain(s *source, a want) *Message {
+// message of k, if nobody waits for it already.
+func (in *inbox) drain(s *source, k key) *Message {
 	if s.ring == nil {
 		return nil
 	}
@@ -207,10 +191,9 @@ func (in *inbox) drain(s *source, a want) *Message {
 		if m == nil {
 			return nil
 		}
-		in.number(m)
 		if w := in.waiterFor(m); w != nil {
 			in.give(w, m)
-		} else if m.key()&a.mask == a.key {
+		} else if m.key() == k {
 			return m
 		} else {
 			in.enqueue(s, m)
@@ -226,19 +209,12 @@ func (in *inbox) full(s *source) bool { return s.held >= in.window || s.broken }
 func (in *inbox) deliver(m *Message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.number(m)
 	if w := in.waiterFor(m); w != nil {
 		in.give(w, m)
 		return
 	}
 	in.enqueue(&in.sources[m.From], m)
 	in.arrivals.Add(1)
-}
-
-// number puts m behind all that came before it.
-func (in *inbox) number(m *Message) {
-	in.count++
-	m.order = in.count
 }
 
 func (in *inbox) enqueue(s *source, m *Message) {
@@ -270,7 +246,7 @@ func (in *inbox) putBack(m *Message) {
 
 func (in *inbox) waiterFor(m *Message) *waiter {
 	for _, w := range in.waiters {
-		if w.takes(m) {
+		if w.wants(m) {
 			return w
 		}
 	}
@@ -282,14 +258,6 @@ func (in *inbox) give(w *waiter, m *Message) {
 	i := slices.Index(in.waiters, w)
 	in.waiters = slices.Delete(in.waiters, i, i+1)
 	w.msg = m
-	w.wake()
-}
-
-func (w *waiter) wake() {
-	if w.posted != nil {
-		w.posted.settle()
-		return
-	}
 	close(w.got)
 }
 
@@ -308,28 +276,13 @@ func (in *inbox) watch(from int) {
 			continue
 		}
 		for s.gone == nil && in.sleepsFor(s.rank) && !in.full(s) && !s.ring.sleep() {
-			in.drain(s, nothing)
+			in.drain(s, noKey)
 		}
 	}
 }
 
-// sleepsFor reports whether a message from a rank has somebody who is to be
-// woken for it. What was only asked for may help a goroutine that sleeps for
-// something else: its sender may be what that waits for in the end.
 func (in *inbox) sleepsFor(rank int) bool {
-	return in.asleep > 0 && slices.ContainsFunc(in.waiters, func(w *waiter) bool { return w.from == Any || w.from == rank })
-}
-
-// doze notes that a goroutine is about to sleep. Under the lock.
-func (in *inbox) doze() {
-	in.asleep++
-	in.watch(Any)
-}
-
-func (in *inbox) rise() {
-	in.mu.Lock()
-	in.asleep--
-	in.mu.Unlock()
+	return slices.ContainsFunc(in.waiters, func(w *waiter) bool { return w.from == Any || w.from == rank })
 }
 
 // sight is the rings in which what comes may lie.

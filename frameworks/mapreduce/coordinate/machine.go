@@ -115,8 +115,6 @@ func (m *Machine) take(e Event) {
 		m.rankReplaced(e.Rank)
 	case GiveWay:
 		m.giveWay(e)
-	case Stay:
-		m.stay()
 	case Shrink:
 		m.shrink(e)
 	case Saved:

@@ -1,7 +1,6 @@
 package work
 
 import (
-	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,6 +20,9 @@ const (
 	usualPath  = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	leastArena = 8 << 20
 	mostArena  = 1 << 30
+	// self is how a command names Capstan, for its mpi-rank: this binary, whatever
+	// the executor has.
+	self = "capstan"
 	// stateBytes is the size of the file in which a native rank says what it waits
 	// for.
 	stateBytes = 4096
@@ -45,7 +47,9 @@ func (k *rank) prepare() (*exec.Cmd, error) {
 		return nil, err
 	}
 	argv := slices.Clone(p.Command)
-	argv[0] = artifact.In(k.env.Files, argv[0])
+	if argv[0] = artifact.In(k.env.Files, argv[0]); argv[0] == self {
+		argv[0] = "/proc/self/exe"
+	}
 	return command.New(argv, dir, k.environ(p, dir, scratch, mesh, state))
 }
 
@@ -67,12 +71,12 @@ func (k *rank) program() *task.Program {
 
 // workdir is where the rank runs.
 func (k *rank) workdir(p *task.Program) (string, error) {
-	if dir := cmp.Or(p.Workdir, k.body.Cwd); dir != "" {
-		if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-			return "", core.Errorf(core.Invalid, "the working directory %s is not in the executor", dir).
+	if p.Workdir != "" {
+		if fi, err := os.Stat(p.Workdir); err != nil || !fi.IsDir() {
+			return "", core.Errorf(core.Invalid, "the working directory %s is not in the executor", p.Workdir).
 				Do("leave out spec.workdir and ship what ranks read with spec.files, or run it where that folder is")
 		}
-		return dir, nil
+		return p.Workdir, nil
 	}
 	dir := filepath.Join(k.env.Shared, "work")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -90,13 +94,10 @@ func (k *rank) workdir(p *task.Program) (string, error) {
 // input is what the rank reads: only rank 0 has any.
 func (k *rank) input() (*os.File, error) {
 	name := artifact.In(k.env.Files, k.body.Stdin)
-	if k.number > 0 || k.begin.Spawned {
+	if name == "" || k.number > 0 || k.begin.Spawned {
 		name = os.DevNull
 	}
-	if name == "" && k.body.Console != nil {
-		return k.stdin.open()
-	}
-	f, err := os.Open(cmp.Or(name, os.DevNull))
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "open spec.stdin: %v", err).Do("name a file that the executor has, or one beside the document, which is shipped")
 	}
