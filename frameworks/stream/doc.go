@@ -32,6 +32,11 @@
 //	topology   what a topology is, and what is wrong with one; pure
 //	flux       Storm's YAML
 //	spec       the body of a document of kind Stream
+//	operator   the built-in sources, operators and sinks
+//	state      what keyed operators remember, by groups of keys
+//	snapshot   manifests of epochs, and the store that they are in
+//	epoch      when epochs begin and are committed; pure
+//	engine     tasks and links, in goroutines or in a Loom
 //
 // # Laws
 //
@@ -41,7 +46,7 @@
 //	    all who would write an epoch's manifest one wins, and the others end.
 //	T3  Exactly once is of what Capstan holds: positions, state, and parts of
 //	    sinks. A process that keeps state of its own loses that when it ends.
-//	T4  Everything that waits is bounded in bytes, and a barrier waits for no
+//	T4  What waits between tasks is bounded in bytes, and a barrier waits for no
 //	    credit.
 //	T5  A topology that cannot run as it says is refused when it is submitted,
 //	    by the component's name and the line; none is changed in silence.
@@ -50,6 +55,8 @@
 //
 // # Left out
 //
-// As yet the kind is not served: no command takes a topology. What is meant to
-// come is issue 7's list; each room says what it holds today.
+// As yet the kind is not served: no command takes a topology, and package engine
+// runs one in a single process. An epoch of Capstan's streams has nothing to do
+// with core.Epoch, which numbers attempts. What is meant to come is issue 7's
+// list; each room says what it holds today.
 package stream

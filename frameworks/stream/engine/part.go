@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/stream/epoch"
+	"github.com/capstan-run/capstan/frameworks/stream/operator"
+	"github.com/capstan-run/capstan/frameworks/stream/snapshot"
+	"github.com/capstan-run/capstan/frameworks/stream/topology"
+)
+
+// Config is what a topology is run with.
+type Config struct {
+	Topology *topology.Topology // that was bound
+	// Store keeps epochs and state; Results is where s3:// is, or nil.
+	Store   snapshot.Store
+	Results operator.Bucket
+	Log     io.Writer // of sinks "log"
+	// Owner names this try at running the topology: no two have one name.
+	Owner string
+	// Batch is about how many tuples a source emits at once; default 1024.
+	Batch int
+}
+
+// Part is tasks of a topology, linked, in this process.
+type Part struct {
+	Tasks []*Task
+	owner string
+	store snapshot.Store
+	first int64 // the first epoch that it hands in
+	tell  func(epoch.Event)
+	wake  func(task int)
+}
+
+// NewPart makes all tasks of a topology, as they were at an epoch, or from the
+// beginning. tell takes what they have to say, and wake is told of a task that
+// there may be something for it to do; both from any goroutine.
+func NewPart(ctx context.Context, c Config, from *snapshot.Manifest, tell func(epoch.Event), wake func(task int)) (*Part, error) {
+	p := &Part{owner: c.Owner, store: c.Store, first: 1, tell: tell, wake: wake}
+	if from != nil {
+		p.first = from.Epoch + 1
+		if err := fits(c.Topology, from); err != nil {
+			return nil, err
+		}
+	}
+	tasks := c.Topology.Tasks()
+	for _, t := range tasks {
+		p.Tasks = append(p.Tasks, &Task{Task: t, part: p, exact: c.Topology.Guarantee != topology.AtLeastOnce, handed: p.first - 1})
+	}
+	for _, t := range p.Tasks {
+		if err := p.make(ctx, t, c, from); err != nil {
+			p.Close()
+			return nil, fmt.Errorf("make task %d of %s: %w", t.ID, t.Component.ID, err)
+		}
+	}
+	p.link(c.Topology)
+	return p, nil
+}
+
+// Close lets go of what the tasks hold. None may be stepping.
+func (p *Part) Close() {
+	for _, t := range p.Tasks {
+		t.close()
+	}
+}
+
+// fits refuses a topology that would lose what an epoch has.
+func fits(t *topology.Topology, m *snapshot.Manifest) error {
+	if m.Groups != t.Groups {
+		return core.Errorf(core.Conflict, "the epoch has %d key groups, and the topology %d", m.Groups, t.Groups).Do("leave keyGroups as it was")
+	}
+	for _, piece := range m.Pieces {
+		if piece.State == "" && piece.Position == nil {
+			continue
+		}
+		if t.Component(piece.Component) == nil {
+			return core.Errorf(core.Conflict, "epoch %d has state of component %q, which the topology no longer has", m.Epoch, piece.Component).
+				Do("keep the component under its id, or begin anew in another place")
+		}
+	}
+	return nil
+}
+
+// make makes a task's instance and brings it to where it was.
+func (p *Part) make(ctx context.Context, t *Task, c Config, from *snapshot.Manifest) error {
+	m := operator.Make{Task: t.Task, Groups: c.Topology.Groups, Store: c.Store, Results: c.Results, Owner: c.Owner, Batch: c.Batch, Log: c.Log}
+	for _, e := range c.Topology.Into(t.Component.ID) {
+		m.In = append(m.In, topology.Input{From: e.From, Stream: e.Stream, Grouping: e.Grouping,
+			Fields: c.Topology.Component(e.From).Output(e.Stream).Fields})
+	}
+	made, err := operator.New(m)
+	if err != nil {
+		return err
+	}
+	pieces := from.Of(t.Component.ID)
+	switch made := made.(type) {
+	case operator.Source:
+		t.source = made
+		var positions []json.RawMessage
+		for _, piece := range pieces {
+			positions = append(positions, piece.Position)
+		}
+		return made.Seek(positions)
+	case operator.Sink:
+		t.sink = made
+	case operator.Operator:
+		t.oper = made
+		if k, ok := made.(operator.Keyed); ok {
+			return p.restore(ctx, k, pieces)
+		}
+	}
+	return nil
+}
+
+func (p *Part) restore(ctx context.Context, k operator.Keyed, pieces []snapshot.Piece) error {
+	for _, piece := range pieces {
+		if piece.State == "" {
+			continue
+		}
+		b, err := p.store.Get(ctx, piece.State)
+		if err != nil {
+			return err
+		}
+		if err := k.Restore(b); err != nil {
+			return fmt.Errorf("restore %s: %w", piece.State, err)
+		}
+	}
+	return nil
+}
+
+// link joins the tasks by a link for each edge and pair.
+func (p *Part) link(t *topology.Topology) {
+	inputs := map[string]int{}
+	for _, e := range t.Edges {
+		in := inputs[e.To]
+		inputs[e.To]++
+		from := t.Component(e.From)
+		for _, writer := range p.of(e.From) {
+			var links []*Link
+			for _, reader := range p.of(e.To) {
+				l := newLink(p.waker(reader), p.waker(writer))
+				links = append(links, l)
+				reader.in = append(reader.in, &inlet{link: l, in: in})
+			}
+			if writer.out == nil {
+				writer.out = make([][]*router, len(from.Outputs))
+			}
+			out := outputOf(from, e.Stream)
+			writer.out[out] = append(writer.out[out], newRouter(e, from.Outputs[out].Fields, t.Groups, links))
+		}
+	}
+	for _, task := range p.Tasks {
+		if task.out == nil {
+			task.out = make([][]*router, len(task.Component.Outputs))
+		}
+	}
+}
+
+func outputOf(c *topology.Component, stream string) int {
+	for i := range c.Outputs {
+		if c.Outputs[i].Stream == stream {
+			return i
+		}
+	}
+	panic("an edge that was bound names stream " + stream)
+}
+
+func (p *Part) waker(t *Task) func() { return func() { p.wake(t.ID) } }
+
+// of lists the tasks of a component, by index.
+func (p *Part) of(component string) []*Task {
+	var list []*Task
+	for _, t := range p.Tasks {
+		if t.Component.ID == component {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// Trigger has the sources begin an epoch.
+func (p *Part) Trigger(number int64) {
+	for _, t := range p.Tasks {
+		if t.source != nil {
+			t.Trigger(number)
+		}
+	}
+}
+
+// Publish has a sink's task publish a part.
+func (p *Part) Publish(e epoch.Publish) { p.Tasks[e.Task-1].Publish(e) }
