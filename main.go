@@ -129,7 +129,8 @@ func fronts() []cli.Front {
 type mpiCall struct{ *mpiexec.Call }
 
 func (c mpiCall) Document(s cli.Site) ([]byte, error) {
-	return c.Call.Document(mpiexec.Site{Dir: s.Dir, Environ: s.Environ, Launcher: s.Launcher, Node: s.Largest}, s.Local, s.In, s.Out, s.Err)
+	return c.Call.Document(mpiexec.Site{Dir: s.Dir, Environ: s.Environ, Launcher: s.Launcher, Node: s.Largest}, s.Local,
+		mpiexec.Streams{In: s.In, Out: s.Out, Err: s.Err})
 }
 
 // checkSpec has the framework of s look for faults, if it can without a host.

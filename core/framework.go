@@ -252,6 +252,11 @@ type Shrink struct {
 	Reason string
 }
 
+// Stay takes GiveWay back before its time came: a drain was undone, or another
+// deadline given to it, of which a GiveWay that follows tells. A gang that was
+// released meanwhile is not meant any more.
+type Stay struct{ Gang string }
+
 func (GangUp) event()           {}
 func (Message) event()          {}
 func (ExecutorLost) event()     {}
@@ -260,6 +265,7 @@ func (GangRefused) event()      {}
 func (CancelAsked) event()      {}
 func (GiveWay) event()          {}
 func (Shrink) event()           {}
+func (Stay) event()             {}
 
 // StoreAccess is how to reach the object store, and as whom.
 type StoreAccess struct {

@@ -91,6 +91,8 @@ func eventToWire(e core.Event) (*pluginpb.FromHost, error) {
 	case core.GiveWay:
 		w := &pluginpb.GiveWay{Gang: text(e.Gang), Until: e.Until.UnixMilli(), Reason: text(e.Reason), Final: e.Final}
 		return &pluginpb.FromHost{What: &pluginpb.FromHost_GiveWay{GiveWay: w}}, nil
+	case core.Stay:
+		return &pluginpb.FromHost{What: &pluginpb.FromHost_Stay{Stay: &pluginpb.Stay{Gang: text(e.Gang)}}}, nil
 	case core.Shrink:
 		w := &pluginpb.Shrink{Gang: text(e.Gang), Until: e.Until.UnixMilli(), Reason: text(e.Reason)}
 		for _, r := range e.Ranks {
@@ -137,6 +139,8 @@ func eventFromWire(m *pluginpb.FromHost) (core.Event, error) {
 			e.Ranks = append(e.Ranks, int(r))
 		}
 		return e, nil
+	case *pluginpb.FromHost_Stay:
+		return core.Stay{Gang: w.Stay.GetGang()}, nil
 	case *pluginpb.FromHost_GiveWay:
 		return core.GiveWay{Gang: w.GiveWay.GetGang(), Until: time.UnixMilli(w.GiveWay.GetUntil()).UTC(), Reason: w.GiveWay.GetReason(), Final: w.GiveWay.GetFinal()}, nil
 	}

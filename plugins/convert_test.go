@@ -20,6 +20,7 @@ func TestEventsCross(t *testing.T) {
 		core.ExecutorReplaced{Gang: "main", Rank: 1},
 		core.CancelAsked{Reason: "enough"},
 		core.GiveWay{Gang: "main", Until: time.UnixMilli(1_700_000_000_123).UTC(), Reason: "room", Final: true},
+		core.Stay{Gang: "main"},
 		core.GangRefused{Gang: "main", Err: core.Errorf(core.Failed, "no"), Elements: []core.ArrayRange{{First: 1, Last: 9, Step: 2}}},
 	} {
 		m, err := eventToWire(e)
@@ -70,6 +71,7 @@ func TestForeignTextCrosses(t *testing.T) {
 		core.ExecutorReplaced{Gang: foreign},
 		core.CancelAsked{Reason: foreign},
 		core.GiveWay{Gang: foreign, Reason: foreign},
+		core.Stay{Gang: foreign},
 	} {
 		m, err := eventToWire(e)
 		if err == nil {

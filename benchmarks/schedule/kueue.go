@@ -163,7 +163,7 @@ func (f *finishes) Pop() any {
 	return v
 }
 
-// stage plays a load in real time.
+// stage plays a load, in real time unless its clock is another.
 type stage struct {
 	load
 	*kernel
@@ -173,7 +173,7 @@ type stage struct {
 	ends    finishes
 	waits   []durations // until first admitted, by class
 	evicted int
-	start   time.Time
+	clock   func() int64 // the kernel's time, in milliseconds from the start
 }
 
 func newStage(l load) *stage {
@@ -181,12 +181,10 @@ func newStage(l load) *stage {
 		begun: map[gang.ID]arrival{}, running: map[gang.ID]uint64{}, waits: make([]durations, len(l.classes))}
 }
 
-// clock lets the kernel's time be the real one, in milliseconds from the start.
-func (s *stage) clock() int64 { return time.Since(s.start).Milliseconds() }
-
 func (s *stage) play(ctx context.Context, r *report) error {
 	all := len(s.coming)
-	s.start = time.Now()
+	start := time.Now()
+	s.clock = func() int64 { return time.Since(start).Milliseconds() }
 	took := measure(func() {
 		for len(s.coming) > 0 || len(s.begun) > 0 {
 			if s.round(ctx); !s.wait(ctx) {
@@ -260,8 +258,8 @@ func (s *stage) admitted(g gang.Grant) {
 	s.step(gang.Started{Now: s.tick(), Gang: g.Gang, Lease: g.Lease})
 }
 
-// wait waits for what is next; false if ctx ends before.
-func (s *stage) wait(ctx context.Context) bool {
+// next is when there is something to do, in milliseconds from the start.
+func (s *stage) next() int64 {
 	next := s.clock() + 50
 	if len(s.coming) > 0 {
 		next = min(next, s.coming[0].at)
@@ -272,8 +270,13 @@ func (s *stage) wait(ctx context.Context) bool {
 	if due := s.Next(); due != 0 {
 		next = min(next, due-1) // the kernel's time is one ahead
 	}
+	return next
+}
+
+// wait waits for what is next; false if ctx ends before.
+func (s *stage) wait(ctx context.Context) bool {
 	select {
-	case <-time.After(time.Until(s.start.Add(time.Duration(next) * time.Millisecond))):
+	case <-time.After(time.Duration(s.next()-s.clock()) * time.Millisecond):
 		return true
 	case <-ctx.Done():
 		return false

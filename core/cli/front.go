@@ -87,7 +87,7 @@ func (a *app) stand(ctx context.Context, s *session, name string, call Call) err
 	if err != nil {
 		return err
 	}
-	if call.Setting("quiet") == "" {
+	if call.Setting("quiet") == "" && isTerminal(a.err) {
 		a.hint("%s: job %s", name, id)
 	}
 	shown := make(chan struct{})
@@ -105,7 +105,9 @@ func (a *app) stand(ctx context.Context, s *session, name string, call Call) err
 	}
 	late := time.AfterFunc(5*time.Second, stop)
 	defer late.Stop()
-	call.Finish(ctx)
+	finish, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	call.Finish(finish)
 	<-shown
 	return a.endAs(job)
 }

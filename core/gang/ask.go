@@ -239,6 +239,7 @@ func (g *member) alone() bool {
 // from now.
 func (s *Scheduler) retag() {
 	s.asks.outdated = false
+	clear(s.setbacks) // those were of other classes
 	for _, g := range s.ordered() {
 		a, err := s.asks.of(g.Request, s.fleet)
 		if err != nil || a == g.ask {

@@ -93,7 +93,7 @@ func (s *Scheduler) clone(k *copier) *Scheduler {
 	}
 	c.wakes, c.evictions, c.refused = slices.Clone(s.wakes), slices.Clone(s.evictions), slices.Clone(s.refused)
 	c.reserved, c.reservations = maps.Clone(s.reserved), slices.Clone(s.reservations)
-	c.displacing = slices.Clone(s.displacing)
+	c.displacing, c.setbacks = slices.Clone(s.displacing), maps.Clone(s.setbacks)
 	for i := range c.displacing {
 		c.displacing[i].by = k.member(c.displacing[i].by)
 	}

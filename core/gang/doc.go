@@ -68,6 +68,11 @@
 //	G14 A gang that was passed by more work than nine hundredths of the most that ever
 //	    waited (see promises) goes before all that were passed by less, and its
 //	    planned start is put off no more for whoever comes behind it.
+//	G15 Gangs like one that had to give way stand back: whoever else waits is
+//	    offered first what is free, for some times as long as they ran in vain, a
+//	    minute at the most, or until one of them is over. They displace nobody
+//	    meanwhile; what the others leave is theirs at once, as are a start that
+//	    was planned for them and what law G14 gives them.
 //
 // # Cost
 //

@@ -137,6 +137,9 @@ func (s *Scheduler) explain(x *Explanation, g *member) {
 		}
 		x.Blockers = append(x.Blockers, fmt.Sprintf("%d ahead in line, first %s (%s)", n, x.Ahead[0].Gang, x.Ahead[0].Reason))
 	}
+	if s.standsBack(g) {
+		x.Blockers = append(x.Blockers, s.behind(g))
+	}
 	for _, reason := range s.tree.Admits(s.claim(g)) {
 		x.Blockers = append(x.Blockers, reason.Text(s.fleet.Kinds()))
 	}

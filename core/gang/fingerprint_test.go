@@ -2,6 +2,8 @@ package gang
 
 import (
 	"encoding/binary"
+	"maps"
+	"slices"
 
 	"github.com/capstan-run/capstan/core/place"
 )
@@ -32,6 +34,10 @@ func fingerprint(b []byte, s *Scheduler) []byte {
 	}
 	k.put(s.wakes...)
 	k.put(s.evictions...)
+	for _, kind := range slices.Sorted(maps.Keys(s.setbacks)) {
+		v := s.setbacks[kind]
+		k.put(int64(kind), v.lost, v.at, v.until)
+	}
 	for _, v := range s.displacing {
 		k.put(int64(v.by.number), v.until)
 		k.refs(v.nodes)

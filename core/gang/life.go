@@ -143,6 +143,7 @@ func (s *Scheduler) forget(g *member) {
 	s.outOfLine(g)
 	s.unawait(g)
 	s.unname(g)
+	s.gotThrough(g)
 }
 
 // unname forgets who is called as g is.

@@ -50,9 +50,7 @@ func (s *Scheduler) lineUp(g *member) {
 	if g.arrived == 0 {
 		g.arrived = s.now
 	}
-	if g.class == 0 {
-		g.class = g.classNumber()
-	}
+	g.kind()
 	if err := s.tree.Add(s.claim(g)); err != nil {
 		panic("gang: put into line what was checked: " + err.Error())
 	}

@@ -101,18 +101,30 @@ func (s *Scheduler) tellRefused(r *Result) {
 	s.refused = nil
 }
 
-// walk offers room to the gangs in line.
+// walk offers room to the gangs in line; to those that stand back, what the others
+// leave.
 func (s *Scheduler) walk(r *Result) {
+	if s.offer(r, false) {
+		s.offer(r, true)
+	}
+}
+
+// offer goes through the line once. It reports whether it passed gangs by that
+// stand back.
+func (s *Scheduler) offer(r *Result, all bool) (passed bool) {
 	w := s.tree.Walk(s.now)
 	defer func() { s.effort += walkCost * w.Seen() }()
 	for tried := 0; tried < s.config.Depth && !s.plan.shut; {
 		e, ok := w.Next()
 		if !ok {
-			return
+			break
 		}
 		g := s.byNumber[e.ID]
 		before := len(s.plan.booked)
 		switch {
+		case !all && s.standsBack(g):
+			w.Skip()
+			passed = true
 		case s.serve(g, w, r):
 		case len(s.plan.booked) > before:
 			w.Pass() // its like may get a reservation, too
@@ -122,6 +134,7 @@ func (s *Scheduler) walk(r *Result) {
 			tried++
 		}
 	}
+	return passed
 }
 
 // serve grants what g asks for, if there is room that nobody has reserved; else

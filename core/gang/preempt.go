@@ -44,7 +44,7 @@ func (s *Scheduler) preempt(r *Result) {
 	})
 	for _, c := range heads {
 		g := s.byNumber[c.ID]
-		if !s.licensed(g) || s.reservationPends(g) != "" || s.displaces(g) || g.tried == s.attempt() {
+		if s.standsBack(g) || !s.licensed(g) || s.reservationPends(g) != "" || s.displaces(g) || g.tried == s.attempt() {
 			continue
 		}
 		g.tried = s.attempt()
@@ -168,9 +168,11 @@ func (s *Scheduler) evict(g *member, chosen []victim, nodes []place.Ref, r *Resu
 		case v.first > 0:
 		case v.gang.phase == starting || v.gang.Grace < 0:
 			v.gang.evicted++
+			s.setBack(v.gang)
 			s.revoke(v.gang, reason, r)
 		default:
 			v.gang.evicted++
+			s.setBack(v.gang)
 			v.gang.phase = leaving
 			s.setDue(v.gang, earlier(s.now+v.gang.Grace, v.gang.wallEnd()))
 			r.Actions = append(r.Actions, GiveWay{v.gang.Gang, v.gang.lease, s.now + v.gang.Grace, reason})

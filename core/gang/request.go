@@ -45,6 +45,9 @@ type Config struct {
 	// Evictions is how many gangs may have to give way within a minute.
 	// Default 1,000.
 	Evictions int
+	// StandBack is how long gangs may have to stand back after one like them had
+	// to give way (law G15), in milliseconds. Default 60,000.
+	StandBack int64
 	// Queues is the tree of queues. Default: one, served by priority and
 	// arrival.
 	Queues queue.Config
@@ -70,6 +73,7 @@ func (c Config) withDefaults() Config {
 	c.Slack = orElse(c.Slack, 1)
 	c.Budget = orElse(c.Budget, 9)
 	c.Evictions = orElse(c.Evictions, 1000)
+	c.StandBack = orElse(c.StandBack, minute)
 	return c
 }
 

@@ -45,7 +45,8 @@ type Scheduler struct {
 	reserved     map[string]*reservation
 	reservations []string // names, in order of arrival
 	displacing   []displacement
-	evictions    []int64 // when gangs had to give way, of the last minute
+	setbacks     map[uint64]setback // by member.kind
+	evictions    []int64            // when gangs had to give way, of the last minute
 
 	// fresh is what came into line since the last pass, and moved says that
 	// what waited then may fit now.
@@ -196,7 +197,7 @@ func New(c Config) *Scheduler {
 	s := &Scheduler{
 		config: c, lease: c.Lease, fleet: place.NewFleet(), gangs: map[ID]*member{}, byNumber: map[uint64]*member{},
 		jobs: map[core.JobID]*job{}, singles: map[single][]core.JobID{}, early: map[ID]ElementsEnded{}, licences: map[string]*licence{},
-		asks: newAsks(), reserved: map[string]*reservation{},
+		asks: newAsks(), reserved: map[string]*reservation{}, setbacks: map[uint64]setback{},
 	}
 	tree, err := queue.New(c.Queues, s.fleet.Kinds())
 	if err != nil {

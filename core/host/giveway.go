@@ -20,11 +20,53 @@ func (g *gangRun) noticed(act gang.GiveWay) {
 	if !g.holds(act.Lease) {
 		return
 	}
+	g.stay(act.Reason) // of the same reason, with another deadline
 	g.noted = true
 	until := time.UnixMilli(act.Until).UTC()
 	g.warn(core.GiveWay{Gang: g.state.Ask.Name, Until: until, Reason: act.Reason})
 	g.tell("give-way", fmt.Sprintf("gang %s has to give way by %s: %s", g.state.Ask.Name, until.Format(time.RFC3339), act.Reason))
 }
+
+// stay takes back the notice that g had for a reason, if it had one: the gang keeps
+// its place. What it has to give way for still, it is told once more. h.mu is held.
+func (g *gangRun) stay(reason string) {
+	n := len(g.notices)
+	g.notices = slices.DeleteFunc(g.notices, func(e core.Event) bool {
+		v, ok := e.(core.GiveWay)
+		return ok && !v.Final && v.Reason == reason
+	})
+	if len(g.notices) == n {
+		return
+	}
+	say := func(core.Event) {}
+	if g.wanted {
+		say = g.attempt.side.tell
+	}
+	say(core.Stay{Gang: g.state.Ask.Name})
+	g.noted = false
+	for _, e := range g.notices {
+		if _, ok := e.(core.GiveWay); ok {
+			g.noted = true
+			say(e)
+		}
+	}
+}
+
+// stay takes back the notices that the drain of a node gave. h.mu is held.
+func (h *Host) stay(node core.NodeID) {
+	for _, g := range h.gangs {
+		if n := len(g.notices); n > 0 {
+			if g.stay(drainOf(node)); len(g.notices) < n {
+				g.tell("stay", fmt.Sprintf("gang %s stays: nothing on node %s has to move any more", g.state.Ask.Name, node))
+				g.attempt.job.rec.Job.Progress.Note = ""
+			}
+		}
+	}
+}
+
+// drainOf is the reason of the notices that the drain of a node gives, as the
+// scheduler words it.
+func drainOf(node core.NodeID) string { return fmt.Sprintf("node %s is being drained", node) }
 
 // warn tells the coordinator what g will lose, and keeps it for one that comes
 // before that has happened. h.mu is held.
@@ -50,7 +92,7 @@ func (g *gangRun) warnOfDrains() {
 	notice := gang.GiveWay{Gang: g.id, Lease: g.state.Lease}
 	for _, m := range g.members {
 		if at := g.attempt.h.policy.Drains[m.node]; at != 0 && (notice.Until == 0 || at < notice.Until) {
-			notice.Until, notice.Reason = at, fmt.Sprintf("node %s is being drained", m.node)
+			notice.Until, notice.Reason = at, drainOf(m.node)
 		}
 	}
 	if notice.Until > now().UnixMilli() {

@@ -315,3 +315,52 @@ queues:
 		t.Errorf("a queue that is there twice: %v", err)
 	}
 }
+
+// Who was told to give way to a drain hears that it stays when the drain is undone,
+// and of another deadline that it counts instead.
+func TestDrainUndone(t *testing.T) {
+	s := newStage(t)
+	id := s.submit(1, 0)
+	ranks := s.started()
+	s.join(id, false, ranks...)
+	c := s.scene()
+	c.want(t)
+	c.next(t)
+	s.until(id, "its start", running)
+	drain := func(undo bool, until time.Time) {
+		t.Helper()
+		at := int64(0)
+		if !undo {
+			at = until.UnixMilli()
+		}
+		if _, err := s.h.Drain(t.Context(), "here", undo, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hears := func(want core.Event) {
+		t.Helper()
+		got := c.next(t)
+		if g, ok := got.(core.GiveWay); ok {
+			g.Reason = ""
+			got = g
+		}
+		if got != want {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+	}
+	until := time.Now().UTC().Add(time.Hour).Truncate(time.Millisecond)
+	drain(false, until)
+	hears(core.GiveWay{Gang: "main", Until: until})
+	s.until(id, "the note", func(j core.Job) bool { return strings.Contains(j.Progress.Note, "give way") })
+	later := until.Add(time.Hour)
+	drain(false, later)
+	hears(core.Stay{Gang: "main"})
+	hears(core.GiveWay{Gang: "main", Until: later})
+	drain(true, time.Time{})
+	hears(core.Stay{Gang: "main"})
+	s.until(id, "no note", func(j core.Job) bool { return j.Progress.Note == "" })
+	drain(true, time.Time{}) // is heard of once
+	c.end <- nil
+	s.until(id, "its end", ended)
+	s.nothingLeft()
+}

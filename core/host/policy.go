@@ -172,6 +172,11 @@ func (h *Host) Drain(ctx context.Context, id core.NodeID, undo bool, until int64
 	if err != nil {
 		return gang.NodeView{}, err
 	}
+	if undo || until == 0 {
+		h.mu.Lock()
+		h.stay(id)
+		h.mu.Unlock()
+	}
 	return h.nodeView(id)
 }
 

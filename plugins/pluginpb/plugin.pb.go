@@ -298,6 +298,7 @@ type FromHost struct {
 	//	*FromHost_Ping
 	//	*FromHost_GiveWay
 	//	*FromHost_Shrink
+	//	*FromHost_Stay
 	//	*FromHost_Command
 	//	*FromHost_Refused
 	What          isFromHost_What `protobuf_oneof:"what"`
@@ -433,6 +434,15 @@ func (x *FromHost) GetShrink() *Shrink {
 	return nil
 }
 
+func (x *FromHost) GetStay() *Stay {
+	if x != nil {
+		if x, ok := x.What.(*FromHost_Stay); ok {
+			return x.Stay
+		}
+	}
+	return nil
+}
+
 func (x *FromHost) GetCommand() *Command {
 	if x != nil {
 		if x, ok := x.What.(*FromHost_Command); ok {
@@ -502,6 +512,10 @@ type FromHost_Shrink struct {
 	Shrink *Shrink `protobuf:"bytes,11,opt,name=shrink,proto3,oneof"`
 }
 
+type FromHost_Stay struct {
+	Stay *Stay `protobuf:"bytes,12,opt,name=stay,proto3,oneof"`
+}
+
 type FromHost_Command struct {
 	Command *Command `protobuf:"bytes,20,opt,name=command,proto3,oneof"`
 }
@@ -529,6 +543,8 @@ func (*FromHost_Ping) isFromHost_What() {}
 func (*FromHost_GiveWay) isFromHost_What() {}
 
 func (*FromHost_Shrink) isFromHost_What() {}
+
+func (*FromHost_Stay) isFromHost_What() {}
 
 func (*FromHost_Command) isFromHost_What() {}
 
@@ -1054,6 +1070,50 @@ func (x *Shrink) GetReason() string {
 	return ""
 }
 
+type Stay struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Gang          string                 `protobuf:"bytes,1,opt,name=gang,proto3" json:"gang,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stay) Reset() {
+	*x = Stay{}
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stay) ProtoMessage() {}
+
+func (x *Stay) ProtoReflect() protoreflect.Message {
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stay.ProtoReflect.Descriptor instead.
+func (*Stay) Descriptor() ([]byte, []int) {
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Stay) GetGang() string {
+	if x != nil {
+		return x.Gang
+	}
+	return ""
+}
+
 type Command struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        int64                  `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
@@ -1065,7 +1125,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1137,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[14]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1150,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{14}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Command) GetNumber() int64 {
@@ -1125,7 +1185,7 @@ type GangRefused struct {
 
 func (x *GangRefused) Reset() {
 	*x = GangRefused{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1197,7 @@ func (x *GangRefused) String() string {
 func (*GangRefused) ProtoMessage() {}
 
 func (x *GangRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[15]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1210,7 @@ func (x *GangRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GangRefused.ProtoReflect.Descriptor instead.
 func (*GangRefused) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{15}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GangRefused) GetGang() string {
@@ -1184,7 +1244,7 @@ type Saved struct {
 
 func (x *Saved) Reset() {
 	*x = Saved{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1256,7 @@ func (x *Saved) String() string {
 func (*Saved) ProtoMessage() {}
 
 func (x *Saved) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[16]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1269,7 @@ func (x *Saved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Saved.ProtoReflect.Descriptor instead.
 func (*Saved) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{16}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Saved) GetId() int64 {
@@ -1235,7 +1295,7 @@ type Ping struct {
 
 func (x *Ping) Reset() {
 	*x = Ping{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1247,7 +1307,7 @@ func (x *Ping) String() string {
 func (*Ping) ProtoMessage() {}
 
 func (x *Ping) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[17]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1260,7 +1320,7 @@ func (x *Ping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ping.ProtoReflect.Descriptor instead.
 func (*Ping) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{17}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Ping) GetId() int64 {
@@ -1292,7 +1352,7 @@ type FromPlugin struct {
 
 func (x *FromPlugin) Reset() {
 	*x = FromPlugin{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1304,7 +1364,7 @@ func (x *FromPlugin) String() string {
 func (*FromPlugin) ProtoMessage() {}
 
 func (x *FromPlugin) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[18]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1317,7 +1377,7 @@ func (x *FromPlugin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FromPlugin.ProtoReflect.Descriptor instead.
 func (*FromPlugin) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{18}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *FromPlugin) GetWhat() isFromPlugin_What {
@@ -1497,7 +1557,7 @@ type WantGang struct {
 
 func (x *WantGang) Reset() {
 	*x = WantGang{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1509,7 +1569,7 @@ func (x *WantGang) String() string {
 func (*WantGang) ProtoMessage() {}
 
 func (x *WantGang) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[19]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1522,7 +1582,7 @@ func (x *WantGang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WantGang.ProtoReflect.Descriptor instead.
 func (*WantGang) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{19}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *WantGang) GetAsk() []byte {
@@ -1541,7 +1601,7 @@ type ReleaseGang struct {
 
 func (x *ReleaseGang) Reset() {
 	*x = ReleaseGang{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1553,7 +1613,7 @@ func (x *ReleaseGang) String() string {
 func (*ReleaseGang) ProtoMessage() {}
 
 func (x *ReleaseGang) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[20]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1566,7 +1626,7 @@ func (x *ReleaseGang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseGang.ProtoReflect.Descriptor instead.
 func (*ReleaseGang) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{20}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReleaseGang) GetGang() string {
@@ -1586,7 +1646,7 @@ type EndGang struct {
 
 func (x *EndGang) Reset() {
 	*x = EndGang{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +1658,7 @@ func (x *EndGang) String() string {
 func (*EndGang) ProtoMessage() {}
 
 func (x *EndGang) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[21]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1671,7 @@ func (x *EndGang) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndGang.ProtoReflect.Descriptor instead.
 func (*EndGang) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{21}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *EndGang) GetGang() string {
@@ -1638,7 +1698,7 @@ type Save struct {
 
 func (x *Save) Reset() {
 	*x = Save{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1710,7 @@ func (x *Save) String() string {
 func (*Save) ProtoMessage() {}
 
 func (x *Save) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[22]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +1723,7 @@ func (x *Save) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Save.ProtoReflect.Descriptor instead.
 func (*Save) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{22}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Save) GetId() int64 {
@@ -1690,7 +1750,7 @@ type Log struct {
 
 func (x *Log) Reset() {
 	*x = Log{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[23]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1702,7 +1762,7 @@ func (x *Log) String() string {
 func (*Log) ProtoMessage() {}
 
 func (x *Log) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[23]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +1775,7 @@ func (x *Log) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Log.ProtoReflect.Descriptor instead.
 func (*Log) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{23}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Log) GetLevel() string {
@@ -1743,7 +1803,7 @@ type Answer struct {
 
 func (x *Answer) Reset() {
 	*x = Answer{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[24]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +1815,7 @@ func (x *Answer) String() string {
 func (*Answer) ProtoMessage() {}
 
 func (x *Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[24]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +1828,7 @@ func (x *Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Answer.ProtoReflect.Descriptor instead.
 func (*Answer) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{24}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Answer) GetNumber() int64 {
@@ -1802,7 +1862,7 @@ type Done struct {
 
 func (x *Done) Reset() {
 	*x = Done{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[25]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1814,7 +1874,7 @@ func (x *Done) String() string {
 func (*Done) ProtoMessage() {}
 
 func (x *Done) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[25]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1827,7 +1887,7 @@ func (x *Done) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Done.ProtoReflect.Descriptor instead.
 func (*Done) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{25}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Done) GetReport() []byte {
@@ -1853,7 +1913,7 @@ type Pong struct {
 
 func (x *Pong) Reset() {
 	*x = Pong{}
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[26]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +1925,7 @@ func (x *Pong) String() string {
 func (*Pong) ProtoMessage() {}
 
 func (x *Pong) ProtoReflect() protoreflect.Message {
-	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[26]
+	mi := &file_plugins_pluginpb_plugin_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +1938,7 @@ func (x *Pong) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pong.ProtoReflect.Descriptor instead.
 func (*Pong) Descriptor() ([]byte, []int) {
-	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{26}
+	return file_plugins_pluginpb_plugin_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Pong) GetId() int64 {
@@ -1907,7 +1967,7 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x05where\x18\x03 \x01(\tR\x05where\x12\x16\n" +
 	"\x06remedy\x18\x04 \x01(\tR\x06remedy\x12\x16\n" +
 	"\x06detail\x18\x05 \x01(\tR\x06detail\x12 \n" +
-	"\vdiagnostics\x18\x06 \x01(\fR\vdiagnostics\"\xba\x05\n" +
+	"\vdiagnostics\x18\x06 \x01(\fR\vdiagnostics\"\xe9\x05\n" +
 	"\bFromHost\x120\n" +
 	"\x05start\x18\x01 \x01(\v2\x18.capstan.plugin.v1.StartH\x00R\x05start\x124\n" +
 	"\agang_up\x18\x02 \x01(\v2\x19.capstan.plugin.v1.GangUpH\x00R\x06gangUp\x126\n" +
@@ -1919,7 +1979,8 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x04ping\x18\b \x01(\v2\x17.capstan.plugin.v1.PingH\x00R\x04ping\x127\n" +
 	"\bgive_way\x18\n" +
 	" \x01(\v2\x1a.capstan.plugin.v1.GiveWayH\x00R\agiveWay\x123\n" +
-	"\x06shrink\x18\v \x01(\v2\x19.capstan.plugin.v1.ShrinkH\x00R\x06shrink\x126\n" +
+	"\x06shrink\x18\v \x01(\v2\x19.capstan.plugin.v1.ShrinkH\x00R\x06shrink\x12-\n" +
+	"\x04stay\x18\f \x01(\v2\x17.capstan.plugin.v1.StayH\x00R\x04stay\x126\n" +
 	"\acommand\x18\x14 \x01(\v2\x1a.capstan.plugin.v1.CommandH\x00R\acommand\x12:\n" +
 	"\arefused\x18\x15 \x01(\v2\x1e.capstan.plugin.v1.GangRefusedH\x00R\arefused\x12\x14\n" +
 	"\x05event\x18\t \x01(\x03R\x05eventB\x06\n" +
@@ -1962,7 +2023,9 @@ const file_plugins_pluginpb_plugin_proto_rawDesc = "" +
 	"\x04gang\x18\x01 \x01(\tR\x04gang\x12\x14\n" +
 	"\x05ranks\x18\x02 \x03(\x05R\x05ranks\x12\x14\n" +
 	"\x05until\x18\x03 \x01(\x03R\x05until\x12\x16\n" +
-	"\x06reason\x18\x04 \x01(\tR\x06reason\"I\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"\x1a\n" +
+	"\x04Stay\x12\x12\n" +
+	"\x04gang\x18\x01 \x01(\tR\x04gang\"I\n" +
 	"\aCommand\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x12\n" +
 	"\x04verb\x18\x02 \x01(\tR\x04verb\x12\x12\n" +
@@ -2030,7 +2093,7 @@ func file_plugins_pluginpb_plugin_proto_rawDescGZIP() []byte {
 	return file_plugins_pluginpb_plugin_proto_rawDescData
 }
 
-var file_plugins_pluginpb_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_plugins_pluginpb_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_plugins_pluginpb_plugin_proto_goTypes = []any{
 	(*DescribeRequest)(nil),  // 0: capstan.plugin.v1.DescribeRequest
 	(*DescribeResponse)(nil), // 1: capstan.plugin.v1.DescribeResponse
@@ -2046,19 +2109,20 @@ var file_plugins_pluginpb_plugin_proto_goTypes = []any{
 	(*Cancel)(nil),           // 11: capstan.plugin.v1.Cancel
 	(*GiveWay)(nil),          // 12: capstan.plugin.v1.GiveWay
 	(*Shrink)(nil),           // 13: capstan.plugin.v1.Shrink
-	(*Command)(nil),          // 14: capstan.plugin.v1.Command
-	(*GangRefused)(nil),      // 15: capstan.plugin.v1.GangRefused
-	(*Saved)(nil),            // 16: capstan.plugin.v1.Saved
-	(*Ping)(nil),             // 17: capstan.plugin.v1.Ping
-	(*FromPlugin)(nil),       // 18: capstan.plugin.v1.FromPlugin
-	(*WantGang)(nil),         // 19: capstan.plugin.v1.WantGang
-	(*ReleaseGang)(nil),      // 20: capstan.plugin.v1.ReleaseGang
-	(*EndGang)(nil),          // 21: capstan.plugin.v1.EndGang
-	(*Save)(nil),             // 22: capstan.plugin.v1.Save
-	(*Log)(nil),              // 23: capstan.plugin.v1.Log
-	(*Answer)(nil),           // 24: capstan.plugin.v1.Answer
-	(*Done)(nil),             // 25: capstan.plugin.v1.Done
-	(*Pong)(nil),             // 26: capstan.plugin.v1.Pong
+	(*Stay)(nil),             // 14: capstan.plugin.v1.Stay
+	(*Command)(nil),          // 15: capstan.plugin.v1.Command
+	(*GangRefused)(nil),      // 16: capstan.plugin.v1.GangRefused
+	(*Saved)(nil),            // 17: capstan.plugin.v1.Saved
+	(*Ping)(nil),             // 18: capstan.plugin.v1.Ping
+	(*FromPlugin)(nil),       // 19: capstan.plugin.v1.FromPlugin
+	(*WantGang)(nil),         // 20: capstan.plugin.v1.WantGang
+	(*ReleaseGang)(nil),      // 21: capstan.plugin.v1.ReleaseGang
+	(*EndGang)(nil),          // 22: capstan.plugin.v1.EndGang
+	(*Save)(nil),             // 23: capstan.plugin.v1.Save
+	(*Log)(nil),              // 24: capstan.plugin.v1.Log
+	(*Answer)(nil),           // 25: capstan.plugin.v1.Answer
+	(*Done)(nil),             // 26: capstan.plugin.v1.Done
+	(*Pong)(nil),             // 27: capstan.plugin.v1.Pong
 }
 var file_plugins_pluginpb_plugin_proto_depIdxs = []int32{
 	4,  // 0: capstan.plugin.v1.PlanResponse.error:type_name -> capstan.plugin.v1.Error
@@ -2068,35 +2132,36 @@ var file_plugins_pluginpb_plugin_proto_depIdxs = []int32{
 	9,  // 4: capstan.plugin.v1.FromHost.lost:type_name -> capstan.plugin.v1.ExecutorLost
 	10, // 5: capstan.plugin.v1.FromHost.replaced:type_name -> capstan.plugin.v1.ExecutorReplaced
 	11, // 6: capstan.plugin.v1.FromHost.cancel:type_name -> capstan.plugin.v1.Cancel
-	16, // 7: capstan.plugin.v1.FromHost.saved:type_name -> capstan.plugin.v1.Saved
-	17, // 8: capstan.plugin.v1.FromHost.ping:type_name -> capstan.plugin.v1.Ping
+	17, // 7: capstan.plugin.v1.FromHost.saved:type_name -> capstan.plugin.v1.Saved
+	18, // 8: capstan.plugin.v1.FromHost.ping:type_name -> capstan.plugin.v1.Ping
 	12, // 9: capstan.plugin.v1.FromHost.give_way:type_name -> capstan.plugin.v1.GiveWay
 	13, // 10: capstan.plugin.v1.FromHost.shrink:type_name -> capstan.plugin.v1.Shrink
-	14, // 11: capstan.plugin.v1.FromHost.command:type_name -> capstan.plugin.v1.Command
-	15, // 12: capstan.plugin.v1.FromHost.refused:type_name -> capstan.plugin.v1.GangRefused
-	4,  // 13: capstan.plugin.v1.GangRefused.error:type_name -> capstan.plugin.v1.Error
-	19, // 14: capstan.plugin.v1.FromPlugin.want_gang:type_name -> capstan.plugin.v1.WantGang
-	20, // 15: capstan.plugin.v1.FromPlugin.release_gang:type_name -> capstan.plugin.v1.ReleaseGang
-	8,  // 16: capstan.plugin.v1.FromPlugin.message:type_name -> capstan.plugin.v1.Message
-	22, // 17: capstan.plugin.v1.FromPlugin.save:type_name -> capstan.plugin.v1.Save
-	23, // 18: capstan.plugin.v1.FromPlugin.log:type_name -> capstan.plugin.v1.Log
-	25, // 19: capstan.plugin.v1.FromPlugin.done:type_name -> capstan.plugin.v1.Done
-	26, // 20: capstan.plugin.v1.FromPlugin.pong:type_name -> capstan.plugin.v1.Pong
-	21, // 21: capstan.plugin.v1.FromPlugin.end_gang:type_name -> capstan.plugin.v1.EndGang
-	24, // 22: capstan.plugin.v1.FromPlugin.answer:type_name -> capstan.plugin.v1.Answer
-	4,  // 23: capstan.plugin.v1.Answer.refused:type_name -> capstan.plugin.v1.Error
-	4,  // 24: capstan.plugin.v1.Done.error:type_name -> capstan.plugin.v1.Error
-	0,  // 25: capstan.plugin.v1.Framework.Describe:input_type -> capstan.plugin.v1.DescribeRequest
-	2,  // 26: capstan.plugin.v1.Framework.Plan:input_type -> capstan.plugin.v1.PlanRequest
-	5,  // 27: capstan.plugin.v1.Framework.Run:input_type -> capstan.plugin.v1.FromHost
-	1,  // 28: capstan.plugin.v1.Framework.Describe:output_type -> capstan.plugin.v1.DescribeResponse
-	3,  // 29: capstan.plugin.v1.Framework.Plan:output_type -> capstan.plugin.v1.PlanResponse
-	18, // 30: capstan.plugin.v1.Framework.Run:output_type -> capstan.plugin.v1.FromPlugin
-	28, // [28:31] is the sub-list for method output_type
-	25, // [25:28] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	14, // 11: capstan.plugin.v1.FromHost.stay:type_name -> capstan.plugin.v1.Stay
+	15, // 12: capstan.plugin.v1.FromHost.command:type_name -> capstan.plugin.v1.Command
+	16, // 13: capstan.plugin.v1.FromHost.refused:type_name -> capstan.plugin.v1.GangRefused
+	4,  // 14: capstan.plugin.v1.GangRefused.error:type_name -> capstan.plugin.v1.Error
+	20, // 15: capstan.plugin.v1.FromPlugin.want_gang:type_name -> capstan.plugin.v1.WantGang
+	21, // 16: capstan.plugin.v1.FromPlugin.release_gang:type_name -> capstan.plugin.v1.ReleaseGang
+	8,  // 17: capstan.plugin.v1.FromPlugin.message:type_name -> capstan.plugin.v1.Message
+	23, // 18: capstan.plugin.v1.FromPlugin.save:type_name -> capstan.plugin.v1.Save
+	24, // 19: capstan.plugin.v1.FromPlugin.log:type_name -> capstan.plugin.v1.Log
+	26, // 20: capstan.plugin.v1.FromPlugin.done:type_name -> capstan.plugin.v1.Done
+	27, // 21: capstan.plugin.v1.FromPlugin.pong:type_name -> capstan.plugin.v1.Pong
+	22, // 22: capstan.plugin.v1.FromPlugin.end_gang:type_name -> capstan.plugin.v1.EndGang
+	25, // 23: capstan.plugin.v1.FromPlugin.answer:type_name -> capstan.plugin.v1.Answer
+	4,  // 24: capstan.plugin.v1.Answer.refused:type_name -> capstan.plugin.v1.Error
+	4,  // 25: capstan.plugin.v1.Done.error:type_name -> capstan.plugin.v1.Error
+	0,  // 26: capstan.plugin.v1.Framework.Describe:input_type -> capstan.plugin.v1.DescribeRequest
+	2,  // 27: capstan.plugin.v1.Framework.Plan:input_type -> capstan.plugin.v1.PlanRequest
+	5,  // 28: capstan.plugin.v1.Framework.Run:input_type -> capstan.plugin.v1.FromHost
+	1,  // 29: capstan.plugin.v1.Framework.Describe:output_type -> capstan.plugin.v1.DescribeResponse
+	3,  // 30: capstan.plugin.v1.Framework.Plan:output_type -> capstan.plugin.v1.PlanResponse
+	19, // 31: capstan.plugin.v1.Framework.Run:output_type -> capstan.plugin.v1.FromPlugin
+	29, // [29:32] is the sub-list for method output_type
+	26, // [26:29] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_plugins_pluginpb_plugin_proto_init() }
@@ -2115,10 +2180,11 @@ func file_plugins_pluginpb_plugin_proto_init() {
 		(*FromHost_Ping)(nil),
 		(*FromHost_GiveWay)(nil),
 		(*FromHost_Shrink)(nil),
+		(*FromHost_Stay)(nil),
 		(*FromHost_Command)(nil),
 		(*FromHost_Refused)(nil),
 	}
-	file_plugins_pluginpb_plugin_proto_msgTypes[18].OneofWrappers = []any{
+	file_plugins_pluginpb_plugin_proto_msgTypes[19].OneofWrappers = []any{
 		(*FromPlugin_WantGang)(nil),
 		(*FromPlugin_ReleaseGang)(nil),
 		(*FromPlugin_Message)(nil),
@@ -2136,7 +2202,7 @@ func file_plugins_pluginpb_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_plugins_pluginpb_plugin_proto_rawDesc), len(file_plugins_pluginpb_plugin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

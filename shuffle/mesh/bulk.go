@@ -43,24 +43,32 @@ type incoming struct {
 
 // rendezvous sends a message that the receiver must ask for.
 func (w *wire) rendezvous(ctx context.Context, t Tag, n int, parts [][]byte) error {
-	id, accepted := w.announce()
-	err := w.data.offer(ctx, t, two(id, uint64(n)))
-	posted := err == nil
-	if posted {
-		err = w.wait(ctx, accepted)
-	}
-	if err != nil && w.retract(id) {
-		if posted {
-			w.control.post(kindWithdraw, 0, one(id))
-		}
+	finish, err := w.propose(ctx, t, n, parts)
+	if err != nil {
 		return err
 	}
-	if err := w.stream(id, n, parts); err != nil {
-		w.fail(err)
-		<-w.down.over
-		return w.down.err
+	return finish(ctx)
+}
+
+// propose offers a message, and returns what waits until it is sent.
+func (w *wire) propose(ctx context.Context, t Tag, n int, parts [][]byte) (func(context.Context) error, error) {
+	id, accepted := w.announce()
+	if err := w.data.offer(ctx, t, two(id, uint64(n))); err != nil {
+		w.retract(id)
+		return nil, err
 	}
-	return nil
+	return func(ctx context.Context) error {
+		if err := w.wait(ctx, accepted); err != nil && w.retract(id) {
+			w.control.post(kindWithdraw, 0, one(id))
+			return err
+		}
+		if err := w.stream(id, n, parts); err != nil {
+			w.fail(err)
+			<-w.down.over
+			return w.down.err
+		}
+		return nil
+	}, nil
 }
 
 func (w *wire) announce() (uint64, chan struct{}) {

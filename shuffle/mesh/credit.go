@@ -25,14 +25,13 @@ func newCredits(n int) *credits { return &credits{size: n, free: n} }
 
 // take waits for n credits, n being at most the size.
 func (c *credits) take(ctx context.Context, w waits, n int) error {
-	c.mu.Lock()
-	if len(c.queue) == 0 && c.free >= n {
-		c.free -= n
-		c.mu.Unlock()
+	if c.spare(n) {
 		return nil
 	}
+	c.mu.Lock()
 	r := &request{n: n, ok: make(chan struct{})}
 	c.queue = append(c.queue, r)
+	c.serve() // some may have come back meanwhile
 	c.mu.Unlock()
 	err := w.wait(ctx, r.ok)
 	if err == nil {
@@ -50,6 +49,17 @@ func (c *credits) take(ctx context.Context, w waits, n int) error {
 	c.free += n
 	c.serve()
 	return err
+}
+
+// spare takes n credits if they are there and nobody waits for any.
+func (c *credits) spare(n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.queue) > 0 || c.free < n {
+		return false
+	}
+	c.free -= n
+	return true
 }
 
 // give takes credits back. More than were taken is an error of whoever gives.

@@ -33,6 +33,8 @@
 //	M1  Messages of one sender under one tag are received in the order they
 //	    were sent, each once, whole. Between tags, and between signals and
 //	    messages, there is no order.
+//	    Receivers that ask for a set of tags ([Mesh.RecvMatch]) get what one sender
+//	    sent under them in the order in which it was sent.
 //	M2  A rank holds at most Window bytes, and within a host a ring of at most
 //	    256 KiB besides, of what a peer sent and nobody received. Each message
 //	    counts 64 bytes more than it has. A rank gives at most Arena bytes of
@@ -59,6 +61,13 @@
 //
 // As with MPI, a program whose ranks all send before any receives may block
 // for ever once the windows are full: M2 leaves no other choice.
+//
+// # What is asked for
+//
+// A message goes to the oldest receiver that it suits, whether that sleeps, or
+// has only asked ([Mesh.Post]). Nothing works in the background: rings are emptied
+// and large messages are asked for by whoever calls. So that no rank waits for one
+// that waits for it, a call that sleeps serves what was posted beside it.
 //
 // # Links
 //

@@ -22,19 +22,20 @@ type inbox struct {
 	sources []source // by rank
 	rings   []*source
 	waiters []*waiter // oldest first
+	asleep  int       // goroutines that wait, for these or for room to send
+	sends   []Waiting // that are under way
+	count   uint64    // messages that came
 	turn    int       // the source that Any looks at first
 }
 
-// recv returns the oldest message with key k from a rank, or from any.
-func (in *inbox) recv(ctx context.Context, from int, k key) (*Message, error) {
+// recv returns the oldest message that was asked for.
+func (in *inbox) recv(ctx context.Context, a want) (*Message, error) {
 	for {
-		m, err := in.next(ctx, from, k)
+		m, err := in.next(ctx, a)
 		if err != nil {
 			return nil, err
 		}
-		if m.charge > 0 {
-			in.sources[m.From].link.taken(int(m.charge), m.signal)
-		}
+		in.repay(m)
 		if m.offer == nil {
 			return m, nil
 		}
@@ -47,13 +48,20 @@ func (in *inbox) recv(ctx context.Context, from int, k key) (*Message, error) {
 	}
 }
 
-func (in *inbox) next(ctx context.Context, from int, k key) (*Message, error) {
+// repay gives the sender of a message that was taken its credits back.
+func (in *inbox) repay(m *Message) {
+	if m.charge > 0 {
+		in.sources[m.From].link.taken(int(m.charge), m.signal)
+	}
+}
+
+func (in *inbox) next(ctx context.Context, a want) (*Message, error) {
 	budget := -1 // unknown
 	for {
 		seen := in.arrivals.Load()
 		in.mu.Lock()
-		m, err := in.match(from, k)
-		look := in.look(from)
+		m, err := in.match(a)
+		look := in.look(a.from)
 		in.mu.Unlock()
 		if m != nil || err != nil {
 			if budget > 0 {
@@ -74,22 +82,23 @@ func (in *inbox) next(ctx context.Context, from int, k key) (*Message, error) {
 			break
 		}
 	}
-	return in.sleep(ctx, from, k)
+	return in.sleep(ctx, a)
 }
 
 // sleep waits until a message is handed over.
-func (in *inbox) sleep(ctx context.Context, from int, k key) (*Message, error) {
-	w := &waiter{from: from, key: k, got: make(chan struct{})}
+func (in *inbox) sleep(ctx context.Context, a want) (*Message, error) {
+	w := &waiter{want: a, got: make(chan struct{})}
 	in.mu.Lock()
-	m, err := in.match(from, k)
+	m, err := in.match(a)
 	if m == nil && err == nil {
 		in.waiters = append(in.waiters, w)
-		in.watch(from)
+		in.doze()
 	}
 	in.mu.Unlock()
 	if m != nil || err != nil {
 		return m, err
 	}
+	defer in.rise()
 	select {
 	case <-w.got:
 		return w.msg, w.err
@@ -110,16 +119,16 @@ func (in *inbox) sleep(ctx context.Context, from int, k key) (*Message, error) {
 
 // match takes the message asked for, or says why none will come. It returns
 // nothing when one may still come.
-func (in *inbox) match(from int, k key) (*Message, error) {
+func (in *inbox) match(a want) (*Message, error) {
 	if in.shut {
 		return nil, ErrClosed
 	}
-	if from != Any {
-		s := &in.sources[from]
-		if m := in.pop(s, k); m != nil {
+	if a.from != Any {
+		s := &in.sources[a.from]
+		if m := in.pop(s, a); m != nil {
 			return m, nil
 		}
-		if m := in.drain(s, k); m != nil {
+		if m := in.drain(s, a); m != nil {
 			return m, nil
 		}
 		if s.gone != nil {
@@ -127,17 +136,17 @@ func (in *inbox) match(from int, k key) (*Message, error) {
 		}
 		return nil, nil
 	}
-	return in.matchAny(k)
+	return in.matchAny(a)
 }
 
-func (in *inbox) matchAny(k key) (*Message, error) {
+func (in *inbox) matchAny(a want) (*Message, error) {
 	n := len(in.sources)
 	in.turn = (in.turn + 1) % n
 	for i := range n {
 		s := &in.sources[(in.turn+i)%n]
-		m := in.pop(s, k)
+		m := in.pop(s, a)
 		if m == nil {
-			m = in.drain(s, k)
+			m = in.drain(s, a)
 		}
 		if m != nil {
 			return m, nil
@@ -149,8 +158,12 @@ func (in *inbox) matchAny(k key) (*Message, error) {
 	return nil, nil
 }
 
-// pop takes the oldest message of k that s has.
-func (in *inbox) pop(s *source, k key) *Message {
+// pop takes the oldest message of those asked for that s has.
+func (in *inbox) pop(s *source, a want) *Message {
+	k := a.key
+	if a.mask != wholeKey {
+		k = s.oldest(a)
+	}
 	q := s.queues[k]
 	if len(q) == 0 {
 		return nil
@@ -165,19 +178,22 @@ func (in *inbox) pop(s *source, k key) *Message {
 		full := s.held > 0 && in.full(s)
 		if s.held -= int(m.charge); full && !in.full(s) && len(in.waiters) > 0 {
 			// What waits in the ring may be what others sleep for.
-			in.drain(s, noKey)
+			in.drain(s, nothing)
 			in.watch(s.rank)
 		}
 	}
 	return m
 }
 
+// nothing is what no message is.
+var nothing = want{key: noKey, mask: wholeKey}
+
 // noKey is a key that no message has.
 const noKey = ^key(0)
 
 // drain takes what lies in s's ring, up to the window, and returns the first
-// message of k, if nobody waits for it already.
-func (in *inbox) drain(s *source, k key) *Message {
+// message of those asked for, if nobody waits for it already.
+func (in *inbox) drain(s *source, a want) *Message {
 	if s.ring == nil {
 		return nil
 	}
@@ -191,9 +207,10 @@ func (in *inbox) drain(s *source, k key) *Message {
 		if m == nil {
 			return nil
 		}
+		in.number(m)
 		if w := in.waiterFor(m); w != nil {
 			in.give(w, m)
-		} else if m.key() == k {
+		} else if m.key()&a.mask == a.key {
 			return m
 		} else {
 			in.enqueue(s, m)
@@ -209,12 +226,19 @@ func (in *inbox) full(s *source) bool { return s.held >= in.window || s.broken }
 func (in *inbox) deliver(m *Message) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	in.number(m)
 	if w := in.waiterFor(m); w != nil {
 		in.give(w, m)
 		return
 	}
 	in.enqueue(&in.sources[m.From], m)
 	in.arrivals.Add(1)
+}
+
+// number puts m behind all that came before it.
+func (in *inbox) number(m *Message) {
+	in.count++
+	m.order = in.count
 }
 
 func (in *inbox) enqueue(s *source, m *Message) {
@@ -246,7 +270,7 @@ func (in *inbox) putBack(m *Message) {
 
 func (in *inbox) waiterFor(m *Message) *waiter {
 	for _, w := range in.waiters {
-		if w.wants(m) {
+		if w.takes(m) {
 			return w
 		}
 	}
@@ -258,6 +282,14 @@ func (in *inbox) give(w *waiter, m *Message) {
 	i := slices.Index(in.waiters, w)
 	in.waiters = slices.Delete(in.waiters, i, i+1)
 	w.msg = m
+	w.wake()
+}
+
+func (w *waiter) wake() {
+	if w.posted != nil {
+		w.posted.settle()
+		return
+	}
 	close(w.got)
 }
 
@@ -276,13 +308,28 @@ func (in *inbox) watch(from int) {
 			continue
 		}
 		for s.gone == nil && in.sleepsFor(s.rank) && !in.full(s) && !s.ring.sleep() {
-			in.drain(s, noKey)
+			in.drain(s, nothing)
 		}
 	}
 }
 
+// sleepsFor reports whether a message from a rank has somebody who is to be
+// woken for it. What was only asked for may help a goroutine that sleeps for
+// something else: its sender may be what that waits for in the end.
 func (in *inbox) sleepsFor(rank int) bool {
-	return slices.ContainsFunc(in.waiters, func(w *waiter) bool { return w.from == Any || w.from == rank })
+	return in.asleep > 0 && slices.ContainsFunc(in.waiters, func(w *waiter) bool { return w.from == Any || w.from == rank })
+}
+
+// doze notes that a goroutine is about to sleep. Under the lock.
+func (in *inbox) doze() {
+	in.asleep++
+	in.watch(Any)
+}
+
+func (in *inbox) rise() {
+	in.mu.Lock()
+	in.asleep--
+	in.mu.Unlock()
 }
 
 // sight is the rings in which what comes may lie.

@@ -122,8 +122,16 @@ func (l *local) reserve(ctx context.Context, c *credits, n int) error {
 }
 
 func (l *local) offer(ctx context.Context, t Tag, n int, parts [][]byte) error {
-	if err := l.reserve(ctx, l.data, 0); err != nil {
+	finish, err := l.propose(ctx, t, n, parts)
+	if err != nil {
 		return err
+	}
+	return finish(ctx)
+}
+
+func (l *local) propose(ctx context.Context, t Tag, n int, parts [][]byte) (func(context.Context) error, error) {
+	if err := l.reserve(ctx, l.data, 0); err != nil {
+		return nil, err
 	}
 	o, asked, copied := newOffer(n), make(chan struct{}), make(chan struct{})
 	var once sync.Once
@@ -137,22 +145,35 @@ func (l *local) offer(ctx context.Context, t Tag, n int, parts [][]byte) error {
 		})
 	}
 	l.in().deliver(&Message{From: l.m.cfg.Rank, Tag: t, charge: overhead, offer: o})
-	err := l.wait(ctx, asked)
-	if err != nil {
-		// Whoever is first has it: the receiver that copies, or we that give up.
-		once.Do(func() {
-			o.finish(errWithdrawn)
-			parts = nil
-		})
-		select {
-		case <-asked:
-			err = nil
-		default:
-			return err
+	return func(ctx context.Context) error {
+		err := l.wait(ctx, asked)
+		if err != nil {
+			// Whoever is first has it: the receiver that copies, or we that give up.
+			once.Do(func() {
+				o.finish(errWithdrawn)
+				parts = nil
+			})
+			select {
+			case <-asked:
+				err = nil
+			default:
+				return err
+			}
 		}
+		<-copied
+		return err
+	}, nil
+}
+
+// now delivers a small message if there is room for it.
+func (l *local) now(t Tag, n int, parts [][]byte) bool {
+	if n > min(localEager, l.peer.cfg.Window/4) || l.check() != nil || !l.data.spare(n+overhead) {
+		return false
 	}
-	<-copied
-	return err
+	msg := &Message{From: l.m.cfg.Rank, Tag: t, charge: int32(n) + overhead}
+	gather(msg.reserve(l.in().pool, n), parts)
+	l.in().deliver(msg)
+	return true
 }
 
 func (l *local) hand(ctx context.Context, t Tag, b *Buffer) error {

@@ -37,6 +37,11 @@ type Mesh struct {
 // link is the way to one rank.
 type link interface {
 	send(ctx context.Context, t Tag, n int, parts [][]byte) error
+	// now sends a message if that need not wait for the peer.
+	now(t Tag, n int, parts [][]byte) bool
+	// propose offers a message, whatever its length, and returns what waits until
+	// it is sent.
+	propose(ctx context.Context, t Tag, n int, parts [][]byte) (func(context.Context) error, error)
 	// hand sends b and owns it whatever the outcome.
 	hand(ctx context.Context, t Tag, b *Buffer) error
 	signal(ctx context.Context, t Tag, data []byte) error
@@ -113,6 +118,8 @@ func (m *Mesh) Send(ctx context.Context, to int, t Tag, parts ...[]byte) error {
 	if l.ring != nil && l.ring.now(t, n, parts) {
 		return nil
 	}
+	m.in.sending(to, t)
+	defer m.in.sent(to, t)
 	// A copy, lest the caller's list moves to the heap on the way above too.
 	return l.send(ctx, t, n, slices.Clone(parts))
 }
@@ -125,7 +132,7 @@ func (m *Mesh) Send(ctx context.Context, to int, t Tag, parts ...[]byte) error {
 // [Mesh.Forgive], or that all other ranks are gone. What ends with an error
 // has taken no message.
 func (m *Mesh) Recv(ctx context.Context, from int, t Tag) (*Message, error) {
-	return m.recv(ctx, from, dataKey(t))
+	return m.recv(ctx, want{from, dataKey(t), wholeKey})
 }
 
 // Signal sends data, at most [MaxSignal] bytes, on the control lane, which no
@@ -149,21 +156,15 @@ func (m *Mesh) Signal(ctx context.Context, to int, t Tag, data []byte) error {
 
 // RecvSignal is [Mesh.Recv] for the control lane.
 func (m *Mesh) RecvSignal(ctx context.Context, from int, t Tag) (*Message, error) {
-	return m.recv(ctx, from, dataKey(t)|signalKey)
+	return m.recv(ctx, want{from, dataKey(t) | signalKey, wholeKey})
 }
 
-func (m *Mesh) recv(ctx context.Context, from int, k key) (*Message, error) {
-	if !m.enter() {
-		return nil, ErrClosed
+func (m *Mesh) recv(ctx context.Context, a want) (*Message, error) {
+	if err := m.ask(a.from); err != nil {
+		return nil, err
 	}
 	defer m.leave()
-	if from != Any && (from < 0 || from >= m.cfg.Size) {
-		return nil, core.Errorf(core.Invalid, "rank %d of %d ranks", from, m.cfg.Size).At("mesh")
-	}
-	if from != Any && m.links[from].Load() == nil {
-		m.linker.want(from) // lest the loss of a rank that never sent stays unnoticed
-	}
-	return m.in.recv(ctx, from, k)
+	return m.in.recv(ctx, a)
 }
 
 // Forgive lets Recv from [Any] do without a rank that is lost.

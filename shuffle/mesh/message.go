@@ -17,6 +17,7 @@ type Message struct {
 	slot   uint32
 	charge int32 // bytes of its sender's credit that it takes up until it is taken
 	signal bool
+	order  uint64 // among all that came to this rank
 	offer  *offer // set while the bytes are still with the sender
 }
 
@@ -55,6 +56,9 @@ type key uint64
 const signalKey key = 1 << 32
 
 func dataKey(t Tag) key { return key(t) }
+
+// maskKey is the mask of a key whose tag has a mask.
+func maskKey(mask Tag) key { return key(mask) | ^key(1<<32-1) }
 
 func (m *Message) key() key {
 	if m.signal {

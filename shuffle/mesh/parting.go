@@ -22,7 +22,7 @@ func (in *inbox) leave(rank int, why *PeerError) {
 		default:
 			return false
 		}
-		close(w.got)
+		w.wake()
 		return true
 	})
 	in.arrivals.Add(1)
@@ -40,6 +40,7 @@ func (in *inbox) empty(s *source) {
 		if m == nil || err != nil {
 			return
 		}
+		in.number(m)
 		if w := in.waiterFor(m); w != nil {
 			in.give(w, m)
 		} else {

@@ -13,6 +13,18 @@ type source struct {
 	excuse bool       // Any does without it
 }
 
+// oldest is the key of the oldest message of those asked for, noKey if there is
+// none.
+func (s *source) oldest(a want) key {
+	found, order := noKey, ^uint64(0)
+	for k, q := range s.queues {
+		if k&a.mask == a.key && q[0].order < order {
+			found, order = k, q[0].order
+		}
+	}
+	return found
+}
+
 // ring is a source whose frames lie in shared memory until this rank takes
 // them. Its methods but ready are called under the inbox's lock.
 type ring interface {
@@ -28,15 +40,26 @@ type ring interface {
 	broken(err error)
 }
 
-// waiter is a receiver that sleeps.
-type waiter struct {
+// want is what a receiver asks for: a rank or Any, and the bits of a key that
+// mask has.
+type want struct {
 	from int
 	key  key
-	got  chan struct{} // closed after msg or err is set
-	msg  *Message
-	err  error
+	mask key
 }
 
-func (w *waiter) wants(m *Message) bool {
-	return (w.from == Any || w.from == m.From) && w.key == m.key()
+// wholeKey is the mask of who asks for one tag.
+const wholeKey = ^key(0)
+
+func (w want) takes(m *Message) bool {
+	return (w.from == Any || w.from == m.From) && m.key()&w.mask == w.key
+}
+
+// waiter is a receiver that sleeps, or one that has only asked (Posted).
+type waiter struct {
+	want
+	got    chan struct{} // closed after msg or err is set; nil for a Posted
+	posted *Posted       // nil for who sleeps
+	msg    *Message
+	err    error
 }

@@ -94,6 +94,8 @@ func (l *Launcher) hostConfig(e *launch.Executor, binary string) *container.Host
 	}
 	return &container.HostConfig{
 		NetworkMode:    mode,
+		DNS:            []string{"127.0.0.1"},
+		DNSOptions:     []string{"timeout:1", "attempts:2"},
 		ReadonlyRootfs: true,
 		CapDrop:        []string{"ALL"},
 		SecurityOpt:    []string{"no-new-privileges:true"},

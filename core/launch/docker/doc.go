@@ -50,6 +50,11 @@
 // disk: run it with the state folder mounted under the same path inside and
 // outside.
 //
+// A gang's network has no way out, for questions of names neither: the engine
+// answers for the names in it and passes no other on. Some engines (20.10) do
+// not answer those at all, and whoever asks waits 20 s; ours ask twice for a
+// second each.
+//
 // An executor with names has an /etc/hosts of its own, in its scratch directory,
 // and may write it: what runs inside knows best which of the others are well.
 //

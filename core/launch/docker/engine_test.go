@@ -222,6 +222,9 @@ func TestNetwork(t *testing.T) {
 	if _, err := g.Agent("r1").Do("dial", "192.0.2.1:80"); err == nil {
 		t.Error("it reached the world")
 	}
+	if text, err := g.Agent("r1").Do("read", "/etc/resolv.conf"); err != nil || !strings.Contains(text, "timeout:1 attempts:2") {
+		t.Errorf("a name that nobody has is asked for by %q, %v", text, err)
+	}
 	if n := networksOf(t, b.instance); n != 2 {
 		t.Errorf("%d networks", n)
 	}

@@ -88,7 +88,7 @@ func (c *chaos) send(s Send) {
 		}
 		r.running, r.stopping = d.Run.Try, false
 	case d.Stop != nil:
-		r.stopping = r.running > 0 && (d.Stop.After == 0 || rapid.Bool().Draw(c.t, "time is over"))
+		r.stopping = r.running > 0 && (r.stopping || !d.Stop.Off) && (r.stopping || d.Stop.After == 0 || rapid.Bool().Draw(c.t, "time is over"))
 	case d.Ask:
 		h := &task.Holds{Running: r.running}
 		if r.running == 0 {
@@ -156,7 +156,7 @@ func (c *chaos) restart() {
 func (c *chaos) trouble() {
 	name := rapid.SampledFrom(append(c.names(), "main")).Draw(c.t, "gang")
 	g := c.gangs[name]
-	what := rapid.SampledFrom([]string{"up", "done", "done", "fail", "lost", "replaced", "give way", "taken", "saved", "written", "restart"}).Draw(c.t, "what")
+	what := rapid.SampledFrom([]string{"up", "done", "done", "fail", "lost", "replaced", "give way", "stay", "taken", "saved", "written", "restart"}).Draw(c.t, "what")
 	if g == nil && what != "restart" && what != "saved" && what != "written" {
 		what = "up"
 	}
@@ -184,6 +184,9 @@ func (c *chaos) trouble() {
 		g.giving = true
 		left := rapid.SampledFrom([]time.Duration{time.Second, time.Hour}).Draw(c.t, "left")
 		c.step(GiveWay{Gang: name, Left: left, Reason: "room"})
+	case "stay":
+		g.giving = false
+		c.step(Stay{Gang: name})
 	case "taken": // and placed again, while the coordinator still waits
 		delete(c.gangs, name)
 		c.up(name)

@@ -56,6 +56,9 @@ type GiveWay struct {
 	Final  bool // it does not come up again: the element's walltime is over
 }
 
+// Stay takes GiveWay back.
+type Stay struct{ Gang string }
+
 // Refused says that elements of an array, or the job's gang, will not come up.
 type Refused struct {
 	Elements []core.ArrayRange
@@ -73,6 +76,7 @@ func (RankReplaced) event() {}
 func (Saved) event()        {}
 func (Written) event()      {}
 func (GiveWay) event()      {}
+func (Stay) event()         {}
 func (Refused) event()      {}
 func (CancelAsked) event()  {}
 

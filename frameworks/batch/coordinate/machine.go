@@ -82,6 +82,8 @@ func (m *Machine) Step(e Event) []Effect {
 		}
 	case GiveWay:
 		m.giveWay(e)
+	case Stay:
+		m.stay(m.gangs[e.Gang])
 	case Refused:
 		m.refused(e)
 	case CancelAsked:
@@ -119,9 +121,7 @@ func (m *Machine) up(e GangUp) {
 		}
 		return
 	}
-	if m.left == e.Gang { // and is back
-		m.left, m.note = "", ""
-	}
+	m.settled(e.Gang)
 	g := newGang(&m.cfg, e, index, place)
 	m.gangs[e.Gang] = g
 	for r := range g.ranks {
@@ -283,6 +283,30 @@ func (m *Machine) giveWay(e GiveWay) {
 		m.stopAfter(g, r, e.Left-grace, grace)
 	}
 	m.proceed(g)
+}
+
+// stay has a gang that gives way go on where it is. A task that has its signal
+// already runs once more.
+func (m *Machine) stay(g *gang) {
+	if g == nil || !g.giving || m.ending != nil {
+		return
+	}
+	g.giving = false
+	m.settled(g.name)
+	for r := range g.ranks {
+		if k := &g.ranks[r]; k.state == stopping && k.later {
+			k.state, k.later = running, false
+			m.do(Send{g.name, r, task.Down{Stop: &task.Stop{Off: true}}})
+		}
+	}
+	m.proceed(g)
+}
+
+// settled takes back the note that a gang gives way.
+func (m *Machine) settled(gang string) {
+	if m.left == gang {
+		m.left, m.note = "", ""
+	}
 }
 
 // refused counts elements that will never come up.

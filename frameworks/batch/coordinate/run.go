@@ -74,6 +74,8 @@ func (r *runner) hear(_ *loop, e core.Event) (Event, bool) {
 		return RankReplaced{Gang: e.Gang, Rank: e.Rank}, true
 	case core.GiveWay:
 		return GiveWay{Gang: e.Gang, Left: max(0, time.Until(e.Until)), Reason: e.Reason, Final: e.Final}, true
+	case core.Stay:
+		return Stay{Gang: e.Gang}, true
 	case core.GangRefused:
 		return Refused{Elements: e.Elements, Err: e.Err}, true
 	case core.CancelAsked:

@@ -70,6 +70,8 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 		left := 20
 		d.MaybeScanArgs(t, "left", &left)
 		return s.step(GiveWay{Gang: gang, Left: time.Duration(left) * time.Second, Reason: "job big needs its place", Final: d.HasArg("final")})
+	case "stay":
+		return s.step(Stay{Gang: gang})
 	case "refused":
 		var text string
 		d.ScanArgs(t, "elements", &text)
@@ -177,6 +179,9 @@ func (s *story) show(f Effect) string {
 			when := ""
 			if d.Stop.After > 0 {
 				when = fmt.Sprintf("in %s ", d.Stop.After)
+			}
+			if d.Stop.Off {
+				return fmt.Sprintf("%s %d: no stop", f.Gang, f.Rank)
 			}
 			return fmt.Sprintf("%s %d: stop %swithin %s", f.Gang, f.Rank, when, d.Stop.Grace)
 		}

@@ -34,11 +34,12 @@ type Run struct {
 
 // Stop ends the running try: it gets the job's signal, and is killed Grace
 // later. With After it has so long to end by itself first; a second Stop
-// replaces one that waits. Done answers as for any other end. Without a running
-// try it does nothing.
+// replaces one that waits, and one that is Off takes it back. Done answers as for
+// any other end. Without a running try it does nothing.
 type Stop struct {
 	After time.Duration `json:"after,omitempty"`
 	Grace time.Duration `json:"grace"`
+	Off   bool          `json:"off,omitempty"`
 }
 
 // Up is a worker's message: one of its fields is set.

@@ -115,8 +115,10 @@ func (t *try) watch(ctx context.Context, p *process, d *task.Done, began time.Ti
 		case <-ctx.Done():
 			p.signal(signals["KILL"])
 		case s := <-t.stops:
-			last = s.Grace
-			soon.Reset(s.After)
+			if soon.Stop(); !s.Off {
+				last = s.Grace
+				soon.Reset(s.After)
+			}
 		case <-soon.C:
 			d.Stopped = true
 			p.signal(name)

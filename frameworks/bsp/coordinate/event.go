@@ -34,6 +34,9 @@ type RankLost struct {
 // RankReplaced says that a new, empty executor took a lost rank's place.
 type RankReplaced struct{ Rank int }
 
+// Stay takes GiveWay back.
+type Stay struct{}
+
 // GiveWay says that the gang's place is wanted at Until, in the machine's time.
 type GiveWay struct {
 	Until  int64
@@ -58,6 +61,7 @@ func (FromRank) event()     {}
 func (RankLost) event()     {}
 func (RankReplaced) event() {}
 func (GiveWay) event()      {}
+func (Stay) event()         {}
 func (Saved) event()        {}
 func (Committed) event()    {}
 func (CancelAsked) event()  {}

@@ -76,6 +76,8 @@ func (m *Machine) take(e Event) {
 		m.rankReplaced(e.Rank)
 	case GiveWay:
 		m.giveWay(e)
+	case Stay:
+		m.stay()
 	case Saved:
 		if len(m.after) > 0 {
 			then := m.after[0]

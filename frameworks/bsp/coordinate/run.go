@@ -107,6 +107,8 @@ func (r *runner) hear(l *loop, e core.Event) (Event, bool) {
 		return RankReplaced{Rank: e.Rank}, true
 	case core.GiveWay:
 		return GiveWay{Until: l.At(e.Until), Reason: e.Reason}, true
+	case core.Stay:
+		return Stay{}, true
 	case core.CancelAsked:
 		return CancelAsked{Reason: e.Reason}, true
 	}

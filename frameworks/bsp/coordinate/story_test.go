@@ -193,6 +193,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 		return s.step(RankReplaced{rank})
 	case "give-way":
 		return s.step(GiveWay{Until: s.now + 10_000, Reason: "job big needs its place"})
+	case "stay":
+		return s.step(Stay{})
 	case "saved":
 		return s.step(Saved{})
 	case "committed":

@@ -29,6 +29,15 @@ func (m *Machine) giveWay(e GiveWay) {
 	}
 }
 
+// stay has the gang go on where it is, unless it was let go. What is on its way to
+// the store is not waited for.
+func (m *Machine) stay() {
+	if m.yield != nil && !m.yield.over {
+		m.yield = nil
+		m.note("the gang stays")
+	}
+}
+
 // hurry gives up waiting for a new checkpoint when half of the time is over, and
 // brings the last one there is.
 func (m *Machine) hurry() {

@@ -289,7 +289,7 @@ func (c *chaos) disturb() {
 	switch what := rapid.SampledFrom([]string{
 		"hear", "hear", "hear", "speak", "speak", "receive", "receive", "finish", "finish", "rush",
 		"start", "save", "commit", "fail", "twice", "kill", "replace", "crash", "tick", "long tick",
-		"flow", "flow", "give way", "give way soon", "shrink",
+		"flow", "flow", "give way", "give way soon", "stay", "shrink",
 	}).Draw(c.t, "what"); what {
 	case "hear":
 		c.hear()
@@ -325,6 +325,10 @@ func (c *chaos) disturb() {
 		if c.gangUp {
 			left := map[string]time.Duration{"give way": 2 * time.Minute, "give way soon": 10 * time.Second}[what]
 			c.queue = append(c.queue, GiveWay{By: c.now + left.Milliseconds(), Reason: "chaos"})
+		}
+	case "stay":
+		if c.gangUp {
+			c.queue = append(c.queue, Stay{})
 		}
 	case "shrink":
 		if last := len(c.workers) - 1; c.gangUp && last > 0 {

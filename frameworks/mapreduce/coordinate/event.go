@@ -43,6 +43,9 @@ type Committed struct{ Err error }
 // CancelAsked says that a user wants the job to end.
 type CancelAsked struct{ Reason string }
 
+// Stay takes GiveWay back.
+type Stay struct{}
+
 // GiveWay says that the gang's place is wanted at By, which is a time as Step's.
 type GiveWay struct {
 	By     int64
@@ -67,6 +70,7 @@ func (Saved) event()        {}
 func (Committed) event()    {}
 func (CancelAsked) event()  {}
 func (GiveWay) event()      {}
+func (Stay) event()         {}
 func (Shrink) event()       {}
 func (Tick) event()         {}
 

@@ -31,6 +31,14 @@ func (m *Machine) giveWay(e GiveWay) {
 	m.note("the gang gives way: %s", e.Reason)
 }
 
+// stay has the gang work on, unless it is as good as gone.
+func (m *Machine) stay() {
+	if m.leave != nil && !m.leave.saved {
+		m.leave = nil
+		m.note("the gang stays")
+	}
+}
+
 // shrink gives ranks that will be lost nothing more to do.
 func (m *Machine) shrink(e Shrink) {
 	for _, r := range e.Ranks {

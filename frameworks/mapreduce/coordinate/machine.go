@@ -115,6 +115,8 @@ func (m *Machine) take(e Event) {
 		m.rankReplaced(e.Rank)
 	case GiveWay:
 		m.giveWay(e)
+	case Stay:
+		m.stay()
 	case Shrink:
 		m.shrink(e)
 	case Saved:

@@ -112,6 +112,8 @@ func (r *runner) hear(l *loop, e core.Event) (Event, bool) {
 		return RankReplaced{Rank: e.Rank}, true
 	case core.GiveWay:
 		return GiveWay{By: l.At(e.Until), Reason: e.Reason}, true
+	case core.Stay:
+		return Stay{}, true
 	case core.Shrink:
 		return Shrink{Ranks: e.Ranks, Reason: e.Reason}, true
 	case core.CancelAsked:

@@ -265,6 +265,8 @@ func (s *story) run(t *testing.T, d *datadriven.TestData) string {
 			t.Fatal(err)
 		}
 		return s.step(GiveWay{By: s.now + took.Milliseconds(), Reason: "others need the room"})
+	case "stay":
+		return s.step(Stay{})
 	case "shrink":
 		return s.step(Shrink{Ranks: []int{rank}, Reason: "others need the room"})
 	case "wait":

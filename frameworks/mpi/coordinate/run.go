@@ -24,6 +24,7 @@ type runner struct {
 	host    core.Host
 	machine *Machine // nil until it is opened
 	start   time.Time
+	console *passage
 }
 
 // loop is the one around the machine.
@@ -33,16 +34,19 @@ type loop = coordinator.Loop[Event, Effect]
 // has. It owns no goroutine after it returns. The gangs are left to the host.
 func Run(ctx context.Context, a Attempt, host core.Host) (core.Report, error) {
 	r := &runner{Attempt: &a, host: host, start: time.Now()}
+	defer func() { r.console.close() }()
 	err := coordinator.Run(ctx, host, coordinator.Config[Event, Effect]{Open: r.open, Begin: Begin{}, Hear: r.hear, Do: r.do})
 	return r.report(), err
 }
 
-func (r *runner) open(context.Context) (coordinator.Machine[Event, Effect], error) {
+func (r *runner) open(ctx context.Context) (coordinator.Machine[Event, Effect], error) {
 	state, err := DecodeState(r.Saved)
 	if err != nil {
 		return nil, err
 	}
+	line := openPassage(ctx, r.Body.Console, r.host)
 	r.machine = New(r.Config, state)
+	r.console = line
 	return r.machine, nil
 }
 
@@ -54,6 +58,9 @@ func (r *runner) hear(_ *loop, e core.Event) (Event, bool) {
 		var up task.Up
 		if err := task.Decode(e.Data, &up); err != nil {
 			r.Log.Warn("a worker's message cannot be read", "gang", e.Gang, "executor", e.Rank, "err", err)
+			return nil, false
+		}
+		if r.console.hear(e, &up) {
 			return nil, false
 		}
 		return FromExecutor{Gang: e.Gang, Executor: e.Rank, Up: up}, true

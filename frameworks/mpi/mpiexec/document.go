@@ -53,6 +53,9 @@ func (l *Line) Document(s Site) ([]byte, error) {
 	}
 	d.Spec.PPN, d.Spec.Label, d.Spec.Bind, d.Spec.Console = ppn, l.Label, l.Bind, s.Console
 	d.Spec.Files = l.files(s)
+	if s.Launcher == "process" {
+		d.Spec.Cwd = s.Dir
+	}
 	d.Metadata["name"] = cmp.Or(l.Settings["name"], nameOf(l.Programs[0].Argv[0]))
 	l.gang(d.Gang, layout, s.Node)
 	l.settle(&d)
@@ -100,9 +103,6 @@ func (l *Line) part(p Program, s Site) spec.Program {
 	maps.Copy(env, l.Env)
 	maps.Copy(env, p.Env)
 	dir := p.Dir
-	if dir == "" && s.Launcher == "process" {
-		dir = s.Dir
-	}
 	if dir != "" && !filepath.IsAbs(dir) {
 		dir = filepath.Join(s.Dir, dir)
 	}

@@ -23,6 +23,15 @@
 // for each command, answer and back, "cmd=NAME key=value ...\n"; but spawn, which
 // is several lines from "mcmd=spawn" to "endcmd".
 //
+// Version 2 as MPICH's and Slurm's clients speak it (src/pmi/pmi2 of MPICH 4.0):
+// the first line is version 1's, "cmd=init pmi_version=2"; from then on each
+// command and answer is a frame, "31    cmd=kvs-put;key=a;value=b;", its length in
+// six columns and each ";" of a value doubled. A library is built with one of
+// the two (--with-pmi=pmi2; Debian's is not), or chooses by PMI_VERSION where it
+// has both, and says which: the environment of a rank is the same. What version 2
+// cannot say is an abort's exit code: it is 1. What ranks of one node tell each
+// other outside of fences goes from server to server as published names.
+//
 // # Laws
 //
 //	P1  What a rank has put before a barrier, every rank gets after it. A rank of
@@ -37,7 +46,9 @@
 //
 // # Left out
 //
-// Version 2 and PMIx. The descriptor's way to the rank, its process and its
+// PMIx. Of version 2, job-connect (MPICH joins worlds by their ports) and the name
+// of a spawned world; two threads of one rank that ask at once are answered one
+// after the other. The descriptor's way to the rank, its process and its
 // output: the worker's. Authentication: the descriptor is inherited, no port is
 // open to anybody.
 package pmi

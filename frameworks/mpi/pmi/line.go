@@ -16,7 +16,7 @@ const (
 	maxLine  = 4096
 )
 
-// Pair is a key and its value. Neither holds blanks.
+// Pair is a key and its value. Those of version 1 hold no blanks.
 type Pair struct {
 	Key   string `json:"k"`
 	Value string `json:"v"`

@@ -39,3 +39,24 @@ func Mapping(nodes []int) string {
 	}
 	return b.String()
 }
+
+// nodesOf is the node of each of so many ranks in a mapping that Mapping made;
+// nil if it tells too little.
+func nodesOf(mapping string, ranks int) []int {
+	var nodes []int
+	rest, ok := strings.CutPrefix(mapping, "(vector")
+	for ok && strings.HasPrefix(rest, ",(") {
+		var first, count, each int
+		if _, err := fmt.Sscanf(rest, ",(%d,%d,%d)", &first, &count, &each); err != nil || count < 0 || each < 0 {
+			return nil
+		}
+		for i := 0; i < count*each && len(nodes) < ranks; i++ {
+			nodes = append(nodes, first+i/each)
+		}
+		rest = rest[strings.IndexByte(rest, ')')+1:]
+	}
+	if len(nodes) < ranks {
+		return nil
+	}
+	return nodes
+}

@@ -15,18 +15,24 @@ import (
 )
 
 // program compiles testdata/meet.c with the machine's MPICH.
-func program(t *testing.T) string {
+func program(t *testing.T) string { return compile(t, "meet", "mpicc.mpich", "libmpich-dev") }
+
+// compile compiles a program of testdata, if the machine has what it needs.
+func compile(t *testing.T, name, cc, pkg string, libs ...string) string {
 	t.Helper()
-	cc, err := exec.LookPath("mpicc.mpich")
-	if err != nil {
-		if os.Getenv("CAPSTAN_REQUIRE_DOCKER") != "" { // a machine with all parts
-			t.Fatal("no mpicc.mpich: install libmpich-dev")
-		}
-		t.Skip("no mpicc.mpich: install libmpich-dev")
+	out := filepath.Join(t.TempDir(), name)
+	_, err := exec.LookPath(cc)
+	var b []byte
+	if err == nil {
+		argv := append([]string{"-o", out, filepath.Join("testdata", name+".c")}, libs...)
+		b, err = exec.Command(cc, argv...).CombinedOutput()
 	}
-	out := filepath.Join(t.TempDir(), "meet")
-	if b, err := exec.Command(cc, "-o", out, filepath.Join("testdata", "meet.c")).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, b)
+	switch {
+	case err == nil:
+	case os.Getenv("CAPSTAN_REQUIRE_DOCKER") != "": // a machine with all parts
+		t.Fatalf("%s: %v: install %s\n%s", cc, err, pkg, b)
+	default:
+		t.Skipf("%s: %v: install %s\n%s", cc, err, pkg, b)
 	}
 	return out
 }
@@ -121,5 +127,18 @@ func TestMPICHEnds(t *testing.T) {
 	ends = play(t, 2, 1, meet, "abort")
 	if !slices.ContainsFunc(ends, func(r ran) bool { return r.Aborted && r.Code == 7 || r.code == 7 }) {
 		t.Errorf("nobody aborted with 7: %+v", ends)
+	}
+}
+
+// A program of version 2 that is not ours, on one server and on two.
+func TestSlurmClient(t *testing.T) {
+	p := compile(t, "pmi2", "cc", "libpmi2-0-dev", "-lpmi2")
+	for _, each := range []int{3, 2} {
+		for rank, r := range play(t, 3, each, p) {
+			want := fmt.Sprintf("rank %d of 3 in kvs_test, (vector,(0,1,3)), next: card; of %d\n", rank, (rank+1)%3)
+			if r.output != want || r.code != 0 || !r.Finalized || r.err != nil {
+				t.Errorf("rank %d ended with %d, %+v:\n%s", rank, r.code, r.outcome, r.output)
+			}
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/capstan-run/capstan/core"
 )
@@ -25,12 +26,16 @@ type Ending struct {
 func (s *Server) Serve(ctx context.Context, rank int, conn io.ReadWriter) (Ending, error) {
 	r := &conversation{server: s, rank: rank, in: bufio.NewReaderSize(conn, maxLine), out: conn}
 	for !r.over {
-		line, err := readLine(r.in)
+		read, take := readLine, r.take
+		if r.framed {
+			read, take = readFrame, r.takeFrame
+		}
+		said, err := read(r.in)
 		if err == io.EOF {
 			return r.Ending, nil
 		}
 		if err == nil {
-			err = r.take(ctx, line)
+			err = take(ctx, said)
 		}
 		if err != nil {
 			return r.Ending, r.fault(err)
@@ -47,6 +52,7 @@ type conversation struct {
 	in     *bufio.Reader
 	out    io.Writer
 	spawn  Spawn // gathered so far
+	framed bool  // it speaks version 2 from now on
 	over   bool
 }
 
@@ -106,17 +112,11 @@ func (r *conversation) answer(ctx context.Context, m message) (message, error) {
 	case "get":
 		return r.get(m)
 	case "barrier_in":
-		s.enter(r.rank, InBarrier)
-		if err := s.barrier(ctx); err != nil {
-			return nil, err
-		}
-		s.enter(r.rank, Running)
-		return say("barrier_out", "rc", "0"), nil
+		return say("barrier_out", "rc", "0"), r.barrier(ctx)
 	case "publish_name", "unpublish_name", "lookup_name":
 		return r.named(ctx, m)
 	case "finalize":
-		r.Finalized, r.over = true, true
-		s.enter(r.rank, Finalized)
+		r.finalize()
 		return say("finalize_ack", "rc", "0"), nil
 	case "abort":
 		r.Aborted, r.over = true, true
@@ -126,6 +126,17 @@ func (r *conversation) answer(ctx context.Context, m message) (message, error) {
 	return nil, errors.New("the command is not known")
 }
 
+func (r *conversation) barrier(ctx context.Context) error {
+	r.server.enter(r.rank, InBarrier)
+	defer r.server.enter(r.rank, Running)
+	return r.server.barrier(ctx)
+}
+
+func (r *conversation) finalize() {
+	r.Finalized, r.over = true, true
+	r.server.enter(r.rank, Finalized)
+}
+
 func (w *World) universe() int {
 	if w.Universe > 0 {
 		return w.Universe
@@ -133,12 +144,16 @@ func (w *World) universe() int {
 	return len(w.Programs)
 }
 
+// init agrees on a version. What follows an agreement on version 2 is framed.
 func (r *conversation) init(m message) message {
-	rc := "0"
-	if m.get("pmi_version") != "1" {
-		rc = "-1"
+	switch m.get("pmi_version") {
+	case "1":
+		return say("response_to_init", "pmi_version", "1", "pmi_subversion", "1", "rc", "0")
+	case "2":
+		r.framed = true
+		return say("response_to_init", "pmi_version", "2", "pmi_subversion", "0", "rc", "0")
 	}
-	return say("response_to_init", "pmi_version", "1", "pmi_subversion", "1", "rc", rc)
+	return say("response_to_init", "pmi_version", "2", "pmi_subversion", "0", "rc", "-1")
 }
 
 // initack greets a rank that was told of a port instead of a descriptor.
@@ -185,7 +200,7 @@ func (r *conversation) get(m message) (message, error) {
 		return nil, err
 	}
 	v, ok := r.server.get(m.get("key"))
-	if !ok {
+	if !ok || strings.ContainsAny(v, " \t\n") { // a rank of version 2 may have put it
 		return say("get_result", "rc", "-1", "msg", "key_"+m.get("key")+"_not_found", "value", "unknown"), nil
 	}
 	return say("get_result", "rc", "0", "msg", "success", "value", v), nil

@@ -13,6 +13,7 @@ type World struct {
 	Programs []int  // the number of the program of each rank; its length is the size
 	Universe int    // how many ranks there may ever be; 0: not known
 	Put      []Pair // in the space from the beginning
+	Parent   string // the name of the world that has spawned this one; "": none has
 	Mapping  string // see [Mapping]; "": not told
 }
 
@@ -28,6 +29,7 @@ type Server struct {
 	fence   *fence // the one that is gathering
 	fences  int
 	phases  map[int]string // of each rank
+	node    nodeSpace
 }
 
 // The phases of a rank's conversation.
@@ -74,7 +76,7 @@ type fence struct {
 
 // NewServer makes a server of so many ranks of w.
 func NewServer(w World, ranks int, f Fabric) *Server {
-	s := &Server{world: w, fabric: f, present: ranks, space: map[string]string{}, phases: map[int]string{}, fence: newFence()}
+	s := &Server{world: w, fabric: f, present: ranks, space: map[string]string{}, phases: map[int]string{}, fence: newFence(), node: newNodeSpace()}
 	if w.Mapping != "" {
 		s.space["PMI_process_mapping"] = w.Mapping
 	}

@@ -30,6 +30,7 @@ type Body struct {
 
 	Env     map[string]string `json:"env,omitempty"`
 	Workdir string            `json:"workdir,omitempty"` // absolute; default: a folder that all ranks of a node share
+	Cwd     string            `json:"cwd,omitempty"`     // in place of the default, where executors are plain processes; not shown to containers
 	Files   []string          `json:"files,omitempty"`   // shipped; linked into the working directory
 	Stdin   string            `json:"stdin,omitempty"`   // a shipped file or an absolute path, for rank 0; default: nothing
 	Label   bool              `json:"label,omitempty"`   // each line of output begins with its rank

@@ -72,6 +72,7 @@ func (c *checker) places() {
 		}
 	}
 	absolute("spec.workdir", b.Workdir)
+	absolute("spec.cwd", b.Cwd)
 	for i, p := range b.Programs {
 		absolute(fmt.Sprintf("spec.programs.%d.workdir", i), p.Workdir)
 	}

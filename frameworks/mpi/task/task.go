@@ -11,6 +11,7 @@
 //	   │ Answer{Run, ID, …} ────────────→ │
 //	   │ ←──────────── Ended{Run, Rank}   │  a rank has ended, however
 //	   │ ←──────────── State{Run, …}      │  what its ranks are doing
+//	   │ ←──────────── Output{Run, Rank}  │  and Taken; Want, and Input: the console
 //	   │ Stop{Run, Grace} ──────────────→ │  ends its ranks; Ended answers for each
 //
 // # Laws
@@ -40,6 +41,8 @@ type Down struct {
 	Answer *Answer `json:"answer,omitempty"`
 	Stop   *Stop   `json:"stop,omitempty"`
 	Dead   *Dead   `json:"dead,omitempty"`
+	Taken  *Taken  `json:"taken,omitempty"`
+	Input  *Input  `json:"input,omitempty"`
 }
 
 // Begin starts the ranks of an executor. It is the same for all of a world.
@@ -109,6 +112,9 @@ type Up struct {
 	Ask   *Ask   `json:"ask,omitempty"`
 	Ended *Ended `json:"ended,omitempty"`
 	State *State `json:"state,omitempty"`
+
+	Output *Output `json:"output,omitempty"`
+	Want   *Want   `json:"want,omitempty"`
 }
 
 // Holds is what a worker has.
@@ -167,6 +173,36 @@ type Ended struct {
 // Lost reports whether the rank left its world without finishing with MPI.
 func (e *Ended) Lost() bool {
 	return e.Fault != nil || e.Aborted || !e.Finalized && (e.Started || e.Code != 0)
+}
+
+// Output is what a rank printed, for the console: it is kept until it is Taken.
+type Output struct {
+	Run  int    `json:"run"`
+	Rank int    `json:"rank"`
+	Err  bool   `json:"err,omitempty"` // stderr
+	At   int64  `json:"at"`            // place of the first byte in the stream
+	Data []byte `json:"data"`
+}
+
+// Taken says that a stream is written up to a place.
+type Taken struct {
+	Run  int   `json:"run"`
+	Rank int   `json:"rank"`
+	Err  bool  `json:"err,omitempty"`
+	To   int64 `json:"to"`
+}
+
+// Want asks for what rank 0 is to read, from a place on.
+type Want struct {
+	Run int   `json:"run"`
+	At  int64 `json:"at"`
+}
+
+// Input is what rank 0 is to read; of no bytes: there is no more.
+type Input struct {
+	Run  int    `json:"run"`
+	At   int64  `json:"at"`
+	Data []byte `json:"data"`
 }
 
 // State is what the ranks of an executor are doing.

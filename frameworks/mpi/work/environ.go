@@ -1,6 +1,7 @@
 package work
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,12 +72,12 @@ func (k *rank) program() *task.Program {
 
 // workdir is where the rank runs.
 func (k *rank) workdir(p *task.Program) (string, error) {
-	if p.Workdir != "" {
-		if fi, err := os.Stat(p.Workdir); err != nil || !fi.IsDir() {
-			return "", core.Errorf(core.Invalid, "the working directory %s is not in the executor", p.Workdir).
+	if dir := cmp.Or(p.Workdir, k.body.Cwd); dir != "" {
+		if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
+			return "", core.Errorf(core.Invalid, "the working directory %s is not in the executor", dir).
 				Do("leave out spec.workdir and ship what ranks read with spec.files, or run it where that folder is")
 		}
-		return p.Workdir, nil
+		return dir, nil
 	}
 	dir := filepath.Join(k.env.Shared, "work")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -94,10 +95,13 @@ func (k *rank) workdir(p *task.Program) (string, error) {
 // input is what the rank reads: only rank 0 has any.
 func (k *rank) input() (*os.File, error) {
 	name := artifact.In(k.env.Files, k.body.Stdin)
-	if name == "" || k.number > 0 || k.begin.Spawned {
+	if k.number > 0 || k.begin.Spawned {
 		name = os.DevNull
 	}
-	f, err := os.Open(name)
+	if name == "" && k.body.Console != nil {
+		return k.stdin.open()
+	}
+	f, err := os.Open(cmp.Or(name, os.DevNull))
 	if err != nil {
 		return nil, core.Errorf(core.Invalid, "open spec.stdin: %v", err).Do("name a file that the executor has, or one beside the document, which is shipped")
 	}

@@ -1,7 +1,6 @@
 package work
 
 import (
-	"bufio"
 	"bytes"
 	"os"
 	"os/exec"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mpi/console"
 )
 
 const (
@@ -22,10 +22,11 @@ const (
 
 // output is where a rank writes to.
 type output struct {
-	log  func(line string)
-	ends []*os.File // the process's
-	ours []*os.File
-	read sync.WaitGroup
+	log     func(line string)
+	forward [2]*forward // to the console; nil: nowhere
+	ends    []*os.File  // the process's
+	ours    []*os.File
+	read    sync.WaitGroup
 
 	mu   sync.Mutex
 	last []string
@@ -35,32 +36,59 @@ func newOutput(log func(string)) *output { return &output{log: log} }
 
 // open makes the process's streams and begins to read them.
 func (o *output) open(cmd *exec.Cmd) error {
-	for range 2 {
+	for n := range o.forward {
 		r, w, err := os.Pipe()
 		if err != nil {
 			o.handed()
 			return core.Errorf(core.Failed, "no pipe to the rank: %v", err).Do("raise the limit of open files")
 		}
 		o.ends, o.ours = append(o.ends, w), append(o.ours, r)
-		o.read.Go(func() { o.listen(r) })
+		o.read.Go(func() { o.listen(r, o.forward[n]) })
 	}
 	cmd.Stdout, cmd.Stderr = o.ends[0], o.ends[1]
 	return nil
 }
 
 // listen reads a stream to its end.
-func (o *output) listen(f *os.File) {
+func (o *output) listen(f *os.File, to *forward) {
 	defer f.Close()
-	r := bufio.NewReaderSize(f, maxLine)
-	for more := false; ; {
-		part, err := r.ReadSlice('\n')
-		if len(part) > 0 && !more {
-			o.line(string(bytes.TrimRight(part, "\r\n")))
+	buf := make([]byte, console.MaxBytes)
+	var l lines
+	for {
+		n, err := f.Read(buf)
+		if n > 0 {
+			to.send(buf[:n])
+			l.take(buf[:n], o.line)
 		}
-		more = err == bufio.ErrBufferFull
-		if err != nil && !more {
+		if err != nil {
+			l.end(o.line)
 			return
 		}
+	}
+}
+
+// lines cuts a stream into bounded lines: the rest of a longer one is left out.
+type lines struct{ rest []byte }
+
+func (l *lines) take(data []byte, each func(string)) {
+	for {
+		end := bytes.IndexByte(data, '\n')
+		part := data
+		if end >= 0 {
+			part = data[:end]
+		}
+		l.rest = append(l.rest, part[:min(len(part), maxLine-len(l.rest))]...)
+		if end < 0 {
+			return
+		}
+		each(string(bytes.TrimRight(l.rest, "\r")))
+		l.rest, data = l.rest[:0], data[end+1:]
+	}
+}
+
+func (l *lines) end(each func(string)) {
+	if len(l.rest) > 0 {
+		each(string(bytes.TrimRight(l.rest, "\r")))
 	}
 }
 

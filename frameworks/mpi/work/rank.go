@@ -33,6 +33,11 @@ type rank struct {
 func newRank(r *run, number int) *rank {
 	k := &rank{run: r, number: number}
 	k.out = newOutput(func(line string) { r.env.Log.Info(k.prefix() + line) })
+	if r.body.Console != nil {
+		for n := range k.out.forward {
+			k.out.forward[n] = newForward(k, n == 1)
+		}
+	}
 	return k
 }
 

@@ -17,6 +17,7 @@ type run struct {
 	layout spec.Layout
 	server *pmi.Server
 	ranks  []*rank
+	stdin  *stdin             // of rank 0, where the console has it
 	life   context.Context    // of the executor
 	ctx    context.Context    // of the run: its ranks are killed when it ends
 	kill   context.CancelFunc // ends ctx
@@ -42,6 +43,7 @@ func newRun(ctx context.Context, w *worker, b *task.Begin) *run {
 	for n := range count {
 		r.ranks = append(r.ranks, newRank(r, first+n))
 	}
+	r.stdin = newStdin(r)
 	r.server = pmi.NewServer(r.world(), count, r)
 	return r
 }

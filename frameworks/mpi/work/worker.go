@@ -66,6 +66,7 @@ func (w *worker) take(ctx context.Context, msg []byte) error {
 	of := func(run int) bool { return r != nil && r.begin.Run == run }
 	switch {
 	case down.Query:
+		r.again(ctx)
 		return w.send(ctx, &task.Up{Holds: w.holds(r)})
 	case down.Begin != nil && (r == nil || down.Begin.Run > r.begin.Run):
 		w.begin(ctx, r, down.Begin)
@@ -77,6 +78,10 @@ func (w *worker) take(ctx context.Context, msg []byte) error {
 		r.stop(down.Stop.Grace)
 	case down.Dead != nil && of(down.Dead.Run):
 		r.dead(down.Dead.Ranks)
+	case down.Taken != nil && of(down.Taken.Run):
+		r.taken(down.Taken)
+	case down.Input != nil && of(down.Input.Run):
+		r.stdin.take(down.Input)
 	}
 	return nil
 }
