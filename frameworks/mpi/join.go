@@ -127,15 +127,15 @@ func key(rank int) string { return fmt.Sprintf("capstan-%d", rank) }
 // environ is what Capstan tells a rank beside PMI's variables; see package
 // frameworks/mpi/work.
 type environ struct {
-	World   string `json:"world"`
-	Local   int    `json:"local"`
-	Locals  int    `json:"locals"`
-	Node    string `json:"node"`
-	Dir     string `json:"dir"`
-	Address string `json:"address"`
-	Arena   int    `json:"arena"`
-	State   string `json:"state"`
-	Scratch string `json:"scratch"`
+	World   string     `json:"world"`
+	Local   int        `json:"local"`
+	Locals  int        `json:"locals"`
+	Node    string     `json:"node"`
+	Dir     string     `json:"dir"`
+	Address string     `json:"address"`
+	Arena   core.Bytes `json:"arena"`
+	State   string     `json:"state"`
+	Scratch string     `json:"scratch"`
 }
 
 func readEnviron(getenv func(string) string) (*environ, error) {

@@ -49,7 +49,7 @@ func (s *site) told(e *environ) error {
 	if e.World != "" {
 		s.config.ID = e.World
 	}
-	s.config.Dir, s.config.Arena = e.Dir, e.Arena
+	s.config.Dir, s.config.Arena = e.Dir, int(e.Arena)
 	s.card.Node, s.together = e.Node, e.Locals == s.config.Size
 	return nil
 }
