@@ -194,6 +194,7 @@ func (s *Scheduler) arrayOver(e ElementsEnded) {
 	if j.known {
 		return // it is remembered as it ran
 	}
+	s.asides.addJob(j)
 	j.arrays = append(j.arrays, &array{of: e.Over, ok: placesOf(e.OK, e.Over), failed: placesOf(e.Failed, e.Over), begun: true})
 	s.reconsider(j)
 }

@@ -39,7 +39,39 @@ func audit(s *Scheduler) error {
 			return fmt.Errorf("gang %s lies as %v, and remembers %v", id, fresh.lie(), g.laid)
 		}
 	}
+	if err := auditAsides(s); err != nil {
+		return err
+	}
 	return auditLine(s, v)
+}
+
+// auditAsides checks that whatever neither waits in line nor holds nodes can be
+// found without looking at the line.
+func auditAsides(s *Scheduler) error {
+	for id, g := range s.gangs {
+		if aside := g.aside > 0 && s.asides.gangs[g.aside-1] == g; !aside && (g.array != nil || !g.inLine && g.holder == 0) {
+			return fmt.Errorf("gang %s is %s, and not among the asides", id, g.phase)
+		}
+		if g.inJob > 0 && (g.inJob > len(g.job.gangs) || g.job.gangs[g.inJob-1] != g) {
+			return fmt.Errorf("gang %s is not where it says among those of its job", id)
+		}
+	}
+	for id, j := range s.jobs {
+		if aside := j.aside > 0 && s.asides.jobs[j.aside-1] == j; !aside && (j.ended != Unsaid || len(j.arrays) > 0) {
+			return fmt.Errorf("job %s ended (%q) or had an array, and is not among the asides", id, j.ended)
+		}
+	}
+	for _, g := range s.asides.gangs {
+		if s.gangs[g.Gang] != g {
+			return fmt.Errorf("gang %s is gone, and among the asides", g.Gang)
+		}
+	}
+	for _, j := range s.asides.jobs {
+		if s.jobs[j.id] != j {
+			return fmt.Errorf("job %s was dropped, and is among the asides", j.id)
+		}
+	}
+	return nil
 }
 
 // each is what a rank of g takes.

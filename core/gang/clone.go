@@ -58,10 +58,11 @@ func (s *Scheduler) spokenFor(n int) map[*member]bool {
 
 // clone copies what k does not leave out.
 func (s *Scheduler) clone(k *copier) *Scheduler {
-	k.asks, k.arrays, k.jobs = map[*ask]*ask{}, map[*array]*array{}, map[*job]*job{}
+	k.asks, k.arrays, k.jobs = map[*ask]*ask{}, map[*array]*array{}, make(map[*job]*job, k.some(s))
 	c := *s
 	c.fleet = s.fleet.Clone()
-	c.gangs = k.allGangs(s.gangs)
+	c.gangs = k.allGangs(s)
+	c.asides.gangs = k.list(s.asides.gangs)
 	c.tree, c.byNumber = k.line(s)
 	c.nodes = make([]*node, len(s.nodes))
 	for i, n := range s.nodes {
@@ -70,7 +71,8 @@ func (s *Scheduler) clone(k *copier) *Scheduler {
 		c.nodes[i] = &v
 	}
 	c.asks = k.allAsks(&s.asks)
-	c.jobs = k.allJobs(s.jobs)
+	c.jobs = k.allJobs(s)
+	c.asides.jobs = k.allAside(s.asides.jobs)
 	c.singles = make(map[single][]core.JobID, len(s.singles))
 	for key, list := range s.singles {
 		c.singles[key] = slices.Clone(list)
@@ -120,6 +122,31 @@ type copier struct {
 	asks    map[*ask]*ask
 	arrays  map[*array]*array
 	jobs    map[*job]*job
+
+	// Room for copies, many in one piece.
+	memberRoom []member
+	jobRoom    []job
+}
+
+// some is about how many gangs are copied.
+func (k *copier) some(s *Scheduler) int {
+	if k.kept == nil {
+		return len(s.gangs)
+	}
+	return len(k.kept) + len(s.granted.list) + len(s.asides.gangs)
+}
+
+// together is how many copies lie in one piece of memory.
+const together = 128
+
+// next is room for one more.
+func next[T any](room *[]T) *T {
+	if len(*room) == 0 {
+		*room = make([]T, together)
+	}
+	v := &(*room)[0]
+	*room = (*room)[1:]
+	return v
 }
 
 func (k *copier) member(g *member) *member {
@@ -129,7 +156,7 @@ func (k *copier) member(g *member) *member {
 	if v := k.members[g]; v != nil {
 		return v
 	}
-	v := new(member)
+	v := next(&k.memberRoom)
 	k.members[g] = v
 	*v = *g
 	v.ask, v.whole, v.array = k.ask(g.ask), k.member(g.whole), k.array(g.array)
@@ -145,20 +172,34 @@ func (k *copier) member(g *member) *member {
 	return v
 }
 
-// allGangs is of m what is not left out. It alone looks at every gang, which for
-// very many of them means to wait for memory: who is not among its copies was left
-// out.
-func (k *copier) allGangs(m map[ID]*member) map[ID]*member {
-	out := make(map[ID]*member, k.size(len(m)))
-	for id, g := range m {
-		if k.kept == nil || !g.inLine || g.array != nil || k.kept[g] {
+// allGangs is all that are not left out. Of a long line it looks at nobody else:
+// who is not among its copies was left out.
+func (k *copier) allGangs(s *Scheduler) map[ID]*member {
+	if k.kept == nil {
+		out := make(map[ID]*member, len(s.gangs))
+		for id, g := range s.gangs {
 			out[id] = k.member(g)
+		}
+		return out
+	}
+	out := make(map[ID]*member, k.some(s))
+	take := func(g *member) {
+		if g != nil && !g.gone {
+			out[g.Gang] = k.member(g)
+		}
+	}
+	for g := range k.kept {
+		take(g)
+	}
+	for _, list := range [][]*member{s.granted.list, s.asides.gangs} {
+		for _, g := range list {
+			take(g)
 		}
 	}
 	return out
 }
 
-// left reports whether g was left out.
+// left reports whether g was left out, once allGangs has been.
 func (k *copier) left(g *member) bool { return k.kept != nil && k.members[g] == nil }
 
 // line is the tree and who finds its gangs, without those left out.
@@ -178,19 +219,22 @@ func (k *copier) line(s *Scheduler) (*queue.Tree, map[uint64]*member) {
 	return s.tree.CloneWith(ids), out
 }
 
-// size is about how many of so many are not left out.
-func (k *copier) size(n int) int {
-	if k.kept == nil {
-		return n
-	}
-	return min(n, len(k.kept))
-}
-
 // list is of l what is not left out.
 func (k *copier) list(l []*member) []*member {
 	out := make([]*member, 0, len(l))
 	for _, g := range l {
 		if !k.left(g) {
+			out = append(out, k.member(g))
+		}
+	}
+	return out
+}
+
+// stay is list for few, and while who is left out is not known from the copies.
+func (k *copier) stay(l []*member) []*member {
+	out := make([]*member, 0, len(l))
+	for _, g := range l {
+		if k.kept == nil || k.kept[g] || !g.inLine || g.array != nil {
 			out = append(out, k.member(g))
 		}
 	}
@@ -211,13 +255,47 @@ func (k *copier) allDues(d dues) dues {
 	return out
 }
 
-// allJobs is the jobs of which more is known than a gang that is left out.
-func (k *copier) allJobs(jobs map[core.JobID]*job) map[core.JobID]*job {
-	out := make(map[core.JobID]*job, k.size(len(jobs)))
-	for id, j := range jobs {
-		if k.kept == nil || k.jobs[j] != nil || len(j.gangs)+len(j.waiters)+len(j.arrays) > 0 || j.single != nil || j.ended != Unsaid {
+// allJobs is the jobs of which more is known than a gang that is left out. Those of
+// gangs are among the copies.
+func (k *copier) allJobs(s *Scheduler) map[core.JobID]*job {
+	if k.kept == nil {
+		out := make(map[core.JobID]*job, len(s.jobs))
+		for id, j := range s.jobs {
 			out[id] = k.job(j)
 		}
+		return out
+	}
+	for _, j := range s.asides.jobs {
+		k.job(j)
+	}
+	for _, list := range s.singles {
+		for _, id := range list {
+			if j := s.jobs[id]; j != nil {
+				k.job(j)
+			}
+		}
+	}
+	for _, g := range s.asides.gangs {
+		for _, d := range g.When.After {
+			if j := s.jobs[d.Job]; j != nil {
+				k.job(j)
+			}
+		}
+	}
+	out := make(map[core.JobID]*job, len(k.jobs))
+	for _, j := range k.jobs {
+		if !j.dropped {
+			out[j.id] = j
+		}
+	}
+	return out
+}
+
+// allAside is the jobs beside those of gangs, in their places.
+func (k *copier) allAside(jobs []*job) []*job {
+	out := make([]*job, len(jobs))
+	for i, j := range jobs {
+		out[i] = k.job(j)
 	}
 	return out
 }
@@ -262,12 +340,13 @@ func (k *copier) job(j *job) *job {
 	if v := k.jobs[j]; v != nil {
 		return v
 	}
-	c := *j
-	k.jobs[j] = &c
-	c.gangs, c.first, c.waiters = k.list(j.gangs), [1]*member{}, k.list(j.waiters)
+	c := next(&k.jobRoom)
+	*c = *j
+	k.jobs[j] = c
+	c.gangs, c.first, c.waiters = k.stay(j.gangs), [1]*member{}, k.stay(j.waiters)
 	c.arrays = make([]*array, len(j.arrays))
 	for i, a := range j.arrays {
 		c.arrays[i] = k.array(a)
 	}
-	return &c
+	return c
 }

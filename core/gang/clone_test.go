@@ -22,6 +22,11 @@ func TestCloneFirst(t *testing.T) {
 		if err := audit(c); err != nil {
 			t.Fatalf("the copy of %d: %v", n, err)
 		}
+		for id, g := range s.gangs {
+			if _, ok := c.Gang(id); !ok && !g.inLine {
+				t.Fatalf("%s is %s, and not in the copy", id, g.phase)
+			}
+		}
 		same := s.Snapshot()
 		for i, g := range c.Snapshot().Gangs {
 			if was, ok := s.Gang(g.Gang); !ok || was.State != g.State || was.Lease != g.Lease {

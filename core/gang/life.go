@@ -71,6 +71,8 @@ func (s *Scheduler) admit(asked *Request, a *ask) *member {
 	j.ended, j.known, j.forgotten = Unsaid, true, false
 	if q.Array != nil {
 		g.array = newArray(q)
+		s.asides.add(g)
+		s.asides.addJob(j)
 		j.arrays = append(j.arrays, g.array)
 		s.claimElements(g)
 		if e, ok := s.early[q.Gang]; ok {
@@ -150,6 +152,7 @@ func (s *Scheduler) forget(g *member) {
 func (s *Scheduler) unname(g *member) {
 	g.gone = true
 	delete(s.gangs, g.Gang)
+	s.asides.remove(g)
 }
 
 // vacate frees all that g holds and ends its repairs.

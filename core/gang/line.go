@@ -47,6 +47,9 @@ func (s *Scheduler) lineUp(g *member) {
 		s.tree.Remove(g.number)
 	}
 	g.count, g.inLine = count, true
+	if g.array == nil {
+		s.asides.remove(g)
+	}
 	if g.arrived == 0 {
 		g.arrived = s.now
 	}

@@ -35,6 +35,7 @@ type Scheduler struct {
 	granted   holders
 	repairs   []repair  // in the order in which they are to be served
 	elastic   []*member // that hold nodes
+	asides    asides
 	licences  map[string]*licence
 	asks      asks
 	plan      plan
@@ -113,6 +114,7 @@ type member struct {
 	holder   int // in Scheduler.granted, from 1
 	inQueue  int // in holders.byQueue, from 1
 	inJob    int // in job.gangs, from 1
+	aside    int // in asides.gangs, from 1
 
 	ask       *ask        // what it asks for, shared with its like
 	Gang      ID          // of an element its own, where the Request has its array's
@@ -168,6 +170,7 @@ type job struct {
 	// nobody will ask about it any more.
 	known, forgotten bool
 	dropped          bool // Scheduler.jobs has it no more
+	aside            int  // its place in asides.jobs, from 1
 }
 
 // add notes that g holds nodes.

@@ -75,6 +75,7 @@ func (s *Scheduler) dropJob(j *job) {
 	if (j.forgotten || !j.known || j.blank()) && len(j.gangs) == 0 && len(j.waiters) == 0 {
 		delete(s.jobs, j.id)
 		j.dropped = true
+		s.asides.removeJob(j)
 	}
 }
 
@@ -170,6 +171,7 @@ func (s *Scheduler) recheck(g *member) {
 	if len(s.holds(g)) > 0 {
 		s.outOfLine(g)
 		g.phase = held
+		s.asides.add(g)
 		s.expectChange(g)
 		return
 	}
@@ -237,6 +239,7 @@ func (s *Scheduler) jobEnded(e JobEnded) {
 	j := s.job(e.Job)
 	if j.ended != e.Ended {
 		j.ended, j.known = e.Ended, true
+		s.asides.addJob(j)
 		s.reconsider(j)
 	}
 	if j.single != nil {
