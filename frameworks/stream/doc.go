@@ -36,7 +36,8 @@
 //	state      what keyed operators remember, by groups of keys
 //	snapshot   manifests of epochs, and the store that they are in
 //	epoch      when epochs begin and are committed; pure
-//	engine     tasks and links, in goroutines or in a Loom
+//	engine     tasks and links, in goroutines, in a Loom, or divided among ranks
+//	wire, coordinate, work, framework   a job on a gang
 //
 // # Laws
 //
@@ -55,8 +56,8 @@
 //
 // # Left out
 //
-// As yet the kind is not served: no command takes a topology, and package engine
-// runs one in a single process. An epoch of Capstan's streams has nothing to do
+// As yet the kind is not served: no command takes a topology. Package engine runs
+// one in a single process, package framework on a gang. An epoch of Capstan's streams has nothing to do
 // with core.Epoch, which numbers attempts. What is meant to come is issue 7's
 // list; each room says what it holds today.
 package stream

@@ -13,9 +13,17 @@
 //	                           └─────────────────────┘
 //
 // Barriers have a lane of their own: one says behind how many batches it stands,
-// so it can be seen before they were taken. Two things drive tasks: [Run] gives
-// each a goroutine; [Loom] steps them one at a time, in an order, at times and
-// with faults that follow from a seed.
+// so it can be seen before they were taken. Two things drive tasks: [Part.Work]
+// gives each a goroutine; [Loom] steps them one at a time, in an order, at times
+// and with faults that follow from a seed. [Run] is Work with epochs around it,
+// for a topology in one process.
+//
+// Where a topology is divided among the ranks of a mesh, task i is on rank i-1
+// modulo their number. A link between two ranks has an end on each: batches are
+// messages, barriers and credits are signals.
+//
+//	Offer ─ Link ─ leaving ══ mesh: records ══→ entering ─ Link ─ Take
+//	Mark ───────── post ═════ mesh: signals ══→ hear ─────────── Due
 //
 // # Laws
 //
@@ -33,5 +41,6 @@
 //
 // # Left out
 //
-// Watermarks and timers, unaligned barriers, processes, more than one process.
+// Watermarks and timers, unaligned barriers, processes. A snapshot is written while
+// its task waits.
 package engine

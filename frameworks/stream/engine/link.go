@@ -17,6 +17,11 @@ type Link struct {
 	credit int64
 	// wakeReader and wakeWriter are told that there may be something to do.
 	wakeReader, wakeWriter func()
+	// Where the reader is in another process, mark takes its barriers; where the
+	// writer is, took is told how many batches have been taken, and whether there
+	// are more.
+	mark func(barrier)
+	took func(taken int64, more bool)
 
 	mu       sync.Mutex
 	queue    []arrow.Record
@@ -34,6 +39,16 @@ func sizeOf(rec arrow.Record) int64 { return partition.RecordSize(rec) + 256 }
 
 func newLink(reader, writer func()) *Link {
 	return &Link{credit: credit, wakeReader: reader, wakeWriter: writer}
+}
+
+// drop releases what nobody will take.
+func (l *Link) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, rec := range l.queue {
+		rec.Release()
+	}
+	l.queue = nil
 }
 
 // Offer sends a batch if there is credit for it. The link owns it then.
@@ -62,7 +77,28 @@ func (l *Link) Room() int64 {
 // Mark sends a barrier behind what was offered. It needs no credit.
 func (l *Link) Mark(epoch int64) {
 	l.mu.Lock()
-	l.barriers = append(l.barriers, barrier{epoch, l.offered})
+	b := barrier{epoch, l.offered}
+	l.mu.Unlock()
+	if l.mark != nil {
+		l.mark(b)
+		return
+	}
+	l.hear(b)
+}
+
+// hear takes a barrier that may have overtaken batches.
+func (l *Link) hear(b barrier) {
+	l.mu.Lock()
+	l.barriers = append(l.barriers, b)
+	l.mu.Unlock()
+	l.wakeReader()
+}
+
+// arrive takes a batch for which its writer had credit.
+func (l *Link) arrive(rec arrow.Record) {
+	l.mu.Lock()
+	l.queue = append(l.queue, rec)
+	l.bytes += sizeOf(rec)
 	l.mu.Unlock()
 	l.wakeReader()
 }
@@ -97,7 +133,11 @@ func (l *Link) Take() arrow.Record {
 	l.queue = l.queue[1:]
 	l.bytes -= sizeOf(rec)
 	l.taken++
+	taken, more := l.taken, len(l.queue) > 0
 	l.mu.Unlock()
 	l.wakeWriter()
+	if l.took != nil {
+		l.took(taken, more)
+	}
 	return rec
 }

@@ -128,7 +128,7 @@ func (w *weaving) begin(ctx context.Context) error {
 	c := w.c
 	c.Owner = fmt.Sprintf("%s-%d", w.c.Owner, w.woven.Lives)
 	f := &life{machine: epoch.New(c.Topology, c.Owner)}
-	f.part, err = NewPart(ctx, c, last, func(e epoch.Event) { f.events = append(f.events, e) }, func(int) {})
+	f.part, err = NewPart(ctx, c, last, func(e epoch.Event) { f.events = append(f.events, e) })
 	if errors.Is(err, store.ErrUnavailable) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/stream/operator"
 	"github.com/capstan-run/capstan/frameworks/stream/snapshot"
 	"github.com/capstan-run/capstan/frameworks/stream/topology"
+	"github.com/capstan-run/capstan/shuffle/mesh"
 )
 
 // Config is what a topology is run with.
@@ -22,34 +23,40 @@ type Config struct {
 	Log     io.Writer // of sinks "log"
 	// Owner names this try at running the topology: no two have one name.
 	Owner string
+	// Mesh leads to the other ranks that run the topology, which divide its tasks
+	// among them; nil: there are none.
+	Mesh *mesh.Mesh
 	// Batch is about how many tuples a source emits at once; default 1024.
 	Batch int
 }
 
 // Part is tasks of a topology, linked, in this process.
 type Part struct {
-	Tasks []*Task
+	Tasks []*Task // of this rank, by id
+	byID  map[int]*Task
+	links []*Link
+	out   bridge
 	owner string
 	store snapshot.Store
 	first int64 // the first epoch that it hands in
 	tell  func(epoch.Event)
-	wake  func(task int)
 }
 
-// NewPart makes all tasks of a topology, as they were at an epoch, or from the
-// beginning. tell takes what they have to say, and wake is told of a task that
-// there may be something for it to do; both from any goroutine.
-func NewPart(ctx context.Context, c Config, from *snapshot.Manifest, tell func(epoch.Event), wake func(task int)) (*Part, error) {
-	p := &Part{owner: c.Owner, store: c.Store, first: 1, tell: tell, wake: wake}
+// NewPart makes a rank's tasks of a topology, as they were at an epoch, or from
+// the beginning. tell takes what they have to say, from any goroutine.
+func NewPart(ctx context.Context, c Config, from *snapshot.Manifest, tell func(epoch.Event)) (*Part, error) {
+	p := &Part{owner: c.Owner, store: c.Store, first: 1, tell: tell, byID: map[int]*Task{}, out: bridge{mesh: c.Mesh, pending: make(chan struct{}, 1)}}
 	if from != nil {
 		p.first = from.Epoch + 1
 		if err := fits(c.Topology, from); err != nil {
 			return nil, err
 		}
 	}
-	tasks := c.Topology.Tasks()
-	for _, t := range tasks {
-		p.Tasks = append(p.Tasks, &Task{Task: t, part: p, exact: c.Topology.Guarantee != topology.AtLeastOnce, handed: p.first - 1})
+	for _, t := range c.Topology.Tasks() {
+		if p.out.home(t) == p.out.rank() {
+			task := &Task{Task: t, part: p, exact: c.Topology.Guarantee != topology.AtLeastOnce, handed: p.first - 1, bell: make(chan struct{}, 1)}
+			p.Tasks, p.byID[t.ID] = append(p.Tasks, task), task
+		}
 	}
 	for _, t := range p.Tasks {
 		if err := p.make(ctx, t, c, from); err != nil {
@@ -57,7 +64,10 @@ func NewPart(ctx context.Context, c Config, from *snapshot.Manifest, tell func(e
 			return nil, fmt.Errorf("make task %d of %s: %w", t.ID, t.Component.ID, err)
 		}
 	}
-	p.link(c.Topology)
+	if err := p.link(c.Topology); err != nil {
+		p.Close()
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -65,6 +75,9 @@ func NewPart(ctx context.Context, c Config, from *snapshot.Manifest, tell func(e
 func (p *Part) Close() {
 	for _, t := range p.Tasks {
 		t.close()
+	}
+	for _, l := range p.links {
+		l.drop()
 	}
 }
 
@@ -132,56 +145,6 @@ func (p *Part) restore(ctx context.Context, k operator.Keyed, pieces []snapshot.
 	return nil
 }
 
-// link joins the tasks by a link for each edge and pair.
-func (p *Part) link(t *topology.Topology) {
-	inputs := map[string]int{}
-	for _, e := range t.Edges {
-		in := inputs[e.To]
-		inputs[e.To]++
-		from := t.Component(e.From)
-		for _, writer := range p.of(e.From) {
-			var links []*Link
-			for _, reader := range p.of(e.To) {
-				l := newLink(p.waker(reader), p.waker(writer))
-				links = append(links, l)
-				reader.in = append(reader.in, &inlet{link: l, in: in})
-			}
-			if writer.out == nil {
-				writer.out = make([][]*router, len(from.Outputs))
-			}
-			out := outputOf(from, e.Stream)
-			writer.out[out] = append(writer.out[out], newRouter(e, from.Outputs[out].Fields, t.Groups, links))
-		}
-	}
-	for _, task := range p.Tasks {
-		if task.out == nil {
-			task.out = make([][]*router, len(task.Component.Outputs))
-		}
-	}
-}
-
-func outputOf(c *topology.Component, stream string) int {
-	for i := range c.Outputs {
-		if c.Outputs[i].Stream == stream {
-			return i
-		}
-	}
-	panic("an edge that was bound names stream " + stream)
-}
-
-func (p *Part) waker(t *Task) func() { return func() { p.wake(t.ID) } }
-
-// of lists the tasks of a component, by index.
-func (p *Part) of(component string) []*Task {
-	var list []*Task
-	for _, t := range p.Tasks {
-		if t.Component.ID == component {
-			list = append(list, t)
-		}
-	}
-	return list
-}
-
 // Trigger has the sources begin an epoch.
 func (p *Part) Trigger(number int64) {
 	for _, t := range p.Tasks {
@@ -192,4 +155,10 @@ func (p *Part) Trigger(number int64) {
 }
 
 // Publish has a sink's task publish a part.
-func (p *Part) Publish(e epoch.Publish) { p.Tasks[e.Task-1].Publish(e) }
+//
+// A task of another rank is that rank's to tell.
+func (p *Part) Publish(e epoch.Publish) {
+	if t := p.byID[e.Task]; t != nil {
+		t.Publish(e)
+	}
+}

@@ -21,20 +21,14 @@ func Run(ctx context.Context, c Config) error {
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	r := &run{ctx: ctx, c: c, stop: stop, events: make(chan epoch.Event, 64), begun: time.Now(), machine: epoch.New(c.Topology, c.Owner)}
-	r.bells = make([]chan struct{}, len(c.Topology.Tasks())+1)
-	for i := range r.bells {
-		r.bells[i] = make(chan struct{}, 1)
-	}
-	if r.part, err = NewPart(ctx, c, last, r.tell, r.ring); err != nil {
+	if r.part, err = NewPart(ctx, c, last, r.tell); err != nil {
 		stop(err)
 		return err
 	}
 	defer r.part.Close()
 	defer r.working.Wait()
 	defer stop(nil)
-	for _, t := range r.part.Tasks {
-		r.working.Go(func() { r.work(t) })
-	}
+	r.working.Go(func() { stop(r.part.Work(ctx)) })
 	return r.decide(last)
 }
 
@@ -46,7 +40,6 @@ type run struct {
 	part    *Part
 	machine *epoch.Machine
 	events  chan epoch.Event
-	bells   []chan struct{} // by task id
 	begun   time.Time
 	working sync.WaitGroup
 }
@@ -55,31 +48,6 @@ func (r *run) tell(e epoch.Event) {
 	select {
 	case r.events <- e:
 	case <-r.ctx.Done():
-	}
-}
-
-func (r *run) ring(task int) {
-	select {
-	case r.bells[task] <- struct{}{}:
-	default:
-	}
-}
-
-// work steps a task until the run ends.
-func (r *run) work(t *Task) {
-	for r.ctx.Err() == nil {
-		did, err := t.Step(r.ctx)
-		if err != nil {
-			r.stop(err)
-			return
-		}
-		if did {
-			continue
-		}
-		select {
-		case <-r.bells[t.ID]:
-		case <-r.ctx.Done():
-		}
 	}
 }
 

@@ -32,6 +32,8 @@ type Task struct {
 	exhausted bool
 	handed    int64 // the last epoch that was handed in
 
+	bell chan struct{} // rung when there may be something to do
+
 	mu      sync.Mutex
 	trigger int64
 	publish []epoch.Publish
@@ -60,7 +62,7 @@ func (t *Task) Trigger(number int64) {
 	t.mu.Lock()
 	t.trigger = number
 	t.mu.Unlock()
-	t.part.wake(t.ID)
+	t.ring()
 }
 
 // Publish has a sink publish a part.
@@ -68,7 +70,32 @@ func (t *Task) Publish(p epoch.Publish) {
 	t.mu.Lock()
 	t.publish = append(t.publish, p)
 	t.mu.Unlock()
-	t.part.wake(t.ID)
+	t.ring()
+}
+
+func (t *Task) ring() {
+	select {
+	case t.bell <- struct{}{}:
+	default:
+	}
+}
+
+// run steps the task until ctx ends.
+func (t *Task) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		did, err := t.Step(ctx)
+		if err != nil {
+			return err
+		}
+		if did {
+			continue
+		}
+		select {
+		case <-t.bell:
+		case <-ctx.Done():
+		}
+	}
+	return nil
 }
 
 // Step does one thing that is to be done. did is false if there is none.

@@ -10,11 +10,13 @@ import (
 
 // Body is what stands under `spec:`.
 type Body struct {
-	Guarantee string         `json:"guarantee,omitempty"` // default exactlyOnce
-	Epoch     core.Duration  `json:"epoch,omitempty"`     // default 1s
-	Timeout   core.Duration  `json:"timeout,omitempty"`   // default 30s
-	Groups    int            `json:"keyGroups,omitempty"` // default 128
-	Config    map[string]any `json:"config,omitempty"`    // what processes are told as conf
+	Guarantee string        `json:"guarantee,omitempty"` // default exactlyOnce
+	Epoch     core.Duration `json:"epoch,omitempty"`     // default 1s
+	Timeout   core.Duration `json:"timeout,omitempty"`   // default 30s
+	Groups    int           `json:"keyGroups,omitempty"` // default 128
+	// State is the s3:// folder of the topology's epochs; it is the topology's own.
+	State     string         `json:"state,omitempty"`
+	Config    map[string]any `json:"config,omitempty"` // what processes are told as conf
 	Sources   []Component    `json:"sources"`
 	Operators []Component    `json:"operators,omitempty"`
 	Sinks     []Component    `json:"sinks,omitempty"`
