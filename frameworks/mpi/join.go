@@ -78,6 +78,11 @@ func meet(ctx context.Context, client *pmi.Client) (*World, error) {
 		return nil, err
 	}
 	s.config.Listener = nil // the mesh's now
+	// Links are made when they are first needed: every rank must have joined.
+	if err := client.Barrier(ctx); err != nil {
+		m.Abort()
+		return nil, err
+	}
 	leave := func(ctx context.Context, err error) error {
 		err = end(ctx, m, err)
 		s.clean()

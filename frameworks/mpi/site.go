@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
@@ -29,7 +30,7 @@ func settle(client *pmi.Client, getenv func(string) string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{config: mesh.Config{ID: client.Space, Rank: client.Rank, Size: client.Size}}
+	s := &site{config: mesh.Config{ID: client.Space, Rank: client.Rank, Size: client.Size, Lazy: true}}
 	if e != nil {
 		err = s.told(e)
 	} else {
@@ -73,8 +74,18 @@ func (s *site) found(client *pmi.Client) error {
 	s.config.Dir = s.made
 	s.card.Node = name + "/" + strings.TrimSpace(string(boot))
 	mapping, _, err := client.Get(context.Background(), "PMI_process_mapping")
-	s.together = err == nil && mapping == fmt.Sprintf("(vector,(0,1,%d))", client.Size)
+	s.together = err == nil && oneNode(mapping)
 	return err
+}
+
+// oneNode reports whether a launcher's PMI_process_mapping puts all ranks on one
+// node: it is one block of one node, whose length Hydra says in cores, and which
+// repeats for ranks beyond it.
+func oneNode(mapping string) bool {
+	block, ok := strings.CutPrefix(mapping, "(vector,(0,1,")
+	length, closed := strings.CutSuffix(block, "))")
+	_, err := strconv.ParseUint(length, 10, 32)
+	return ok && closed && err == nil
 }
 
 // listen opens the door for ranks of other nodes.
