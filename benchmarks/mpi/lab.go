@@ -1,0 +1,155 @@
+package mpi
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/capstan-run/capstan/benchmarks/mpi/rank"
+	"github.com/capstan-run/capstan/core"
+)
+
+//go:embed program/play.c
+var playSource []byte
+
+// rankCommand is the hidden command of "bench mpi" that is a native rank.
+const rankCommand = "rank"
+
+// mpichPlayer is the name of the one that is not ours.
+const mpichPlayer = "MPICH"
+
+// lab is where players meet.
+type lab struct {
+	Config
+	dir     string   // for pipes and sockets; removed at the end
+	hydra   string   // MPICH's mpiexec, which starts all players
+	program string   // MPICH's; "" without its compiler
+	native  []string // ours
+	started int
+}
+
+func newLab(ctx context.Context, c Config) (*lab, error) {
+	l := &lab{Config: c}
+	var err error
+	if l.hydra, err = exec.LookPath("mpiexec.hydra"); err != nil {
+		return nil, &core.Error{Kind: core.Invalid, What: "find the launcher of ranks", Err: err, Remedy: "install the package mpich"}
+	}
+	if l.program, err = compile(ctx, c.Cache); err != nil {
+		c.log("MPICH is left out: %v (packages mpich and libmpich-dev)", err)
+	}
+	if l.dir, err = os.MkdirTemp("", "capstan-mpi-bench-"); err != nil {
+		return nil, err
+	}
+	l.native = []string{filepath.Join(l.dir, "mpiplay")}
+	if err := build(ctx, c.Module, l.native[0]); err != nil {
+		l.native = []string{c.Capstan, "bench", "mpi", rankCommand}
+		c.log("native ranks are this binary, which starts slowly: %v", err)
+	}
+	return l, nil
+}
+
+// build makes the native program.
+func build(ctx context.Context, module, path string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./benchmarks/programs/mpiplay")
+	cmd.Dir = module
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build in %q, which --module names: %w: %s", module, err, out)
+	}
+	return nil
+}
+
+// rank is the command line of a native rank of a player.
+func (l *lab) rank(player, prefix string) []string {
+	return append(l.native[:len(l.native):len(l.native)], player, prefix)
+}
+
+// compile makes the MPICH program in the cache. Other MPI libraries may own the
+// name mpicc.
+func compile(ctx context.Context, cache string) (string, error) {
+	cc, err := exec.LookPath("mpicc.mpich")
+	if err != nil {
+		if cc, err = exec.LookPath("mpicc"); err != nil {
+			return "", err
+		}
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", err
+	}
+	source, program := filepath.Join(cache, "play.c"), filepath.Join(cache, "play")
+	if err := os.WriteFile(source, playSource, 0o644); err != nil {
+		return "", err
+	}
+	if out, err := exec.CommandContext(ctx, cc, "-O2", "-o", program, source).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", cc, err, out)
+	}
+	return program, nil
+}
+
+// ours starts native ranks, or those of the mesh alone, under Hydra.
+func (l *lab) ours(ctx context.Context, name string, ranks int) (*player, error) {
+	return l.start(ctx, name, ranks, func(prefix string) []string {
+		return append([]string{l.hydra, "-n", fmt.Sprint(ranks)}, l.rank(name, prefix)...)
+	})
+}
+
+// theirs starts the MPICH program; nil without MPICH.
+func (l *lab) theirs(ctx context.Context, ranks int) (*player, error) {
+	if l.program == "" {
+		return nil, nil
+	}
+	return l.start(ctx, mpichPlayer, ranks, func(prefix string) []string {
+		return []string{l.hydra, "-n", fmt.Sprint(ranks), l.program, prefix}
+	})
+}
+
+// duel is a native player beside MPICH's.
+type duel struct {
+	ours, theirs *player // theirs nil without MPICH
+	rounds       int
+}
+
+// duel starts both with so many ranks.
+func (l *lab) duel(ctx context.Context, name string, ranks int) (*duel, error) {
+	ours, err := l.ours(ctx, name, ranks)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := l.theirs(ctx, ranks)
+	if err != nil {
+		ours.close()
+		return nil, err
+	}
+	return &duel{ours, theirs, l.Rounds}, nil
+}
+
+// play alternates batches; theirs is of MPICH, which has no kind of its own for
+// some of ours.
+func (d *duel) play(ctx context.Context, ours, theirs rank.Batch) (us, them series, err error) {
+	turns := []turn{{d.ours, ours}}
+	if d.theirs != nil {
+		turns = append(turns, turn{d.theirs, theirs})
+	}
+	got, err := rounds(ctx, d.rounds, turns...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.theirs != nil {
+		them = got[1]
+	}
+	return got[0], them, nil
+}
+
+func (d *duel) close() error {
+	err := d.ours.close()
+	if d.theirs == nil {
+		return err
+	}
+	if e := d.theirs.close(); err == nil {
+		err = e
+	}
+	return err
+}
