@@ -77,3 +77,25 @@ func TestCloneFirstAnswers(t *testing.T) {
 		t.Errorf("the gang that was named: %v", x)
 	}
 }
+
+// TestCloneFirstJobs: of a job that runs several gangs the copy has all, whichever
+// of them it came to first.
+func TestCloneFirstJobs(t *testing.T) {
+	s := New(Config{})
+	one := core.Resources{CPU: 1000, Memory: 1 << 30}
+	s.Step(NodeUp{1, core.Node{ID: "a", Capacity: core.Resources{CPU: 4000, Memory: 64 << 30}}})
+	for i := range 20 {
+		id := IDOf("several", fmt.Sprint(i))
+		s.Step(Submit{Now: 1, Request: Request{Gang: id, Job: "several", Size: 1, Each: one}})
+	}
+	c := s.CloneFirst(2)
+	if n := len(c.jobs["several"].gangs); n != 4 {
+		t.Errorf("%d gangs of the job run in the copy, not 4", n)
+	}
+	for i := range 4 {
+		c.Step(Release{Now: 2, Gang: IDOf("several", fmt.Sprint(i))})
+		if err := audit(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
