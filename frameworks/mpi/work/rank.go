@@ -95,6 +95,9 @@ func (k *rank) start(cmd *exec.Cmd) error {
 	if err := context.Cause(k.ctx); err != nil {
 		return err
 	}
+	// Under mpiexec.hydra each rank has a session of its own, and so its own share
+	// where the kernel deals time out to sessions: ranks that spin need it.
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Setsid = false, true
 	local, locals := k.place()
 	err := bound(k.body.Bind == "core", local, locals, func() error { return command.Start(cmd) })
 	if err == nil {
