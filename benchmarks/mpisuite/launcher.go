@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"syscall"
 	"time"
 )
@@ -22,7 +23,8 @@ type Launcher interface {
 // Program is a launcher that is a program, told what to run as mpiexec is.
 type Program struct {
 	Called string
-	Argv   []string // its own, before "-n"
+	Argv   []string       // its own, before "-n"
+	Own    *regexp.Regexp // what it says itself, which is no output of the ranks; nil: nothing
 }
 
 // Hydra is MPICH's own launcher.
@@ -31,10 +33,11 @@ func Hydra() *Program { return &Program{Called: "hydra", Argv: []string{"mpiexec
 // Mpiexec is "capstan mpiexec" of a binary. address is the host's; "": it starts
 // one for the occasion.
 func Mpiexec(binary, address string) *Program {
-	c := &Program{Called: "capstan", Argv: []string{binary, "mpiexec"}}
+	c := &Program{Called: "capstan", Argv: []string{binary}, Own: regexp.MustCompile(`(?m)^mpiexec: job .*\n|^\[\d+\] `)}
 	if address != "" {
 		c.Argv = append(c.Argv, "--host", address)
 	}
+	c.Argv = append(c.Argv, "mpiexec")
 	return c
 }
 
@@ -59,12 +62,16 @@ func (l *Program) Launch(ctx context.Context, dir string, c *Case) (string, int,
 	if cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whoever of the group is left
 	}
+	said := out.String()
+	if l.Own != nil {
+		said = l.Own.ReplaceAllString(said, "")
+	}
 	if ctx.Err() != nil {
-		return out.String(), -1, context.Cause(ctx)
+		return said, -1, context.Cause(ctx)
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
-		return out.String(), -1, err
+		return said, -1, err
 	}
-	return out.String(), cmd.ProcessState.ExitCode(), nil
+	return said, cmd.ProcessState.ExitCode(), nil
 }

@@ -117,7 +117,7 @@ func (l *local) command(ctx context.Context, p pmi.Program, rank, size int, spaw
 	}
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stdout, cmd.Stderr = &l.output, &l.output
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as under Hydra: a share of time for each
 	cmd.WaitDelay = grace
 	if err := cmd.Start(); err != nil {
 		ours.Close()
