@@ -37,6 +37,7 @@ import (
 	mpi "github.com/capstan-run/capstan/frameworks/mpi/framework"
 	"github.com/capstan-run/capstan/frameworks/mpi/mpiexec"
 	service "github.com/capstan-run/capstan/frameworks/service/framework"
+	spark "github.com/capstan-run/capstan/frameworks/spark/framework"
 	"github.com/capstan-run/capstan/plugins"
 	"github.com/capstan-run/capstan/shuffle/store"
 	"github.com/capstan-run/capstan/shuffle/store/embedded"
@@ -49,7 +50,7 @@ var version = ""
 // builtIn are the frameworks this binary serves, by plugin name.
 func builtIn() map[string]core.Framework {
 	return map[string]core.Framework{"batch": batch.Framework{}, "bsp": bsp.New(nil), "mapreduce": framework.New(work.Registry{}),
-		"mpi": mpi.Framework{}, "service": service.New()}
+		"mpi": mpi.Framework{}, "service": service.New(), "spark": spark.Framework{}}
 }
 
 func main() {
