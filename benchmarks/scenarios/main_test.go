@@ -9,12 +9,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/capstan-run/capstan/frameworks/spark/sparktest"
 )
 
 // capstan is the binary under test, module the folder of its source.
 var capstan, module string
 
 func TestMain(m *testing.M) {
+	sparktest.BeIfChild()
 	os.Exit(suite(m))
 }
 

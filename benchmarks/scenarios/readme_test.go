@@ -27,7 +27,7 @@ func block(t *testing.T, text string) string {
 // TestReadmeBlocks knows every block of the README: a new one needs a test.
 func TestReadmeBlocks(t *testing.T) {
 	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "plugins/examples/pi", "curl --unix-socket", "kind: Service", "capstan deploy",
-		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP", "func (component) Compute"}
+		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP", "func (component) Compute", "kind: Spark"}
 	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
 		known := false
 		for _, s := range tested {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/spark/sparktest"
 	"github.com/capstan-run/capstan/frameworks/spark/spec"
 	"github.com/capstan-run/capstan/plugins/plugintest"
 	"github.com/capstan-run/capstan/shuffle/store"
@@ -21,9 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if program := os.Getenv("FAKESPARK"); program != "" {
-		beSpark(program, os.Args[1:])
-	}
+	sparktest.BeIfChild()
 	storetest.ServeIfChild()
 	goleak.VerifyTestMain(m)
 }
@@ -32,8 +31,10 @@ func TestMain(m *testing.M) {
 func job(t *testing.T, size int, body map[string]any, orders ...string) core.Spec {
 	t.Helper()
 	app := filepath.Join(t.TempDir(), "app.py")
-	write(t, app, 0o644, strings.Join(orders, "\n")+"\n")
-	all := map[string]any{"app": app, "spark": fakeSpark(t)}
+	if err := os.WriteFile(app, []byte(strings.Join(orders, "\n")+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]any{"app": app, "spark": sparktest.Distribution(t)}
 	for k, v := range body {
 		all[k] = v
 	}

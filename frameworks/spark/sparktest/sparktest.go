@@ -1,4 +1,15 @@
-package framework
+// Package sparktest is a distribution that looks like Spark to whoever runs an
+// application on it, for tests on machines without Java: its programs say on
+// their pages what Spark says, and its applications are lines of orders.
+//
+//	say WORDS       on stdout, with the arguments
+//	complain WORDS  on stderr
+//	leave NAME      a file among the results
+//	once FILE       what follows is for the first run only, which makes FILE
+//	tell FIFO       whoever reads the named pipe
+//	wait            until told to end
+//	exit CODE
+package sparktest
 
 import (
 	"bufio"
@@ -18,23 +29,35 @@ import (
 	"testing"
 )
 
-// fakeSpark makes a distribution whose programs are this test's binary: it says
-// on its pages what Spark says, and its applications are lines of orders.
-func fakeSpark(t *testing.T) string {
+// variable tells the test's binary which program it is.
+const variable = "FAKESPARK"
+
+// Distribution makes one in a folder of the test's. Its programs are copies of the
+// test's own binary, whose TestMain calls BeIfChild.
+func Distribution(t testing.TB) string {
 	t.Helper()
 	home := t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	binary, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(home, 0o755); err != nil { // containers are somebody else
+		t.Fatal(err)
+	}
+	fake := filepath.Join(home, "bin", "fake")
+	write(t, fake, 0o755, string(binary))
 	for _, name := range []string{"spark-class", "spark-submit"} {
-		write(t, filepath.Join(home, "bin", name), 0o755, "#!/bin/sh\nFAKESPARK="+name+" exec "+self+` "$@"`+"\n")
+		write(t, filepath.Join(home, "bin", name), 0o755, "#!/bin/sh\n"+variable+"="+name+" exec "+fake+` "$@"`+"\n")
 	}
 	write(t, filepath.Join(home, "jars", "spark-core_2.13-9.9.9.jar"), 0o644, "")
 	return home
 }
 
-func write(t *testing.T, path string, mode os.FileMode, text string) {
+func write(t testing.TB, path string, mode os.FileMode, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -44,9 +67,14 @@ func write(t *testing.T, path string, mode os.FileMode, text string) {
 	}
 }
 
-// beSpark is what the fake programs do. It does not return.
-func beSpark(program string, args []string) {
-	if err := spark(program, args); err != nil {
+// BeIfChild is the distribution's program if this process was started as one; then
+// it does not return.
+func BeIfChild() {
+	program := os.Getenv(variable)
+	if program == "" {
+		return
+	}
+	if err := spark(program, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)
 	}
