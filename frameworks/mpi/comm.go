@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/shuffle/mesh"
 )
 
@@ -70,19 +69,4 @@ func (c *Comm) next(op collective) mesh.Tag {
 
 func (c *Comm) fault(what string, err error) error {
 	return fmt.Errorf("rank %d of %s: %s: %w", c.rank, c.name, what, err)
-}
-
-// refuse says why a point-to-point call cannot be.
-func (c *Comm) refuse(peer, tag int, k kind) error {
-	switch {
-	case c.freed.Load():
-		return core.Errorf(core.Invalid, "%s was freed", c.name)
-	case peer < 0 || peer >= c.size:
-		return core.Errorf(core.Invalid, "rank %d of %s, which has ranks 0 to %d", peer, c.name, c.size-1)
-	case tag < 0 || tag > MaxTag:
-		return core.Errorf(core.Invalid, "tag %d, from 0 to %d are possible", tag, MaxTag)
-	case k == kindNone:
-		return core.Errorf(core.Invalid, "the elements have pointers, so their memory means nothing to another rank").Do("send numbers, or use SendObject")
-	}
-	return core.Errorf(core.Internal, "refused for no reason")
 }

@@ -13,7 +13,7 @@ type Number interface {
 		~float32 | ~float64
 }
 
-// kind is what an element is, as a message's header says it. Its numbers are
+// kind is what an element is, as a message's trailer says it. Its numbers are
 // those of [reflect.Kind], but for the widths that an int may have.
 type kind uint8
 

@@ -2,61 +2,51 @@ package mpi
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/capstan-run/capstan/core"
 )
 
-// A point-to-point message begins with a header of 8 bytes, little-endian:
+// A point-to-point message is its elements and then 8 bytes, little-endian: were
+// they before, large copies would not start at the boundaries that memory likes.
 //
-//	0  uint8   kind of its elements
-//	1  uint8   1: the sender waits until it is matched
+//	0  uint8   kind of the elements
+//	1  uint8   zero
 //	2  uint16  size of an element, 0 where it does not fit
-//	4  uint32  the number that the sender waits for
-const headerSize = 8
+//	4  uint32  zero
+const trailerSize = 8
 
-const flagSync = 1
-
-// header is a message's, as read.
-type header struct {
+// trailer is a message's, as read.
+type trailer struct {
 	kind kind
-	sync bool
 	size int
-	ack  uint32
 }
 
-func appendHeader(b []byte, h header) []byte {
-	flags := byte(0)
-	if h.sync {
-		flags = flagSync
-	}
-	size := h.size
+func appendTrailer(b []byte, t trailer) []byte {
+	size := t.size
 	if size > 0xffff {
 		size = 0
 	}
-	b = append(b, byte(h.kind), flags)
-	b = binary.LittleEndian.AppendUint16(b, uint16(size))
-	return binary.LittleEndian.AppendUint32(b, h.ack)
+	return append(b, byte(t.kind), 0, byte(size), byte(size>>8), 0, 0, 0, 0)
 }
 
-// readHeader parts a message from its header.
-func readHeader(b []byte) (header, []byte, error) {
-	if len(b) < headerSize {
-		return header{}, nil, fmt.Errorf("a message of %d bytes, too short for its header", len(b))
+// readTrailer parts a message from its trailer.
+func readTrailer(b []byte) (trailer, []byte, error) {
+	n := len(b) - trailerSize
+	if n < 0 {
+		return trailer{}, nil, core.Errorf(core.Internal, "a message of %d bytes, too short for its trailer", len(b))
 	}
-	h := header{kind: kind(b[0]), sync: b[1] == flagSync,
-		size: int(binary.LittleEndian.Uint16(b[2:])), ack: binary.LittleEndian.Uint32(b[4:])}
-	if b[1]&^flagSync != 0 || h.kind == kindNone {
-		return header{}, nil, fmt.Errorf("a header that makes no sense: % x", b[:headerSize])
+	t := trailer{kind: kind(b[n]), size: int(binary.LittleEndian.Uint16(b[n+2:]))}
+	if b[n+1] != 0 || binary.LittleEndian.Uint32(b[n+4:]) != 0 || t.kind == kindNone {
+		return trailer{}, nil, core.Errorf(core.Internal, "a trailer that makes no sense: % x", b[n:])
 	}
-	return h, b[headerSize:], nil
+	return t, b[:n:n], nil
 }
 
 // fits refuses a payload that is not of the kind a receiver has room for, or is
 // more than its room.
-func (h header) fits(payload []byte, k kind, size, room int) error {
-	if h.kind != k || h.size != 0 && h.size != size {
-		return core.Errorf(core.Invalid, "the sender's elements are %s of %d bytes, the receiver's %s of %d", h.kind, h.size, k, size).
+func (t trailer) fits(payload []byte, k kind, size, room int) error {
+	if t.kind != k || t.size != 0 && t.size != size {
+		return core.Errorf(core.Invalid, "the sender's elements are %s of %d bytes, the receiver's %s of %d", t.kind, t.size, k, size).
 			Do("send and receive slices of the same type")
 	}
 	if len(payload) > room {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/shuffle/mesh"
 )
 
@@ -11,7 +12,7 @@ import (
 type Status struct {
 	Source int // the sender's rank; Null if there was none
 	Tag    int
-	Count  int // elements of the receiver's type; of Probe, bytes
+	Count  int // elements
 }
 
 // Send sends data to a rank under a tag. When it returns, data may be changed.
@@ -21,35 +22,46 @@ type Status struct {
 // Errors: a [*PeerError] in the chain where the rank is gone; ctx's, and then
 // nothing was sent.
 func Send[T any](ctx context.Context, c *Comm, to, tag int, data []T) error {
-	return c.send(ctx, to, tag, kindOf[T](), sizeOf[T](), bytesOf(data))
+	return c.send(ctx, to, tag, trailer{kindOf[T](), sizeOf[T]()}, bytesOf(data))
 }
 
-func (c *Comm) send(ctx context.Context, to, tag int, k kind, size int, data []byte) error {
-	if to == Null {
-		return nil
+func (c *Comm) send(ctx context.Context, to, tag int, end trailer, data []byte) error {
+	if uint(to) >= uint(c.size) || uint(tag) > MaxTag || end.kind == kindNone || c.freed.Load() {
+		return c.refuseSend(to, tag, end.kind)
 	}
-	if uint(to) >= uint(c.size) || uint(tag) > MaxTag || k == kindNone || c.freed.Load() {
-		return c.fault("send", c.refuse(to, tag, k))
+	peer := c.worldRank(to)
+	if c.w.outboxes[peer].waiting.Load() > 0 {
+		return c.sendBehind(ctx, to, tag, end, data)
 	}
-	err := c.w.mesh.Send(ctx, c.worldRank(to), meshTag(c.context, lanePoint, tag), c.w.header(k, size), data)
+	err := c.w.mesh.Send(ctx, peer, meshTag(c.context, lanePoint, tag), data, c.w.trailer(end))
 	if err != nil {
 		return c.failed("send to", to, tag, err)
 	}
 	return nil
 }
 
-// header is that of a message nobody waits to be matched. Most are made
-// beforehand.
-func (w *world) header(k kind, size int) []byte {
-	if k < kindPlain {
-		return w.headers[k]
+// Ssend is [Send], which returns only when the receiver has asked for the
+// message.
+func Ssend[T any](ctx context.Context, c *Comm, to, tag int, data []T) error {
+	r, err := Issend(ctx, c, to, tag, data)
+	if err != nil {
+		return err
 	}
-	return appendHeader(nil, header{kind: k, size: size})
+	_, err = r.Wait(context.WithoutCancel(ctx)) // the request itself ends with ctx
+	return err
 }
 
-// Recv receives the oldest message of a rank, or of [AnySource], under a tag
-// into the first elements of into, which must be long enough. Status.Count says
-// how many.
+// trailer is that of a message. Most are made beforehand.
+func (w *world) trailer(end trailer) []byte {
+	if end.kind < kindPlain {
+		return w.trailers[end.kind]
+	}
+	return appendTrailer(nil, end)
+}
+
+// Recv receives the oldest message of a rank, or of [AnySource], under a tag, or
+// [AnyTag], into the first elements of into, which must be long enough.
+// Status.Count says how many.
 //
 // Errors: a [*PeerError] in the chain where the rank is gone and has left
 // nothing under the tag; Invalid where the message has other elements or does
@@ -58,46 +70,103 @@ func Recv[T any](ctx context.Context, c *Comm, from, tag int, into []T) (Status,
 	if from == Null {
 		return Status{Source: Null, Tag: AnyTag}, nil
 	}
-	k := kindOf[T]()
-	m, err := c.take(ctx, from, tag, k)
+	end := trailer{kindOf[T](), sizeOf[T]()}
+	m, err := c.take(ctx, from, tag, end.kind)
 	if err != nil {
 		return Status{}, err
 	}
-	s, err := c.unpack(m, k, sizeOf[T](), bytesOf(into))
+	s, err := c.unpack(m, end, bytesOf(into))
 	m.Release()
+	return s, err
+}
+
+// Sendrecv sends to one rank and receives from another, as both could at once.
+func Sendrecv[T, U any](ctx context.Context, c *Comm, to, sendTag int, data []T, from, recvTag int, into []U) (Status, error) {
+	r, err := Irecv(ctx, c, from, recvTag, into)
+	if err != nil {
+		return Status{}, err
+	}
+	if err := Send(ctx, c, to, sendTag, data); err != nil {
+		r.Cancel()
+		return Status{}, err
+	}
+	s, err := r.Wait(ctx)
+	if err != nil {
+		r.Cancel()
+	}
 	return s, err
 }
 
 // take receives a message as it came.
 func (c *Comm) take(ctx context.Context, from, tag int, k kind) (*mesh.Message, error) {
-	if from != AnySource && uint(from) >= uint(c.size) || uint(tag) > MaxTag || k == kindNone || c.freed.Load() {
-		return nil, c.fault("receive", c.refuse(from, tag, k))
+	peer, t, mask, err := c.pattern(from, tag, k)
+	if err != nil {
+		return nil, err
 	}
-	peer := from
-	if from != AnySource {
-		peer = c.worldRank(from)
+	var m *mesh.Message
+	if mask == mesh.WholeTag {
+		m, err = c.w.mesh.Recv(ctx, peer, t)
+	} else {
+		m, err = c.w.mesh.RecvMatch(ctx, peer, t, mask)
 	}
-	m, err := c.w.mesh.Recv(ctx, peer, meshTag(c.context, lanePoint, tag))
 	if err != nil {
 		return nil, c.failed("receive from", from, tag, err)
 	}
 	return m, nil
 }
 
+// pattern is what a receive asks the mesh for.
+func (c *Comm) pattern(from, tag int, k kind) (peer int, t, mask mesh.Tag, err error) {
+	if k == kindNone || c.freed.Load() || from != AnySource && uint(from) >= uint(c.size) || tag != AnyTag && uint(tag) > MaxTag {
+		return 0, 0, 0, c.fault("receive", c.refuse(from, tag, k))
+	}
+	peer, mask = from, mesh.WholeTag
+	if from != AnySource {
+		peer = c.worldRank(from)
+	}
+	if tag == AnyTag {
+		tag, mask = 0, ^mesh.Tag(MaxTag)
+	}
+	return peer, meshTag(c.context, lanePoint, tag), mask, nil
+}
+
 // unpack copies a message's payload.
-func (c *Comm) unpack(m *mesh.Message, k kind, size int, into []byte) (Status, error) {
+func (c *Comm) unpack(m *mesh.Message, want trailer, into []byte) (Status, error) {
 	_, _, tag := splitTag(m.Tag)
 	s := Status{Source: c.rankOf(m.From), Tag: tag}
-	h, payload, err := readHeader(m.Bytes())
+	end, payload, err := readTrailer(m.Bytes())
 	if err == nil {
-		err = h.fits(payload, k, size, len(into))
+		err = end.fits(payload, want.kind, want.size, len(into))
 	}
 	if err != nil {
 		return s, c.failed("receive from", s.Source, tag, err)
 	}
 	copy(into, payload)
-	s.Count = len(payload) / max(size, 1)
+	s.Count = len(payload) / max(want.size, 1)
 	return s, nil
+}
+
+// refuseSend is nil for what goes to nobody.
+func (c *Comm) refuseSend(to, tag int, k kind) error {
+	if to == Null {
+		return nil
+	}
+	return c.fault("send", c.refuse(to, tag, k))
+}
+
+// refuse says why a point-to-point call cannot be.
+func (c *Comm) refuse(peer, tag int, k kind) error {
+	switch {
+	case c.freed.Load():
+		return core.Errorf(core.Invalid, "%s was freed", c.name)
+	case k == kindNone:
+		return core.Errorf(core.Invalid, "the elements have pointers, so their memory means nothing to another rank").Do("send numbers, or use SendObject")
+	case peer != AnySource && uint(peer) >= uint(c.size):
+		return core.Errorf(core.Invalid, "rank %d of %s, which has ranks 0 to %d", peer, c.name, c.size-1)
+	case uint(tag) > MaxTag:
+		return core.Errorf(core.Invalid, "tag %d, from 0 to %d are possible", tag, MaxTag)
+	}
+	return core.Errorf(core.Invalid, "a wildcard where a rank is due")
 }
 
 // failed is the error of a call that had a peer.

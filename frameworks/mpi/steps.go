@@ -2,7 +2,6 @@ package mpi
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/shuffle/mesh"
@@ -15,11 +14,31 @@ type steps struct {
 	tag mesh.Tag
 }
 
-func (c *Comm) begin(op collective) (steps, error) {
+// collect runs a collective.
+func (c *Comm) collect(ctx context.Context, op collective, algorithm func(ctx context.Context, s steps) error) error {
 	if c.freed.Load() {
-		return steps{}, c.fault(op.String(), c.refuse(0, 0, kindBytes))
+		return c.fault(op.String(), core.Errorf(core.Invalid, "%s was freed", c.name))
 	}
-	return steps{c, c.next(op)}, nil
+	if err := algorithm(ctx, steps{c, c.next(op)}); err != nil {
+		return c.fault(op.String(), err)
+	}
+	return nil
+}
+
+// later begins a collective that goes on by itself.
+func (c *Comm) later(ctx context.Context, op collective, algorithm func(ctx context.Context, s steps) error) (*Request, error) {
+	if c.freed.Load() {
+		return nil, c.fault(op.String(), core.Errorf(core.Invalid, "%s was freed", c.name))
+	}
+	s, done := steps{c, c.next(op)}, c.w.mesh.Promise()
+	go func() {
+		err := algorithm(ctx, s)
+		if err != nil {
+			err = c.fault(op.String(), err)
+		}
+		done.Keep(err)
+	}()
+	return &Request{c: c, posted: done}, nil
 }
 
 func (s steps) send(ctx context.Context, to int, b []byte) error {
@@ -32,11 +51,15 @@ func (s steps) take(ctx context.Context, from, n int) (*mesh.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(m.Bytes()) != n {
-		err := core.Errorf(core.Invalid, "rank %d sent %d bytes where %d were due", from, len(m.Bytes()), n).
-			Do("call it with the same counts and types on all ranks")
+	return measured(m, from, n)
+}
+
+// measured refuses a step that has not n bytes.
+func measured(m *mesh.Message, from, n int) (*mesh.Message, error) {
+	if have := len(m.Bytes()); have != n {
 		m.Release()
-		return nil, err
+		return nil, core.Errorf(core.Invalid, "rank %d sent %d bytes where %d were due", from, have, n).
+			Do("call it with the same counts and types on all ranks")
 	}
 	return m, nil
 }
@@ -52,16 +75,11 @@ func (s steps) recv(ctx context.Context, from int, b []byte) error {
 	return nil
 }
 
-// done is what the collective returns for err.
-func (s steps) done(err error) error {
-	if err == nil {
-		return nil
-	}
-	_, _, tag := splitTag(s.tag)
-	return s.c.fault(fmt.Sprint(collective(tag>>sequenceBits)), err)
-}
+// eager is the size up to which a step surely does not wait for its receiver to
+// ask for it.
+const eager = 16 << 10
 
-// swap sends one step to a peer and takes one of n bytes from another.
+// swap sends one step and takes another, of n bytes.
 func (s steps) swap(ctx context.Context, to int, b []byte, from, n int) (*mesh.Message, error) {
 	if len(b) <= eager {
 		if err := s.send(ctx, to, b); err != nil {
@@ -69,17 +87,84 @@ func (s steps) swap(ctx context.Context, to int, b []byte, from, n int) (*mesh.M
 		}
 		return s.take(ctx, from, n)
 	}
-	sent := make(chan error, 1)
-	go func() { sent <- s.send(ctx, to, b) }()
-	m, err := s.take(ctx, from, n)
-	if err := <-sent; err != nil {
-		if m != nil {
-			m.Release()
-		}
+	p, err := s.post(from)
+	if err != nil {
 		return nil, err
 	}
-	return m, err
+	if err := s.send(ctx, to, b); err != nil {
+		p.Cancel()
+		return nil, err
+	}
+	return s.await(ctx, p, from, n)
 }
 
-// eager is the size up to which a step is sent without waiting for its receiver.
-const eager = 16 << 10
+// exchange sends one step and receives another into b.
+func (s steps) exchange(ctx context.Context, to int, data []byte, from int, into []byte) error {
+	m, err := s.swap(ctx, to, data, from, len(into))
+	if err != nil {
+		return err
+	}
+	copy(into, m.Bytes())
+	m.Release()
+	return nil
+}
+
+// post asks for a step: what ranks send to each other without an order between
+// them is asked for by all before any sends.
+func (s steps) post(from int) (*mesh.Posted, error) {
+	return s.c.w.mesh.Post(s.c.worldRank(from), s.tag, mesh.WholeTag)
+}
+
+func (s steps) await(ctx context.Context, p *mesh.Posted, from, n int) (*mesh.Message, error) {
+	if _, err := s.c.w.mesh.Await(ctx, p); err != nil {
+		p.Cancel()
+		return nil, err
+	}
+	m, err := p.Take()
+	if err != nil {
+		return nil, err
+	}
+	return measured(m, from, n)
+}
+
+// awaitInto is await that copies.
+func (s steps) awaitInto(ctx context.Context, p *mesh.Posted, from int, b []byte) error {
+	m, err := s.await(ctx, p, from, len(b))
+	if err != nil {
+		return err
+	}
+	copy(b, m.Bytes())
+	m.Release()
+	return nil
+}
+
+// blocks are the parts of b that counts elements of a size make, by rank; an
+// error if they are not all of b.
+func (s steps) blocks(b []byte, counts []int, size int) ([][]byte, error) {
+	if len(counts) != s.c.size {
+		return nil, core.Errorf(core.Invalid, "%d counts for %d ranks", len(counts), s.c.size)
+	}
+	parts, rest := make([][]byte, len(counts)), b
+	for r, n := range counts {
+		if n < 0 || n*size > len(rest) {
+			return nil, core.Errorf(core.Invalid, "the counts %v do not fit %d elements", counts, len(b)/max(size, 1))
+		}
+		parts[r], rest = rest[:n*size:n*size], rest[n*size:]
+	}
+	if len(rest) > 0 {
+		return nil, core.Errorf(core.Invalid, "the counts %v are less than %d elements", counts, len(b)/max(size, 1))
+	}
+	return parts, nil
+}
+
+// even are the parts of b if each rank has as many.
+func (s steps) even(b []byte, each int) ([][]byte, error) {
+	if len(b) != each*s.c.size {
+		return nil, core.Errorf(core.Invalid, "%d bytes for %d ranks with %d each", len(b), s.c.size, each)
+	}
+	parts := make([][]byte, s.c.size)
+	for r := range parts {
+		parts[r] = b[r*each : (r+1)*each : (r+1)*each]
+	}
+	return parts, nil
+}

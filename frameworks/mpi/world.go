@@ -12,7 +12,12 @@ type world struct {
 	mesh  *mesh.Mesh
 	hosts []string // by rank of the world: equal where ranks share memory
 
-	headers [kindCount][]byte // of messages without a struct in them
+	outboxes []outbox // by rank of the world
+	self     *Comm
+
+	trailers [kindCount][]byte // of messages without a struct in them
+
+	scratch sync.Pool // of *[]byte, for collectives
 
 	mu   sync.Mutex
 	used [contexts / 64]uint64 // contexts that a communicator of this rank has
@@ -25,16 +30,29 @@ const (
 )
 
 func newWorld(m *mesh.Mesh, hosts []string) *world {
-	w := &world{mesh: m, hosts: hosts}
+	w := &world{mesh: m, hosts: hosts, outboxes: make([]outbox, m.Size())}
+	w.self = &Comm{w: w, name: "self", context: selfContext, size: 1, group: []int{m.Rank()}}
 	w.used[0] = 1<<worldContext | 1<<selfContext
-	for k := range w.headers {
-		w.headers[k] = appendHeader(nil, header{kind: kind(k), size: widths[k]})
+	for k := range w.trailers {
+		w.trailers[k] = appendTrailer(nil, trailer{kind: kind(k), size: widths[k]})
 	}
 	return w
 }
 
 // widths are the sizes of elements by kind.
 var widths = [kindCount]int{1: 1, 2: 8, 3: 1, 4: 2, 5: 4, 6: 8, 7: 8, 8: 1, 9: 2, 10: 4, 11: 8, 12: 8, 13: 4, 14: 8, 15: 8, 16: 16}
+
+// borrow returns n bytes with undefined content, and what gives them back.
+func (w *world) borrow(n int) (*[]byte, []byte) {
+	p, ok := w.scratch.Get().(*[]byte)
+	if !ok {
+		p = new([]byte)
+	}
+	if cap(*p) < n {
+		*p = make([]byte, n)
+	}
+	return p, (*p)[:n:n]
+}
 
 // comm is the communicator of all ranks.
 func (w *world) comm() *Comm {
