@@ -109,7 +109,7 @@ func (a *app) stand(ctx context.Context, s *session, name string, call Call) err
 	defer cancel()
 	call.Finish(finish)
 	<-shown
-	return a.endAs(job)
+	return a.endAs(job, call.Takes())
 }
 
 // seeThrough follows a job to its end; an interrupt cancels it.
@@ -135,8 +135,9 @@ func (a *app) passOn(ctx context.Context, c *api.Client, id core.JobID) error {
 	})
 }
 
-// endAs ends the command as the job's programs have.
-func (a *app) endAs(job *core.Job) error {
+// endAs ends the command as the job's programs have, whose last words were shown
+// already if told is set.
+func (a *app) endAs(job *core.Job, told bool) error {
 	if job == nil || job.Outcome == nil {
 		return core.Errorf(core.HostLost, "the job's outcome is unknown")
 	}
@@ -144,9 +145,13 @@ func (a *app) endAs(job *core.Job) error {
 	if err == nil {
 		return nil
 	}
-	a.printError(core.AsError(err))
-	if code := job.Outcome.Report.Exit; code > 0 && code < 256 {
-		return exitCode(code)
+	e := *core.AsError(err)
+	if told {
+		e.Detail = ""
+	}
+	a.printError(&e)
+	if code := job.Outcome.Report.Exit; code != 0 {
+		return exitCode(max(1, code&0xff)) // as the kernel has it
 	}
 	return exitCode(job.Outcome.Kind.ExitCode())
 }

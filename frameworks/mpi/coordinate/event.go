@@ -49,6 +49,9 @@ type GiveWay struct {
 	Reason string
 }
 
+// Stay takes GiveWay back.
+type Stay struct{ Gang string }
+
 // Refused says that a gang will not come up.
 type Refused struct {
 	Gang string
@@ -67,6 +70,7 @@ func (FromExecutor) event()     {}
 func (ExecutorLost) event()     {}
 func (ExecutorReplaced) event() {}
 func (GiveWay) event()          {}
+func (Stay) event()             {}
 func (Refused) event()          {}
 func (CancelAsked) event()      {}
 func (Saved) event()            {}

@@ -20,6 +20,9 @@ func (m *Machine) fence(w *world, x int, f *task.Fence) {
 
 // meet lets all ranks out of a barrier that all are in (law C2).
 func (m *Machine) meet(w *world) {
+	if w.again || w.stopping || m.ending != nil {
+		return // those who have ended were told to
+	}
 	n := w.passed.N + 1
 	in := func(x int) bool { return w.executors[x].in == n }
 	some := false
@@ -47,14 +50,18 @@ func (m *Machine) meet(w *world) {
 	}
 }
 
-// regain rebuilds the barrier that a world is in from what executors hold (law
-// C3): one that went through it has what all had put.
-func (m *Machine) regain(w *world, holds []*task.Holds) {
+// recall finds the last barrier that all went through: one of them has what all
+// had put.
+func (w *world) recall(holds []*task.Holds) {
 	for _, h := range holds {
 		if h.Run == w.run && h.Passed != nil && h.Passed.N > w.passed.N {
 			w.passed = *h.Passed
 		}
 	}
+}
+
+// regain rebuilds the barrier that a world is in (law C3).
+func (m *Machine) regain(w *world, holds []*task.Holds) {
 	for x, h := range holds {
 		if h.Run == w.run && h.Fence != nil {
 			m.fence(w, x, h.Fence)

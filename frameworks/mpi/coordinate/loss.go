@@ -19,7 +19,10 @@ func (m *Machine) ended(w *world, e *task.Ended) {
 	m.tries.add(e)
 	delete(w.looks, e.Rank)
 	switch {
-	case m.ending != nil || w.stopping || e.Stopped:
+	case m.ending != nil || w.stopping:
+	case e.Stopped: // an earlier generation had the run end
+		w.again = true
+		m.stop(w, 0)
 	case e.Lost():
 		m.lost(w, e, m.fault(w, e))
 	case e.Code != 0 && m.first == nil: // law C5
@@ -28,13 +31,14 @@ func (m *Machine) ended(w *world, e *task.Ended) {
 	m.meet(w)
 }
 
-// executorLost takes the ranks that an executor had with it.
+// executorLost takes the end of an executor.
 func (m *Machine) executorLost(w *world, x int, reason string) {
-	k := &w.executors[x]
-	k.present, k.known, k.holds = false, false, nil
-	if w.run == 0 && !w.up {
-		return
-	}
+	w.executors[x] = executor{}
+	m.ranksLost(w, x, reason)
+}
+
+// ranksLost takes the ranks that an executor had.
+func (m *Machine) ranksLost(w *world, x int, reason string) {
 	first, n := w.layout.Of(x)
 	e := &task.Ended{Run: w.run, Rank: first, Code: 1, Fault: core.Errorf(core.Failed, "%s", reason)}
 	err := core.Errorf(core.Failed, "%s lost their executor %d: %s", ranks(first, n), x, reason).
@@ -42,8 +46,8 @@ func (m *Machine) executorLost(w *world, x int, reason string) {
 	if n == 1 {
 		err.What = fmt.Sprintf("rank %d lost its executor: %s", first, reason)
 	}
-	if w.nodes != nil {
-		err = err.At("node " + string(w.nodes[x]))
+	if n := w.node(x); n != "" {
+		err = err.At("node " + n)
 	}
 	left := w.left(x)
 	for r := first; r < first+n && w.run > 0; r++ {
@@ -134,8 +138,8 @@ func (m *Machine) fault(w *world, e *task.Ended) *core.Error {
 	if e.Fault != nil {
 		err.Kind, err.Remedy = e.Fault.Kind, e.Fault.Remedy
 	}
-	if w.nodes != nil {
-		err = err.At("node " + string(w.nodes[w.layout.Executor(e.Rank)]))
+	if n := w.node(w.layout.Executor(e.Rank)); n != "" {
+		err = err.At("node " + n)
 	}
 	if err.Remedy == "" {
 		err.Remedy = fmt.Sprintf("see what it printed: `capstan logs %s`", m.cfg.Job)

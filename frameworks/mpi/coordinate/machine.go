@@ -117,6 +117,11 @@ func (m *Machine) Step(_ int64, e Event) []Effect {
 		}
 	case GiveWay:
 		m.giveWay(e)
+	case Stay:
+		if w := m.worlds[e.Gang]; w != nil && w.up && w.giving { // its ranks were told to end
+			w.giving, w.again = false, true
+			m.say("gang %s stays: its ranks start again", e.Gang)
+		}
 	case Refused:
 		m.refused(e)
 	case CancelAsked:
@@ -157,7 +162,7 @@ func (m *Machine) gangUp(e GangUp) {
 		return
 	}
 	w.up, w.giving, w.nodes = true, false, e.Nodes
-	w.executors = make([]executor, len(e.Nodes))
+	w.executors = make([]executor, w.Ask.Size)
 	for x := range w.executors {
 		w.executors[x].present = !slices.Contains(e.Lost, x)
 		m.send(w, x, task.Down{Query: true})
@@ -172,7 +177,11 @@ func (m *Machine) heard(w *world, x int, up *task.Up) {
 	if !k.present {
 		return
 	}
+	if k.holds != nil { // what it said it holds waits for what others say
+		amend(k.holds, up)
+	}
 	switch {
+	case up.Holds != nil && k.holds != nil && up.Holds.Run <= k.holds.Run: // said again, and older
 	case up.Holds != nil:
 		k.holds, k.known, k.node, k.run = up.Holds, true, up.Holds.Node, max(k.run, up.Holds.Run)
 	case up.Fence != nil:
@@ -185,6 +194,18 @@ func (m *Machine) heard(w *world, x int, up *task.Up) {
 		for _, l := range up.State.Ranks {
 			w.looks[l.Rank] = l
 		}
+	}
+}
+
+// amend brings what an executor holds up to date.
+func amend(h *task.Holds, up *task.Up) {
+	switch {
+	case up.Ended != nil && up.Ended.Run == h.Run:
+		h.Ended = append(h.Ended, *up.Ended)
+	case up.Fence != nil && up.Fence.Run == h.Run:
+		h.Fence = up.Fence
+	case up.Ask != nil && up.Ask.Run == h.Run:
+		h.Asks = append(h.Asks, *up.Ask)
 	}
 }
 
@@ -217,10 +238,9 @@ func (m *Machine) proceedWith(w *world) {
 
 // settle takes what all executors of a world hold (law C3).
 func (m *Machine) settle(w *world) {
-	holds := make([]*task.Holds, len(w.executors))
+	holds, again := make([]*task.Holds, len(w.executors)), w.again
 	for x := range w.executors {
-		holds[x] = w.executors[x].holds
-		w.executors[x].holds = nil
+		holds[x], w.executors[x].holds = w.executors[x].holds, nil
 		if holds[x] == nil {
 			holds[x] = new(task.Holds)
 		}
@@ -231,6 +251,8 @@ func (m *Machine) settle(w *world) {
 	if w.run == 0 {
 		return
 	}
+	w.again = again
+	w.recall(holds)
 	for x, h := range holds {
 		for i := range h.Ended {
 			m.ended(w, &h.Ended[i])
@@ -238,10 +260,7 @@ func (m *Machine) settle(w *world) {
 		for _, p := range h.Published {
 			m.names[p.Key] = p.Value
 		}
-		if k := &w.executors[x]; k.run < w.run && !w.again && !w.stopping && m.ending == nil {
-			k.run = w.run // it was on its way to it
-			m.send(w, x, task.Down{Begin: w.begin(&m.cfg)})
-		}
+		m.catchUp(w, x)
 	}
 	m.regain(w, holds)
 	for x, h := range holds {
@@ -249,8 +268,22 @@ func (m *Machine) settle(w *world) {
 			m.ask(w, x, &h.Asks[i])
 		}
 	}
-	if m.ending != nil || w.stopping {
+	if m.ending != nil || w.stopping || w.again {
 		m.stop(w, 0)
+	}
+}
+
+// catchUp has an executor begin the run that others are in. If those went through
+// a barrier it had begun, too: it is another one in its place.
+func (m *Machine) catchUp(w *world, x int) {
+	k := &w.executors[x]
+	switch {
+	case k.run == w.run || w.again || w.stopping || m.ending != nil:
+	case w.passed.N > 0:
+		m.ranksLost(w, x, "another took its place while no coordinator was there")
+	default:
+		k.run = w.run
+		m.send(w, x, task.Down{Begin: w.begin(&m.cfg)})
 	}
 }
 
@@ -289,7 +322,7 @@ func (m *Machine) giveWay(e GiveWay) {
 	}
 	m.say("gang %s gives way: %s", e.Gang, e.Reason)
 	w.giving = true
-	m.stop(w, e.Left)
+	m.stop(w, e.Left*3/4) // the rest is for what has to be kept
 	m.orphan()
 }
 

@@ -55,12 +55,8 @@ func row(w *world, r int) []string {
 	if w.spawned {
 		name = w.name() + "/" + name
 	}
-	node := ""
-	if w.up {
-		node = string(w.nodes[w.layout.Executor(r)])
-	}
 	l := w.looks[r]
-	cells := []string{name, node, "waiting", "", l.Waits, l.Last}
+	cells := []string{name, w.node(w.layout.Executor(r)), "waiting", "", l.Waits, l.Last}
 	switch e := w.ended[r]; {
 	case e != nil:
 		cells[2], cells[3] = how(e), fmt.Sprintf("%.1f s", e.CPU.Seconds())

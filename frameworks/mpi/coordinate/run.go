@@ -70,6 +70,8 @@ func (r *runner) hear(_ *loop, e core.Event) (Event, bool) {
 		return ExecutorReplaced{Gang: e.Gang, Executor: e.Rank}, true
 	case core.GiveWay:
 		return GiveWay{Gang: e.Gang, Left: max(0, time.Until(e.Until)), Reason: e.Reason}, true
+	case core.Stay:
+		return Stay{Gang: e.Gang}, true
 	case core.GangRefused:
 		return Refused{Gang: e.Gang, Err: e.Err}, true
 	case core.CancelAsked:

@@ -61,6 +61,14 @@ func (w *world) complete() bool {
 	return w.up && !slices.ContainsFunc(w.executors, func(x executor) bool { return !x.present || !x.known })
 }
 
+// node is where an executor is; "" while that is not known.
+func (w *world) node(x int) string {
+	if x >= len(w.nodes) {
+		return ""
+	}
+	return string(w.nodes[x])
+}
+
 // left is how many ranks of an executor have not ended.
 func (w *world) left(x int) int {
 	first, n := w.layout.Of(x)

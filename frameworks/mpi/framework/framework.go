@@ -5,7 +5,7 @@
 //
 //	F1  Plan changes nothing and looks at nothing but the document.
 //	F2  A container sees the working directories that the job names, read-only, and
-//	    of the store only the job's own.
+//	    of the store the job's own and what checkpoint.to names.
 //	F3  The executors of a gang on one machine share memory and see each other's
 //	    processes, if there are several: they are one program. Nobody else does.
 //
@@ -17,6 +17,7 @@ package framework
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mpi/coordinate"
@@ -104,6 +105,9 @@ func ask(job *core.Job) (core.GangAsk, spec.Layout, error) {
 	}
 	if a.Memory == 0 {
 		a.Memory = 512 << 20
+	}
+	if to, ok := strings.CutPrefix(body.Checkpoint.To, "s3://"); ok {
+		a.Store = append(a.Store, core.StoreGrant{Prefix: strings.TrimSuffix(to, "/") + "/", Write: true})
 	}
 	a.Restart = "none"
 	if body.Failure == spec.Restart {

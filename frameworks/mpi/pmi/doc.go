@@ -37,7 +37,9 @@
 //	P1  What a rank has put before a barrier, every rank gets after it. A rank of
 //	    the same server may get it before.
 //	P2  A barrier lets nobody out before every rank of the world is in. If a rank
-//	    is lost, nobody comes out: the gang is ended instead.
+//	    is lost, nobody comes out: the gang is ended instead; or, where the others
+//	    are to go on, nobody waits for it any more (Leave). World.Grace breaks this
+//	    law for whoever asks for it.
 //	P3  A rank whose stream ends before it has said finalize, or abort, is lost.
 //	P4  What a rank says is not trusted: lines, keys and values have their bounds,
 //	    a command that makes no sense ends that rank with an error that quotes it.

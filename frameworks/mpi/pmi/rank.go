@@ -129,7 +129,7 @@ func (r *conversation) answer(ctx context.Context, m message) (message, error) {
 func (r *conversation) barrier(ctx context.Context) error {
 	r.server.enter(r.rank, InBarrier)
 	defer r.server.enter(r.rank, Running)
-	return r.server.barrier(ctx)
+	return r.server.barrier(ctx, r.rank)
 }
 
 func (r *conversation) finalize() {

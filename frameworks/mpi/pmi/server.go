@@ -1,10 +1,10 @@
 package pmi
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // World is what ranks are told of the program they are part of.
@@ -15,6 +15,10 @@ type World struct {
 	Put      []Pair // in the space from the beginning
 	Parent   string // the name of the world that has spawned this one; "": none has
 	Mapping  string // see [Mapping]; "": not told
+	// Grace is how long a rank waits in a barrier after its first ones for the
+	// others; 0: for ever. It breaks law P2, for the barrier in MPI_Finalize of
+	// MPICH before 4.2, to which a rank may never come.
+	Grace time.Duration
 }
 
 // Server serves the ranks of one executor.
@@ -26,6 +30,7 @@ type Server struct {
 	space   map[string]string
 	fresh   []Pair // put since the last fence
 	present int    // ranks of this server that take part in barriers
+	gone    map[int]bool
 	fence   *fence // the one that is gathering
 	fences  int
 	phases  map[int]string // of each rank
@@ -67,24 +72,15 @@ func (s *Server) Dead(ranks []int) {
 	s.space["PMI_dead_processes"] = strings.Join(list, ",")
 }
 
-// fence is one barrier of a server's ranks.
-type fence struct {
-	in   int
-	done chan struct{} // closed when all ranks of the world are in
-	err  error         // set before
-}
-
 // NewServer makes a server of so many ranks of w.
 func NewServer(w World, ranks int, f Fabric) *Server {
-	s := &Server{world: w, fabric: f, present: ranks, space: map[string]string{}, phases: map[int]string{}, fence: newFence(), node: newNodeSpace()}
+	s := &Server{world: w, fabric: f, present: ranks, space: map[string]string{}, phases: map[int]string{}, gone: map[int]bool{}, fence: newFence(), node: newNodeSpace()}
 	if w.Mapping != "" {
 		s.space["PMI_process_mapping"] = w.Mapping
 	}
 	s.add(w.Put)
 	return s
 }
-
-func newFence() *fence { return &fence{done: make(chan struct{})} }
 
 // put keeps a rank's value, and reports false if the key has one.
 func (s *Server) put(p Pair) bool {
@@ -110,39 +106,4 @@ func (s *Server) add(pairs []Pair) {
 	for _, p := range pairs {
 		s.space[p.Key] = p.Value
 	}
-}
-
-// barrier returns when every rank of the world is in it (law P2).
-func (s *Server) barrier(ctx context.Context) error {
-	s.mu.Lock()
-	f := s.fence
-	f.in++
-	last := f.in == s.present
-	var put []Pair
-	if last {
-		put, s.fresh = s.fresh, nil
-		s.fence = newFence()
-		s.fences++
-	}
-	n := s.fences
-	s.mu.Unlock()
-	if last {
-		s.meet(ctx, f, n, put)
-	}
-	select {
-	case <-f.done:
-		return f.err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// meet joins the nth barrier of this server's ranks with the others'.
-func (s *Server) meet(ctx context.Context, f *fence, n int, put []Pair) {
-	others, err := s.fabric.Fence(ctx, n, put)
-	s.mu.Lock()
-	s.add(others)
-	f.err = err
-	s.mu.Unlock()
-	close(f.done)
 }

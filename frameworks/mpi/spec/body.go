@@ -63,6 +63,9 @@ type Program struct {
 // Checkpoint is what of the working directory outlives a start of the gang.
 type Checkpoint struct {
 	Path string `json:"path,omitempty"` // a folder, below the working directory
+	// To is where it is kept, "s3://bucket/prefix"; default: with the attempt,
+	// and no longer than that.
+	To string `json:"to,omitempty"`
 }
 
 // Console is a unix socket on the host's machine. Nothing is said there before

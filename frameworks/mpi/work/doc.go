@@ -24,8 +24,16 @@
 //	    another one asks (law T2 of package task).
 //	W5  Only one run is there at a time: the next begins when all processes of the
 //	    one before are gone.
+//	W6  The folder that checkpoint names is in the store before the last rank of an
+//	    executor is said to have ended, and in the working directory before the
+//	    first of the next run begins.
 //
 // # Choices
+//
+// A checkpoint is copied as it lies there: whoever writes one renames it into
+// place, so that a rank that is killed leaves the one before. What a folder has
+// on a node is not overwritten by what the store has; of what two nodes have under
+// one name the store has one.
 //
 // The working directory, unless the job names one, is a folder of the gang's that
 // all ranks of a node share, in all runs: MPI programs expect that, parallel I/O

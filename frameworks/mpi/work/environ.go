@@ -72,14 +72,13 @@ func (k *rank) program() *task.Program {
 
 // workdir is where the rank runs.
 func (k *rank) workdir(p *task.Program) (string, error) {
-	if dir := cmp.Or(p.Workdir, k.body.Cwd); dir != "" {
-		if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
-			return "", core.Errorf(core.Invalid, "the working directory %s is not in the executor", dir).
-				Do("leave out spec.workdir and ship what ranks read with spec.files, or run it where that folder is")
-		}
-		return dir, nil
+	if p.Workdir != "" {
+		return p.Workdir, isThere(p.Workdir)
 	}
-	dir := filepath.Join(k.env.Shared, "work")
+	dir := k.home()
+	if k.body.Cwd != "" {
+		return dir, isThere(dir)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", diskError(err)
 	}
@@ -90,6 +89,19 @@ func (k *rank) workdir(p *task.Program) (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// home is where ranks run that name no folder of their own.
+func (w *worker) home() string {
+	return cmp.Or(w.body.Workdir, w.body.Cwd, filepath.Join(w.env.Shared, "work"))
+}
+
+func isThere(dir string) error {
+	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
+		return core.Errorf(core.Invalid, "the working directory %s is not in the executor", dir).
+			Do("leave out spec.workdir and ship what ranks read with spec.files, or run it where that folder is")
+	}
+	return nil
 }
 
 // input is what the rank reads: only rank 0 has any.

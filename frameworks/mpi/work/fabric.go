@@ -18,21 +18,22 @@ type question struct {
 	answer chan *task.Answer
 }
 
-// Fence is pmi.Fabric's.
-func (r *run) Fence(ctx context.Context, n int, put []pmi.Pair) ([]pmi.Pair, error) {
+// Fence is pmi.Fabric's. It is the run's, not the rank's that came last: that one
+// may be lost.
+func (r *run) Fence(_ context.Context, n int, put []pmi.Pair) ([]pmi.Pair, error) {
 	let := make(chan []pmi.Pair, 1)
 	f := &task.Fence{Run: r.begin.Run, N: n, Put: put}
 	r.mu.Lock()
 	r.fence, r.let = f, let
 	r.mu.Unlock()
-	if err := r.send(ctx, &task.Up{Fence: f}); err != nil {
+	if err := r.send(r.ctx, &task.Up{Fence: f}); err != nil {
 		return nil, err
 	}
 	select {
 	case all := <-let:
 		return all, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	case <-r.ctx.Done():
+		return nil, context.Cause(r.ctx)
 	}
 }
 

@@ -3,8 +3,10 @@ package work
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mpi/pmi"
 	"github.com/capstan-run/capstan/frameworks/mpi/spec"
 	"github.com/capstan-run/capstan/frameworks/mpi/task"
@@ -17,6 +19,7 @@ type run struct {
 	layout spec.Layout
 	server *pmi.Server
 	ranks  []*rank
+	keeper keeper
 	stdin  *stdin             // of rank 0, where the console has it
 	life   context.Context    // of the executor
 	ctx    context.Context    // of the run: its ranks are killed when it ends
@@ -44,6 +47,7 @@ func newRun(ctx context.Context, w *worker, b *task.Begin) *run {
 		r.ranks = append(r.ranks, newRank(r, first+n))
 	}
 	r.stdin = newStdin(r)
+	r.keeper = newKeeper(w)
 	r.server = pmi.NewServer(r.world(), count, r)
 	return r
 }
@@ -61,6 +65,7 @@ func (r *run) world() pmi.World {
 		}
 	}
 	w.Mapping = pmi.Mapping(nodes)
+	w.Grace = time.Duration(r.body.FinalizeGrace)
 	return w
 }
 
@@ -71,10 +76,22 @@ func (r *run) play() {
 	done := make(chan struct{})
 	go r.watch(done)
 	defer close(done)
+	if err := r.keeper.bring(r.ctx); err != nil {
+		r.refuse(err)
+		return
+	}
 	var all sync.WaitGroup
+	var left atomic.Int64
+	left.Store(int64(len(r.ranks)))
 	for _, k := range r.ranks {
 		all.Go(func() {
 			e := k.play()
+			if e.Lost() {
+				r.server.Leave(r.ctx, k.number)
+			}
+			if left.Add(-1) == 0 {
+				r.keeper.keep(r.life) // law W6
+			}
 			r.mu.Lock()
 			e.Stopped = r.stopped
 			r.ended = append(r.ended, *e)
@@ -83,6 +100,20 @@ func (r *run) play() {
 		})
 	}
 	all.Wait()
+}
+
+// refuse ends all ranks before they began.
+func (r *run) refuse(err error) {
+	f := core.AsError(err)
+	flat := &core.Error{Kind: f.Kind, What: f.Error(), Remedy: f.Remedy}
+	for _, k := range r.ranks {
+		e := &task.Ended{Run: r.begin.Run, Rank: k.number, Code: 1, Fault: flat}
+		r.mu.Lock()
+		e.Stopped = r.stopped
+		r.ended = append(r.ended, *e)
+		r.mu.Unlock()
+		_ = r.send(r.life, &task.Up{Ended: e})
+	}
 }
 
 // stop has all ranks told to terminate, and killed a while later.
