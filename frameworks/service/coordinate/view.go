@@ -97,7 +97,7 @@ func (m *Machine) copyTable() core.Table {
 }
 
 func address(s wire.Status) string {
-	if s.Address == "" || len(s.Ports) == 0 {
+	if s.Address == "" || len(s.Ports) == 0 { // without a network nobody reaches its ports
 		return s.Address
 	}
 	return fmt.Sprintf("%s:%d", s.Address, s.Ports[0])
@@ -118,6 +118,8 @@ func (m *Machine) state(c *Copy) string {
 	case !c.up:
 		return "waits for a place"
 	case !c.heard:
+		return "starting"
+	case c.runAt > 0 && c.runAt-m.now < 500:
 		return "starting"
 	case c.runAt > 0:
 		return fmt.Sprintf("pauses for %s", (time.Duration(max(0, c.runAt-m.now)) * time.Millisecond).Round(time.Second))

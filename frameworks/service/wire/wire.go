@@ -58,7 +58,7 @@ type Status struct {
 	Ready  bool   `json:"ready,omitempty"`
 	Sick   string `json:"sick,omitempty"` // why health fails
 	Why    string `json:"why,omitempty"`  // why it is not ready, or how it ended
-	// Address is where the copies of the service reach this one, and Ports are
+	// Address is where others reach this one, "" if nobody does, and Ports are
 	// in the order of the spec.
 	Address string `json:"address,omitempty"`
 	Ports   []int  `json:"ports,omitempty"`

@@ -25,12 +25,18 @@ type place struct {
 	files   string // of what was shipped
 	names   string // the file of the copies that are ready
 	hosts   string // the container's /etc/hosts, where it is ours to write
-	address string // where the other copies reach this one
+	address string // where the command finds itself
+	reached string // where others reach it; "" if nobody does
 }
 
 func placeOf(env *core.Env) place {
 	p := place{job: env.Rank, dir: env.Scratch, files: env.Files,
-		names: filepath.Join(env.Scratch, "names.json"), address: ownAddress()}
+		names: filepath.Join(env.Scratch, "names.json"), address: loopback}
+	if os.Getpid() != 1 { // no container: it shares the machine's network
+		p.reached = loopback
+	} else if own := ownAddress(); own != "" {
+		p.address, p.reached = own, own
+	}
 	if hosts := filepath.Join(env.Scratch, "hosts"); p.address != loopback {
 		if _, err := os.Stat(hosts); err == nil {
 			p.hosts = hosts
@@ -41,22 +47,18 @@ func placeOf(env *core.Env) place {
 
 const loopback = "127.0.0.1"
 
-// ownAddress is the first address of a container that has a network of its own,
-// and loopback elsewhere: plain processes share the machine's.
+// ownAddress is the first address of a container that has a network, "" of another.
 func ownAddress() string {
-	if os.Getpid() != 1 { // who is not the first process has no network of its own
-		return loopback
-	}
 	list, err := net.InterfaceAddrs()
 	if err != nil {
-		return loopback
+		return ""
 	}
 	for _, a := range list {
 		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() && n.IP.To4() != nil {
 			return n.IP.String()
 		}
 	}
-	return loopback
+	return ""
 }
 
 // givePorts are the numbers of ports, free ones where none is given. All stay

@@ -118,7 +118,7 @@ func (w *worker) writeNames() {
 func (w *worker) begin(ctx context.Context, r *wire.Run) {
 	w.run, w.next, w.stage, w.alarm = r, nil, 0, nil
 	w.writeNames()
-	w.status = status{wire.Status{Number: r.Number, Phase: wire.Running, Why: "just started", Address: w.place.address}}
+	w.status = status{wire.Status{Number: r.Number, Phase: wire.Running, Why: "just started", Address: w.place.reached}}
 	fail := func(err error) {
 		w.status.Phase, w.status.Why = wire.Ended, err.Error()
 		w.env.Log.Warn(r.Copy + ": " + err.Error())
