@@ -159,6 +159,9 @@ type Job struct {
 	// Executors is how many an elastic gang has at the moment. It is told where a
 	// job is shown.
 	Executors int `json:"executors,omitempty"`
+	// Awaits is the part of Spec.Metadata.When that a queued job still waits for. It
+	// is told where a job is shown.
+	Awaits When `json:"awaits,omitzero"`
 }
 
 // State is where a job is in its life.

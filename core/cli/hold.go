@@ -60,13 +60,12 @@ func (a *app) each(args []string, f func(string) error) error {
 	return last
 }
 
-// heldBy is what a queued job waits for beside room, as its spec says; some of
-// it may have come true.
+// heldBy is what a queued job waits for beside room.
 func heldBy(j *core.Job) (list []string) {
 	if j.State != core.Queued || !j.Started.IsZero() { // it had what it waited for
 		return nil
 	}
-	w := j.Spec.Metadata.When
+	w := j.Awaits
 	if w.Hold {
 		list = append(list, "somebody to release it: capstan release "+string(j.ID))
 	}

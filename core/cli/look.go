@@ -121,6 +121,7 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil || a.output != "table" {
 				return err
 			}
+			a.hintNamesake(ctx, s, j)
 			for _, t := range j.Progress.Tables {
 				t.Title = ""
 				fmt.Fprintln(a.out)
@@ -130,6 +131,24 @@ func (a *app) statusCommand() *cobra.Command {
 			}
 			return nil
 		}),
+	}
+}
+
+// hintNamesake names the job that goes by the name of one that has ended: who types
+// the name means that one.
+func (a *app) hintNamesake(ctx context.Context, s *session, j *core.Job) {
+	if !j.State.Final() || string(j.ID) != j.Spec.Metadata.Name {
+		return
+	}
+	jobs, err := s.List(ctx, 0, "")
+	if err != nil {
+		return
+	}
+	for _, o := range jobs {
+		if o.Spec.Kind == j.Spec.Kind && o.Spec.Metadata.Name == j.Spec.Metadata.Name && !o.State.Final() {
+			a.hint("%s %s has ended; the %s of that name is now %s, which is %s", a.colour(yellow, "note:"), j.ID, j.Spec.Kind, o.ID, o.State)
+			return
+		}
 	}
 }
 

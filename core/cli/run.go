@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -281,7 +282,13 @@ func (a *app) followWith(ctx context.Context, c *api.Client, id core.JobID, view
 		case <-ctx.Done():
 		}
 	}()
-	defer view.close()
+	var asking sync.WaitGroup
+	asking.Go(func() { a.tellWaiting(ctx, c, id, view.note) })
+	defer func() { // before the view is closed
+		cancel(nil)
+		asking.Wait()
+		view.close()
+	}()
 	var last *core.Job
 	var seq int64
 	lostSince := time.Time{}
@@ -417,6 +424,7 @@ func (a *app) cancel(ctx context.Context, s *session, ref, reason string) error 
 	}
 	if j.State.Final() {
 		a.hint("job %s is %s already", j.ID, j.State)
+		a.hintNamesake(ctx, s, j)
 		return nil
 	}
 	return a.item(map[string]any{"id": j.ID}, string(j.ID), string(j.ID))

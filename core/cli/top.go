@@ -35,6 +35,9 @@ type holder struct {
 	Since    int64          `json:"since,omitempty"`
 	Position int            `json:"position"`
 	Promise  int64          `json:"promise,omitempty"`
+	Elements *struct {
+		Waiting string `json:"waiting"`
+	} `json:"elements,omitempty"`
 }
 
 func (a *app) topCommand() *cobra.Command {
@@ -68,9 +71,10 @@ func (a *app) topCommand() *cobra.Command {
 func (a *app) printTop(nodes []load, gangs []holder, limit int) error {
 	has, waits := []holder{}, []holder{} // a script reads [], not null
 	for _, g := range gangs {
-		if len(g.Nodes) > 0 {
+		switch {
+		case len(g.Nodes) > 0:
 			has = append(has, g)
-		} else {
+		case g.Elements == nil || g.Elements.Waiting != "": // else its elements run
 			waits = append(waits, g)
 		}
 	}

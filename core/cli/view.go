@@ -60,7 +60,7 @@ func (l *lines) event(e *apipb.JobEvent) {
 	}
 }
 
-func (l *lines) note(s string) { l.app.hint("%s", s) }
+func (l *lines) note(s string) { l.app.hint("%s %s", time.Now().Format("15:04:05"), s) }
 func (l *lines) close()        {}
 
 func (l *lines) job(j *core.Job) {

@@ -364,3 +364,28 @@ func TestDrainUndone(t *testing.T) {
 	s.until(id, "its end", ended)
 	s.nothingLeft()
 }
+
+// A plan of a job that others would make room for says when they would be gone: not
+// when their walltimes are over.
+func TestPlanOfDisplacer(t *testing.T) {
+	s := newStage(t)
+	s.queues("queues: [{name: default, preemptLower: true}]")
+	low := s.sized(10, "size: 2, grace: 3s")
+	s.join(low, false, s.started()...)
+	c := s.scene()
+	c.want(t)
+	c.next(t)
+	s.until(low, "its start", running)
+	doc := "apiVersion: capstan/v1\nkind: Play\nmetadata: {name: urgent, priority: 90, walltime: 1h}\n" +
+		"gang: {cpu: 32, memory: 1Mi, size: 2}\nspec: {}\n"
+	plan, err := s.h.dryRun(t.Context(), []byte(doc), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(plan.Placement, "starts within 3s") && !strings.Contains(plan.Placement, "starts within 2.") {
+		t.Errorf("the victim has 3s to go, and the plan is\n%s", plan.Placement)
+	}
+	c.end <- nil
+	s.until(low, "its end", ended)
+	s.nothingLeft()
+}

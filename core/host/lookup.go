@@ -185,7 +185,8 @@ func (h *Host) Members(ref string) ([]string, error) {
 	return ids, nil
 }
 
-// find resolves an id, a prefix that names one job, or @latest. h.mu is held.
+// find resolves an id, a prefix that names one job, or only one that has not ended,
+// or @latest. h.mu is held.
 func (h *Host) find(ref string) (*job, error) {
 	if ref == "@latest" {
 		if len(h.order) == 0 {
@@ -196,11 +197,18 @@ func (h *Host) find(ref string) (*job, error) {
 	if j := h.jobs[core.JobID(ref)]; j != nil {
 		return j, nil
 	}
-	var hits []string
-	for id := range h.jobs {
-		if ref != "" && strings.HasPrefix(string(id), ref) {
-			hits = append(hits, string(id))
+	var hits, live []string
+	for id, j := range h.jobs {
+		if ref == "" || !strings.HasPrefix(string(id), ref) {
+			continue
 		}
+		hits = append(hits, string(id))
+		if !j.rec.Job.State.Final() {
+			live = append(live, string(id))
+		}
+	}
+	if len(live) == 1 {
+		hits = live
 	}
 	sort.Strings(hits)
 	switch len(hits) {

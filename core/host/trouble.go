@@ -35,8 +35,11 @@ func (h *Host) shown(j *job) core.Job {
 	if job.State == core.Running && j.displaced() {
 		job.State = core.Queued
 	}
-	if job.State == core.Running {
+	switch job.State {
+	case core.Running:
 		job.Executors = j.stretch()
+	case core.Queued:
+		job.Awaits = h.awaits(j)
 	}
 	if j.held != "" && !job.State.Final() {
 		job.Progress.Note = j.held

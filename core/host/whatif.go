@@ -222,6 +222,24 @@ func (d *dream) resubmit(o *Otherwise) {
 	}
 }
 
+// cleared is when the last of those who would have to make room for a gang is gone;
+// 0 if nobody would.
+func (d *dream) cleared(id gang.ID) (last int64) {
+	for _, a := range d.actions {
+		switch a := a.(type) {
+		case gang.GiveWay:
+			if strings.HasPrefix(a.Reason, string(id)+" ") {
+				last = max(last, a.Until)
+			}
+		case gang.Shrink:
+			if strings.HasPrefix(a.Reason, string(id)+" ") {
+				last = max(last, a.Until)
+			}
+		}
+	}
+	return last
+}
+
 // called is a gang's name for people: that of one that is not submitted has no
 // job before it.
 func called(id gang.ID) string {
@@ -267,6 +285,9 @@ func (d *dream) answer() (*clusterpb.WhatIfResponse, error) {
 		x := d.sched.Why(q.Gang)
 		if !x.Waits() {
 			continue
+		}
+		if gone := d.cleared(q.Gang); gone > 0 {
+			x.Estimate = gone
 		}
 		text = append(text, strings.Replace(x.String(), string(q.Gang), called(q.Gang), 1))
 		doc, err := api.ToStruct(x)

@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/core/gang"
@@ -129,6 +130,36 @@ func (j *job) waits() bool {
 	for _, g := range j.attempt.gangs {
 		if g.state.Lease == 0 && !g.gone {
 			return true
+		}
+	}
+	return false
+}
+
+// awaits is the part of a queued job's When that has not come true yet. h.mu is held.
+func (h *Host) awaits(j *job) core.When {
+	said := j.rec.Job.Spec.Metadata.When
+	w := core.When{Hold: said.Hold, Singleton: said.Singleton && h.isBehindItsLike(j)}
+	if said.Begin.After(now()) {
+		w.Begin = said.Begin
+	}
+	for _, d := range said.After {
+		if o := h.jobs[d.Job]; o != nil && !o.rec.Job.State.Final() {
+			w.After = append(w.After, d)
+		}
+	}
+	return w
+}
+
+// isBehindItsLike reports whether a single job of j's name goes first. h.mu is held.
+func (h *Host) isBehindItsLike(j *job) bool {
+	if j.attempt == nil {
+		return true
+	}
+	for _, g := range j.attempt.gangs {
+		for _, b := range h.sched.Why(g.id).Blockers {
+			if strings.HasPrefix(b, "only one job called ") {
+				return true
+			}
 		}
 	}
 	return false

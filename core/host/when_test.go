@@ -201,3 +201,57 @@ func TestRetryAfterRetry(t *testing.T) {
 		}
 	}
 }
+
+// A job that waits says what is still to come of its When, and no more than that.
+func TestAwaits(t *testing.T) {
+	s := newStage(t)
+	awaits := func(id core.JobID) core.When {
+		t.Helper()
+		j, _, err := s.h.Lookup(string(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return j.Awaits
+	}
+	s.mustSubmitWhen("one", "singleton: true")
+	first := s.scene()
+	s.mustSubmitWhen("two", "singleton: true, hold: true, begin: 2001-01-01T00:00:00Z, after: [{job: one, ended: any}]")
+	if w := awaits("two"); !w.Singleton || !w.Hold || len(w.After) != 1 || !w.Begin.IsZero() {
+		t.Errorf("behind another it awaits %+v", w)
+	}
+	first.end <- nil
+	s.until("one", "its end", ended)
+	if w := awaits("two"); w.Singleton || !w.Hold || w.After != nil {
+		t.Errorf("when the other has ended it awaits %+v", w)
+	}
+	if _, err := s.h.Hold("two", false); err != nil {
+		t.Fatal(err)
+	}
+	second := s.scene()
+	second.end <- nil
+	s.until("two", "its end", ended)
+}
+
+// A prefix that several jobs share names the one of them that has not ended.
+func TestPrefixOfTheLiving(t *testing.T) {
+	s := newStage(t)
+	s.mustSubmitWhen("etl-1", "hold: true")
+	s.mustSubmitWhen("etl-2", "hold: true")
+	if _, _, err := s.h.Lookup("etl"); core.KindOf(err) != core.Invalid {
+		t.Errorf("two that live: %v", err)
+	}
+	if _, err := s.h.Cancel("etl-1", ""); err != nil {
+		t.Fatal(err)
+	}
+	s.until("etl-1", "its end", ended)
+	if j, _, err := s.h.Lookup("etl"); err != nil || j.ID != "etl-2" {
+		t.Errorf("got %s, %v", j.ID, err)
+	}
+	if _, err := s.h.Cancel("etl", ""); err != nil {
+		t.Fatal(err)
+	}
+	s.until("etl-2", "its end", ended)
+	if _, _, err := s.h.Lookup("etl"); core.KindOf(err) != core.Invalid {
+		t.Errorf("two that have ended: %v", err)
+	}
+}
