@@ -27,7 +27,7 @@ func block(t *testing.T, text string) string {
 // TestReadmeBlocks knows every block of the README: a new one needs a test.
 func TestReadmeBlocks(t *testing.T) {
 	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "plugins/examples/pi", "curl --unix-socket", "kind: Service", "capstan deploy",
-		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP", "func (component) Compute", "kind: Spark"}
+		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP", "func (component) Compute", "kind: Spark", "mpi/examples/heat"}
 	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
 		known := false
 		for _, s := range tested {
@@ -230,6 +230,54 @@ func TestReadmePlugin(t *testing.T) {
 			t.Errorf("%v\n%s\nhost log:\n%s", err, out, l.hostLog())
 		}
 	})
+}
+
+// TestReadmeHeat runs the programs that pass messages as the README does, in less
+// steps: they print one line, and there is a picture.
+func TestReadmeHeat(t *testing.T) {
+	t.Parallel()
+	for _, tool := range []string{"mpicc.mpich", "python3"} {
+		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CAPSTAN_REQUIRE_DOCKER") != "1" {
+			t.Skipf("NOT TESTED: %v", err)
+		}
+	}
+	l := open(t, "process")
+	dir := filepath.Join(l.dir, "work")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := "set -e\ncd " + dir + "\nln -s " + filepath.Join(module, "frameworks") + " frameworks\n"
+	for line := range strings.Lines(block(t, "mpi/examples/heat")) {
+		line = strings.Replace(line, "128 10000", "32 50", 1)
+		line = strings.Replace(line, "128 100", "32 50", 1)
+		switch {
+		case strings.HasPrefix(line, "go build"):
+			line = strings.Replace(line, "go build -o heat", "go build -C "+module+" -o "+filepath.Join(dir, "heat"), 1)
+		case strings.HasPrefix(line, "capstan mpi-rank"):
+			line = "" // the client must not be left in the source tree
+		case strings.HasPrefix(line, "capstan mpiexec -n 2 capstan"):
+			line = "export PYTHONPATH=" + filepath.Join(module, "frameworks", "mpi", "exec", "python") + " PYTHONDONTWRITEBYTECODE=1\n" + line
+		}
+		script += line
+	}
+	cmd := exec.Command("sh", "-c", script)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "CAPSTAN_STATE="+l.state, "PATH="+filepath.Dir(capstan)+":"+os.Getenv("PATH"))
+	out, err := cmd.CombinedOutput()
+	if err != nil || strings.Count(string(out), "32 x 32, 50 steps: heat ") != 3 {
+		t.Fatalf("%v\n%s\nhost log:\n%s", err, out, l.hostLog())
+	}
+	var said []string
+	for line := range strings.Lines(string(out)) {
+		if strings.HasPrefix(line, "32 x 32") {
+			said = append(said, line)
+		}
+	}
+	if said[0] != said[1] || said[0] != said[2] {
+		t.Errorf("C, Go and Python differ:\n%s", out)
+	}
+	if p := read(t, filepath.Join(dir, "plate.png")); !strings.HasPrefix(p, "\x89PNG") {
+		t.Errorf("a picture that begins with %.8q", p)
+	}
 }
 
 // TestReadmeCurl calls the API as the README does.
