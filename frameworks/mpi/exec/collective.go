@@ -15,7 +15,7 @@ func (p *proxy) meet(ctx context.Context, r *request) {
 		p.conn.answer(r, failed(err))
 		return
 	}
-	ready, leave := p.order.join(lane{comm: r.comm})
+	ready, leave := p.order.join(r.comm)
 	p.later(r, func() (*answer, error) {
 		defer leave()
 		<-ready

@@ -18,7 +18,7 @@ type communicators struct {
 func newCommunicators(world *mpi.Comm) *communicators {
 	c := &communicators{world: world, byNum: map[uint32]*mpi.Comm{}}
 	c.add(world)
-	c.add(world) // later: Self
+	c.add(world.Self())
 	return c
 }
 

@@ -19,8 +19,9 @@
 //	mpiexec.hydra -n 4 capstan mpi-rank ./heat
 //	command: [capstan, mpi-rank, python3, heat.py]
 //
-// Clients for Python and C are in the folders python and c, one and two files for a
-// program to have beside it: `capstan mpi-rank --client python` writes them.
+// Clients for Python and C are in the folders python and c. A Python program that
+// mpi-rank has started imports capstan_mpi without having it; a C program is built
+// with the two files that `capstan mpi-rank --client c` writes.
 //
 // # Protocol
 //
@@ -106,7 +107,7 @@
 //	48  split          tag: color. value: key         communicator, peer: rank, value: size;
 //	                                                  communicator 4294967295 for color -1
 //	49  dup            nothing                        as split
-//	50  splithost      value: key                     as split: the ranks of one host
+//	50  splithost      nothing                        as split: the ranks of one host
 //	51  free           nothing                        nothing
 //
 // Counts are bytes to, or from, each rank of the communicator, in its order; the

@@ -16,7 +16,10 @@ func (s *shape) fromRoot() (*collective, error) {
 		}
 	}
 	return &collective{s.r.in.length, func(ctx context.Context, into []byte) error {
-		return s.e.scatter(ctx, s.c, s.root(), s.data, into, s.r.count)
+		if s.r.command == cmdScatter {
+			return s.e.scatter(ctx, s.c, s.root(), s.data, into)
+		}
+		return s.e.scatterv(ctx, s.c, s.root(), s.data, s.r.count, into)
 	}}, nil
 }
 
@@ -51,7 +54,10 @@ func (s *shape) bcast() *collective {
 // toRoot is gather and gatherv.
 func (s *shape) toRoot() (*collective, error) {
 	c := &collective{run: func(ctx context.Context, into []byte) error {
-		return s.e.gather(ctx, s.c, s.root(), s.data, into, s.r.count)
+		if s.r.command == cmdGather {
+			return s.e.gather(ctx, s.c, s.root(), s.data, into)
+		}
+		return s.e.gatherv(ctx, s.c, s.root(), s.data, s.r.count, into)
 	}}
 	if !s.here() {
 		return c, nil
@@ -86,7 +92,10 @@ func (s *shape) allgather() (*collective, error) {
 		room = sum(s.r.count)
 	}
 	return &collective{room, func(ctx context.Context, into []byte) error {
-		return s.e.allgather(ctx, s.c, s.data, into, s.r.count)
+		if s.r.command == cmdAllgather {
+			return s.e.allgather(ctx, s.c, s.data, into)
+		}
+		return s.e.allgatherv(ctx, s.c, s.data, s.r.count, into)
 	}}, nil
 }
 
@@ -105,7 +114,10 @@ func (s *shape) alltoall() (*collective, error) {
 		return nil, s.wrong("%d elements for %d ranks: as many for each belong here", room/uint64(s.e.width()), s.size)
 	}
 	return &collective{room, func(ctx context.Context, into []byte) error {
-		return s.e.alltoall(ctx, s.c, s.data, into, to, from)
+		if s.r.command == cmdAlltoall {
+			return s.e.alltoall(ctx, s.c, s.data, into)
+		}
+		return s.e.alltoallv(ctx, s.c, s.data, to, into, from)
 	}}, nil
 }
 
@@ -138,17 +150,20 @@ func (s *shape) fold() (*collective, error) {
 
 // folding carries out a reduction; into has room for what this rank gets.
 func (s *shape) folding(ctx context.Context, into []byte) error {
-	switch s.r.command {
-	case cmdReduce:
-		return s.e.reduce(ctx, s.c, s.root(), s.data, into, s.r.op)
-	case cmdReduceScatter:
-		return s.e.reduceScatter(ctx, s.c, s.data, into, s.r.count, s.r.op)
-	case cmdExscan:
-		return s.e.exscan(ctx, s.c, s.data, into, s.r.op)
+	if s.r.command == cmdReduceScatter {
+		return s.e.reduceScatter(ctx, s.c, s.data, s.r.count, into, s.r.op)
+	}
+	if len(into) < len(s.data) { // this rank gets nothing
+		into = aligned(len(s.data))
 	}
 	copy(into, s.data)
-	if s.r.command == cmdScan {
+	switch s.r.command {
+	case cmdReduce:
+		return s.e.reduce(ctx, s.c, s.root(), into, s.r.op)
+	case cmdScan:
 		return s.e.scan(ctx, s.c, into, s.r.op)
+	case cmdExscan:
+		return s.e.exscan(ctx, s.c, into, s.r.op)
 	}
 	return s.e.allreduce(ctx, s.c, into, s.r.op)
 }

@@ -105,7 +105,7 @@ func launch(ctx context.Context, server *pmi.Server, number int, ranks []rank) e
 	r := ranks[number]
 	cmd := exec.CommandContext(ctx, r.argv[0], r.argv[1:]...)
 	cmd.Env = append(os.Environ(), "PMI_FD=3", fmt.Sprint("PMI_RANK=", number), fmt.Sprint("PMI_SIZE=", len(ranks)),
-		"PYTHONPATH="+absolute("python"), "PYTHONDONTWRITEBYTECODE=1")
+		"PYTHONDONTWRITEBYTECODE=1")
 	cmd.Env = append(cmd.Env, r.env...)
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, time.Second
@@ -117,11 +117,6 @@ func launch(ctx context.Context, server *pmi.Server, number int, ranks []rank) e
 	end, err := server.Serve(ctx, number, ours)
 	_ = cmd.Wait() // the code says it
 	return ended{Ending: end, code: cmd.ProcessState.ExitCode(), output: out.String(), err: err}
-}
-
-func absolute(path string) string {
-	dir, _ := os.Getwd()
-	return filepath.Join(dir, path)
 }
 
 // need finds a program, or skips; where all parts have to be it fails.

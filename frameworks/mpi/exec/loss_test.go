@@ -66,7 +66,6 @@ signal.pause()`))[0]
 
 // Without a launcher the process is the only rank.
 func TestAlone(t *testing.T) {
-	t.Setenv("PYTHONPATH", absolute("python"))
 	code := Run(t.Context(), []string{python(t), "-B", "-c", `
 import capstan_mpi as mpi, array
 w = mpi.world()

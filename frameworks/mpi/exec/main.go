@@ -20,8 +20,9 @@ const usage = `Run a program in C, Python or another language as a rank of an MP
   capstan mpi-rank PROGRAM [ARGUMENTS]     under any launcher of ranks:
       capstan mpiexec -n 1 ./in-go : -n 3 capstan mpi-rank python3 in-python.py
       mpiexec.hydra -n 4 capstan mpi-rank ./in-c
-  capstan mpi-rank --client python [DIR]   write what a Python program imports: capstan_mpi.py
   capstan mpi-rank --client c [DIR]        write what a C program is built with: capstan_mpi.h, capstan_mpi.c
+  capstan mpi-rank --client python [DIR]   write what a Python program imports, to read it: capstan_mpi.py
+                                           (started as a rank the program finds it by itself)
 
 A program in another language speaks the protocol that is in the documentation of
 package frameworks/mpi/exec. One built with MPICH needs none of this: name it to

@@ -36,20 +36,25 @@ func Run(ctx context.Context, argv []string) int {
 	name := fmt.Sprintf("rank %d (%s)", world.Comm.Rank(), short(strings.Join(argv, " ")))
 	p, err := start(argv)
 	if err != nil {
-		_ = world.Leave(ctx, err)
-		return complain(os.Stderr, name, err)
+		return leave(ctx, world, name, 0, err)
 	}
 	end, err := Serve(ctx, world.Comm, p.sock, Options{})
 	code, err := p.finish(end, err)
-	if err == nil {
-		err = world.Leave(ctx, nil)
-	} else {
-		_ = world.Leave(ctx, err) // err says more
-	}
 	if err != nil {
-		return max(code, complain(os.Stderr, name, err))
+		return leave(ctx, world, name, code, err)
+	}
+	if err := world.Leave(ctx, nil); err != nil {
+		return complain(os.Stderr, name, err)
 	}
 	return p.wait()
+}
+
+// leave says err, and then ends the world: whoever is told by it that this rank is
+// lost may end us.
+func leave(ctx context.Context, world *mpi.World, name string, code int, err error) int {
+	code = max(code, complain(os.Stderr, name, err))
+	_ = world.Leave(ctx, err) // err says more
+	return code
 }
 
 // short is enough of a command to know it by.
@@ -86,12 +91,16 @@ func start(argv []string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	env, err := importable(environ(os.Environ()))
+	if err != nil {
+		return nil, err
+	}
 	ours, theirs, err := pair()
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
-	cmd, err := program.New(argv, dir, environ(os.Environ()))
+	cmd, err := program.New(argv, dir, env)
 	if err == nil {
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		cmd.ExtraFiles = []*os.File{theirs}

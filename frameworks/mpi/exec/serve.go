@@ -37,8 +37,7 @@ func Serve(ctx context.Context, world *mpi.Comm, sock *net.UnixConn, o Options) 
 		o.Memory = halfOfMemory()
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := &proxy{conn: newConn(sock), segments: newSegments(o.Memory), comms: newCommunicators(world), program: o.Program}
-	p.order.last = map[lane]chan struct{}{}
+	p := &proxy{conn: newConn(sock), segments: newSegments(o.Memory), comms: newCommunicators(world), order: newOrder(), program: o.Program}
 	unhook := context.AfterFunc(ctx, func() { _ = sock.SetReadDeadline(time.Now()) })
 	end, err := p.listen(ctx)
 	unhook()
@@ -55,7 +54,7 @@ type proxy struct {
 	conn     *conn
 	segments *segments
 	comms    *communicators
-	order    order
+	order    *order
 	program  int
 	begun    sync.WaitGroup // requests that are not answered
 	greeted  bool
@@ -105,7 +104,9 @@ func (p *proxy) take(ctx context.Context, r *request) error {
 	case c.collective():
 		p.meet(ctx, r)
 	default:
-		p.point(ctx, r)
+		if err := p.point(ctx, r); err != nil {
+			p.conn.answer(r, failed(err))
+		}
 	}
 	return nil
 }

@@ -8,23 +8,25 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mpi"
 )
 
-// elements are the calls whose elements have a type: each takes memory, aligned
-// and of whole elements, counts in bytes.
+// elements are the collectives, whose elements have a type: each takes memory,
+// aligned and of whole elements, and counts in bytes.
 type elements interface {
 	width() int
 	knows(o op) bool
-	send(ctx context.Context, c *mpi.Comm, to, tag int, data []byte, sync bool) error
-	recv(ctx context.Context, c *mpi.Comm, from, tag int, into []byte) (mpi.Status, error)
 	bcast(ctx context.Context, c *mpi.Comm, root int, data []byte) error
-	gather(ctx context.Context, c *mpi.Comm, root int, data, into []byte, counts []uint64) error
-	scatter(ctx context.Context, c *mpi.Comm, root int, data, into []byte, counts []uint64) error
-	allgather(ctx context.Context, c *mpi.Comm, data, into []byte, counts []uint64) error
-	alltoall(ctx context.Context, c *mpi.Comm, data, into []byte, to, from []uint64) error
-	reduce(ctx context.Context, c *mpi.Comm, root int, data, into []byte, o op) error
+	gather(ctx context.Context, c *mpi.Comm, root int, data, into []byte) error
+	gatherv(ctx context.Context, c *mpi.Comm, root int, data []byte, counts []uint64, into []byte) error
+	scatter(ctx context.Context, c *mpi.Comm, root int, data, into []byte) error
+	scatterv(ctx context.Context, c *mpi.Comm, root int, data []byte, counts []uint64, into []byte) error
+	allgather(ctx context.Context, c *mpi.Comm, data, into []byte) error
+	allgatherv(ctx context.Context, c *mpi.Comm, data []byte, counts []uint64, into []byte) error
+	alltoall(ctx context.Context, c *mpi.Comm, data, into []byte) error
+	alltoallv(ctx context.Context, c *mpi.Comm, data []byte, to []uint64, into []byte, from []uint64) error
+	reduce(ctx context.Context, c *mpi.Comm, root int, data []byte, o op) error
 	allreduce(ctx context.Context, c *mpi.Comm, data []byte, o op) error
-	reduceScatter(ctx context.Context, c *mpi.Comm, data, into []byte, counts []uint64, o op) error
+	reduceScatter(ctx context.Context, c *mpi.Comm, data []byte, counts []uint64, into []byte, o op) error
 	scan(ctx context.Context, c *mpi.Comm, data []byte, o op) error
-	exscan(ctx context.Context, c *mpi.Comm, data, into []byte, o op) error
+	exscan(ctx context.Context, c *mpi.Comm, data []byte, o op) error
 }
 
 // vector is the calls for elements of T.

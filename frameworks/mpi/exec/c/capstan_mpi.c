@@ -728,8 +728,8 @@ int cmpi_split(cmpi_comm comm, int color, int key, cmpi_comm *out) {
 
 int cmpi_dup(cmpi_comm comm, cmpi_comm *out) { return divide((call){.command = DUP, .comm = comm}, out); }
 
-int cmpi_split_host(cmpi_comm comm, int key, cmpi_comm *out) {
-    return divide((call){.command = SPLIT_HOST, .comm = comm, .value = key}, out);
+int cmpi_split_host(cmpi_comm comm, cmpi_comm *out) {
+    return divide((call){.command = SPLIT_HOST, .comm = comm}, out);
 }
 
 int cmpi_comm_free(cmpi_comm *comm) {

@@ -130,7 +130,7 @@ int cmpi_exscan(const void *data, void *into, size_t n, cmpi_kind, cmpi_op, cmpi
 /* Communicators. */
 int cmpi_split(cmpi_comm, int color, int key, cmpi_comm *);
 int cmpi_dup(cmpi_comm, cmpi_comm *);
-int cmpi_split_host(cmpi_comm, int key, cmpi_comm *);
+int cmpi_split_host(cmpi_comm, cmpi_comm *);
 int cmpi_comm_free(cmpi_comm *);
 
 #ifdef __cplusplus

@@ -275,7 +275,7 @@ def _flat(data: Any) -> tuple[memoryview, int]:
     else:
         raise TypeError(f"elements of format {view.format!r} cannot be sent: take a numeric type")
     if view.nbytes == 0:
-        return memoryview(b""), kind
+        return memoryview(bytearray()), kind
     return view.cast("B"), kind
 
 
@@ -555,9 +555,9 @@ class Comm:
         """The same ranks, whose messages are kept apart from these."""
         return self._begin(_DUP, self._comm, waits=True)._take()
 
-    def split_host(self, key: int = 0) -> "Comm":
+    def split_host(self) -> "Comm":
         """The ranks on this host."""
-        return self._begin(_SPLIT_HOST, self._comm, value=key, waits=True)._take()
+        return self._begin(_SPLIT_HOST, self._comm, waits=True)._take()
 
     def free(self) -> None:
         """Ends the use of a communicator that split or dup gave."""

@@ -86,7 +86,7 @@ got, s = world.receive()
 same("receive", got, [before, before])
 same("its status", s, [before, 9, 8, 3])
 r.wait()
-if world.iprobe() is not None:
+if world.iprobe(before, 99) is not None:
     sys.exit("iprobe found what is not there")
 
 b, c = array.array("i", [0]), array.array("i", [0])
@@ -94,6 +94,7 @@ late, soon = world.irecv(b, before, 20), world.irecv(c, before, 10)
 world.send(array.array("i", [me]), after, 10)
 i, s = mpi.wait_any([late, soon])
 same("wait_any", [i, c[0], late.test()], [1, before, False])
+world.barrier()
 world.send(array.array("i", [-me]), after, 20)
 late.wait()
 same("late", b, [-before])
