@@ -2,7 +2,6 @@ package mpi
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -59,7 +58,7 @@ func parseCard(s string) (card, error) {
 
 // meet joins the mesh that the world's ranks agree on through their launcher.
 func meet(ctx context.Context, client *pmi.Client) (*World, error) {
-	s, err := settle(client, os.Getenv)
+	s, err := settle(client)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +82,10 @@ func meet(ctx context.Context, client *pmi.Client) (*World, error) {
 		m.Abort()
 		return nil, err
 	}
+	w := newWorld(m, hosts)
+	stop := w.observe(s.state)
 	leave := func(ctx context.Context, err error) error {
+		stop()
 		err = end(ctx, m, err)
 		s.clean()
 		if err != nil {
@@ -92,7 +94,7 @@ func meet(ctx context.Context, client *pmi.Client) (*World, error) {
 		}
 		return client.Finalize(ctx)
 	}
-	return &World{Comm: newWorld(m, hosts).comm(), leave: leave}, nil
+	return &World{Comm: w.comm(), leave: leave}, nil
 }
 
 // exchange gives every rank the cards of all. Where the launcher says that all
@@ -128,29 +130,3 @@ func (s *site) exchange(ctx context.Context, client *pmi.Client) ([]card, error)
 }
 
 func key(rank int) string { return fmt.Sprintf("capstan-%d", rank) }
-
-// environ is what Capstan tells a rank beside PMI's variables; see package
-// frameworks/mpi/work.
-type environ struct {
-	World   string     `json:"world"`
-	Local   int        `json:"local"`
-	Locals  int        `json:"locals"`
-	Node    string     `json:"node"`
-	Dir     string     `json:"dir"`
-	Address string     `json:"address"`
-	Arena   core.Bytes `json:"arena"`
-	State   string     `json:"state"`
-	Scratch string     `json:"scratch"`
-}
-
-func readEnviron(getenv func(string) string) (*environ, error) {
-	doc := getenv("CAPSTAN_MPI")
-	if doc == "" {
-		return nil, nil
-	}
-	e := new(environ)
-	if err := json.Unmarshal([]byte(doc), e); err != nil {
-		return nil, core.Errorf(core.Internal, "CAPSTAN_MPI: %v", err)
-	}
-	return e, nil
-}

@@ -83,6 +83,7 @@ type placed func(t *testing.T, rank, size int) []string
 func machines(t *testing.T) map[string]placed {
 	dir := t.TempDir()
 	capstan := func(doc map[string]any) []string {
+		doc["v"], doc["world"] = 1, "world"
 		b, err := json.Marshal(doc)
 		must(t, err)
 		return []string{"CAPSTAN_MPI=" + string(b)}
@@ -93,7 +94,7 @@ func machines(t *testing.T) map[string]placed {
 			node := fmt.Sprint("node-", rank%2)
 			d := filepath.Join(dir, node)
 			must(t, os.MkdirAll(d, 0o700))
-			return capstan(map[string]any{"node": node, "dir": d, "address": "127.0.0.1", "locals": 0, "arena": 32 << 20})
+			return capstan(map[string]any{"node": node, "dir": d, "address": "127.0.0.1", "locals": 0, "arena": "32Mi"})
 		},
 		"all apart": func(t *testing.T, rank, size int) []string {
 			return capstan(map[string]any{"node": fmt.Sprint("n", rank), "dir": dir, "address": "127.0.0.1", "locals": 1})

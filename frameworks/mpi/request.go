@@ -55,8 +55,13 @@ func (r *Request) Wait(ctx context.Context) (Status, error) {
 	if r.over {
 		return r.status, r.err
 	}
-	if _, err := r.c.w.mesh.Await(ctx, r.posted); err != nil {
-		return Status{}, r.failed(err)
+	if !r.posted.Done() {
+		r.c.w.awaited.Store(r)
+		_, err := r.c.w.mesh.Await(ctx, r.posted)
+		r.c.w.awaited.Store(nil)
+		if err != nil {
+			return Status{}, r.failed(err)
+		}
 	}
 	return r.finish()
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/mpi/contract"
 	"github.com/capstan-run/capstan/frameworks/mpi/pmi"
 	"github.com/capstan-run/capstan/shuffle/mesh"
 )
@@ -21,23 +22,23 @@ type site struct {
 	config   mesh.Config
 	together bool   // all ranks are on this node
 	made     string // a directory that is ours to remove
+	state    string // the file of the page in which this rank says what it waits for
 }
 
 // settle finds a directory to share with the ranks of this node, and listens
 // for those of others.
-func settle(client *pmi.Client, getenv func(string) string) (*site, error) {
-	e, err := readEnviron(getenv)
-	if err != nil {
-		return nil, err
-	}
+func settle(client *pmi.Client) (*site, error) {
+	e, hosted := contract.FromEnviron()
 	s := &site{config: mesh.Config{ID: client.Space, Rank: client.Rank, Size: client.Size, Lazy: true}}
-	if e != nil {
-		err = s.told(e)
+	host := ""
+	var err error
+	if hosted {
+		host, err = e.Address, s.told(e)
 	} else {
-		err = s.found(client)
+		host, err = reachable(), s.found(client)
 	}
 	if err == nil && !s.together {
-		err = s.listen(e)
+		err = s.listen(host)
 	}
 	if err != nil {
 		return nil, err
@@ -46,13 +47,12 @@ func settle(client *pmi.Client, getenv func(string) string) (*site, error) {
 }
 
 // told settles as Capstan says.
-func (s *site) told(e *environ) error {
-	if e.World != "" {
-		s.config.ID = e.World
-	}
+func (s *site) told(e *contract.Env) (err error) {
+	s.config.ID, s.state = e.World, e.State
+	s.config.TLS, err = secure(e.Cert, e.Key, e.CA)
 	s.config.Dir, s.config.Arena = e.Dir, int(e.Arena)
 	s.card.Node, s.together = e.Node, e.Locals == s.config.Size
-	return nil
+	return err
 }
 
 // found settles under another launcher: all that ranks of a machine share then
@@ -89,13 +89,7 @@ func oneNode(mapping string) bool {
 }
 
 // listen opens the door for ranks of other nodes.
-func (s *site) listen(e *environ) error {
-	host := ""
-	if e != nil {
-		host = e.Address
-	} else {
-		host = reachable()
-	}
+func (s *site) listen(host string) error {
 	if host == "" {
 		return nil
 	}

@@ -125,6 +125,7 @@ func (s steps) make(ctx context.Context, ranks []int, name string) (*Comm, error
 		return nil, nil
 	}
 	made.context = context
+	s.c.w.comms.Store(context, name)
 	return made, nil
 }
 

@@ -31,14 +31,17 @@ func (c *Comm) later(ctx context.Context, op collective, algorithm func(ctx cont
 		return nil, c.fault(op.String(), core.Errorf(core.Invalid, "%s was freed", c.name))
 	}
 	s, done := steps{c, c.next(op)}, c.w.mesh.Promise()
+	r := &Request{c: c, posted: done}
+	c.w.background.Store(s.tag, r)
 	go func() {
 		err := algorithm(ctx, s)
+		c.w.background.Delete(s.tag)
 		if err != nil {
 			err = c.fault(op.String(), err)
 		}
 		done.Keep(err)
 	}()
-	return &Request{c: c, posted: done}, nil
+	return r, nil
 }
 
 func (s steps) send(ctx context.Context, to int, b []byte) error {

@@ -3,7 +3,9 @@ package mpi
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
+	"github.com/capstan-run/capstan/frameworks/mpi/waits"
 	"github.com/capstan-run/capstan/shuffle/mesh"
 )
 
@@ -16,6 +18,11 @@ type world struct {
 	self     *Comm
 
 	trailers [kindCount][]byte // of messages without a struct in them
+
+	awaited    atomic.Pointer[Request]    // that a goroutine waits for
+	told       atomic.Pointer[waits.Wait] // what the program says that it waits for
+	background sync.Map                   // mesh.Tag of a collective that was begun: its *Request
+	comms      sync.Map                   // context: its communicator's name
 
 	scratch sync.Pool // of *[]byte, for collectives
 
@@ -64,6 +71,7 @@ func (w *world) comm() *Comm {
 type World struct {
 	Comm  *Comm // of all ranks
 	leave func(ctx context.Context, err error) error
+	said  atomic.Uint64 // calls of Awaits
 }
 
 // Leave ends the rank's part: with nil when all that it sent has arrived, with

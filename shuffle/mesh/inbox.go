@@ -24,6 +24,7 @@ type inbox struct {
 	waiters []*waiter // oldest first
 	asleep  int       // goroutines that wait, for these or for room to send
 	sends   []Waiting // that are under way
+	tries   uint64    // sends that had to wait
 	count   uint64    // messages that came
 	turn    int       // the source that Any looks at first
 }

@@ -45,8 +45,6 @@ func (m *Mesh) Offer(ctx context.Context, to int, t Tag, parts ...[]byte) (func(
 	}
 	return func(ctx context.Context) error {
 		defer m.leave()
-		m.in.sending(to, t)
-		defer m.in.sent(to, t)
 		return finish(ctx)
 	}, nil
 }

@@ -11,8 +11,9 @@ type Waiting struct {
 }
 
 // Waiting lists the calls that sleep until another rank does something, the
-// oldest first.
-func (m *Mesh) Waiting() []Waiting {
+// oldest first, but for what waits behind an [Mesh.Offer]. Where the number is
+// the same as before, so are the calls: nothing came meanwhile.
+func (m *Mesh) Waiting() ([]Waiting, uint64) {
 	m.in.mu.Lock()
 	defer m.in.mu.Unlock()
 	list := slices.Clone(m.in.sends)
@@ -21,7 +22,7 @@ func (m *Mesh) Waiting() []Waiting {
 			list = append(list, Waiting{Rank: w.from, Tag: Tag(w.key), Mask: Tag(w.mask)})
 		}
 	}
-	return list
+	return list, m.in.count + m.in.tries
 }
 
 // sending notes a send that may wait for its receiver, and lets those it may be
@@ -30,6 +31,7 @@ func (in *inbox) sending(to int, t Tag) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.sends = append(in.sends, Waiting{Sending: true, Rank: to, Tag: t, Mask: WholeTag})
+	in.tries++
 	if in.asleep++; len(in.waiters) > 0 {
 		in.watch(Any)
 	}
