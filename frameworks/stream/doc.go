@@ -33,6 +33,7 @@
 //	flux       Storm's YAML
 //	spec       the body of a document of kind Stream
 //	operator   the built-in sources, operators and sinks
+//	multilang  sources and operators that are processes, by Storm's protocol
 //	state      what keyed operators remember, by groups of keys
 //	snapshot   manifests of epochs, and the store that they are in
 //	epoch      when epochs begin and are committed; pure

@@ -206,6 +206,10 @@ func (m *Machine) turn(e epoch.Event) {
 			for r := range m.ranks {
 				m.send(r, wire.Down{Trigger: &wire.Trigger{Incarnation: m.incarnation, Epoch: f.Epoch}})
 			}
+		case epoch.Passed:
+			for r := range m.ranks {
+				m.send(r, wire.Down{Passed: &wire.Trigger{Incarnation: m.incarnation, Epoch: f.Epoch}})
+			}
 		case epoch.Publish:
 			home := (f.Task - 1) % len(m.ranks)
 			m.send(home, wire.Down{Publish: &wire.Publish{Incarnation: m.incarnation, Publish: f}})

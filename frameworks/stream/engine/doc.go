@@ -37,10 +37,13 @@
 //	    that it emitted before was sent.
 //	N4  Equal fields of a fields grouping go to one task, the one whose range has
 //	    their key group: the same that restores their state.
-//	N5  In a Loom the same seed gives the same run.
+//	N5  What an operator answers later (a process) belongs to the epoch of what it
+//	    was given: its task hands in when nothing is under way.
+//	N6  In a Loom the same seed gives the same run.
 //
 // # Left out
 //
-// Watermarks and timers, unaligned barriers, processes. A snapshot is written while
+// Watermarks and timers, unaligned barriers, XOR acking: at least once is barriers
+// without alignment. A snapshot is written while
 // its task waits.
 package engine

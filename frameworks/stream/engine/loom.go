@@ -13,7 +13,7 @@ import (
 )
 
 // Loom runs a topology in one goroutine, in virtual time, in an order and with
-// faults that follow from a seed (law N5). It is how topologies are tried.
+// faults that follow from a seed (law N6). It is how topologies are tried.
 type Loom struct {
 	Seed uint64
 	// Crash is how probable it is that the run ends, at each step, and a new one
@@ -184,6 +184,8 @@ func (w *weaving) hear(f *life, e epoch.Event) {
 			f.part.Trigger(e.Epoch)
 		case epoch.Commit:
 			f.commits = append(f.commits, e.Manifest)
+		case epoch.Passed:
+			f.part.Passed(e.Epoch)
 		case epoch.Publish:
 			f.part.Publish(e)
 		case epoch.Done:

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/stream/epoch"
+	"github.com/capstan-run/capstan/frameworks/stream/multilang"
 	"github.com/capstan-run/capstan/frameworks/stream/operator"
 	"github.com/capstan-run/capstan/frameworks/stream/snapshot"
 	"github.com/capstan-run/capstan/frameworks/stream/topology"
@@ -23,6 +25,10 @@ type Config struct {
 	Log     io.Writer // of sinks "log"
 	// Owner names this try at running the topology: no two have one name.
 	Owner string
+	// Dir and Env are where processes run, Logger takes what they say of themselves.
+	Dir    string
+	Env    []string
+	Logger *slog.Logger
 	// Mesh leads to the other ranks that run the topology, which divide its tasks
 	// among them; nil: there are none.
 	Mesh *mesh.Mesh
@@ -105,7 +111,12 @@ func (p *Part) make(ctx context.Context, t *Task, c Config, from *snapshot.Manif
 		m.In = append(m.In, topology.Input{From: e.From, Stream: e.Stream, Grouping: e.Grouping,
 			Fields: c.Topology.Component(e.From).Output(e.Stream).Fields})
 	}
-	made, err := operator.New(m)
+	m.Urge = func() { p.tell(epoch.Urged{}) }
+	m.Topology, m.Wake, m.Logger, m.Dir, m.Env = c.Topology, t.ring, c.Logger, c.Dir, c.Env
+	if m.Logger == nil {
+		m.Logger = slog.New(slog.DiscardHandler)
+	}
+	made, err := instance(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -122,11 +133,24 @@ func (p *Part) make(ctx context.Context, t *Task, c Config, from *snapshot.Manif
 		t.sink = made
 	case operator.Operator:
 		t.oper = made
+		t.lagging, _ = made.(operator.Lagging)
 		if k, ok := made.(operator.Keyed); ok {
 			return p.restore(ctx, k, pieces)
 		}
 	}
 	return nil
+}
+
+// instance makes a process's instance, or a built-in's.
+func instance(ctx context.Context, m operator.Make) (any, error) {
+	switch c := m.Task.Component; {
+	case len(c.Exec) == 0:
+		return operator.New(m)
+	case c.Role == topology.Source:
+		return multilang.NewSpout(ctx, m)
+	default:
+		return multilang.NewBolt(ctx, m)
+	}
 }
 
 func (p *Part) restore(ctx context.Context, k operator.Keyed, pieces []snapshot.Piece) error {
@@ -150,6 +174,15 @@ func (p *Part) Trigger(number int64) {
 	for _, t := range p.Tasks {
 		if t.source != nil {
 			t.Trigger(number)
+		}
+	}
+}
+
+// Passed tells the sources that an epoch was committed.
+func (p *Part) Passed(number int64) {
+	for _, t := range p.Tasks {
+		if t.source != nil {
+			t.Passed(number)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -44,7 +45,8 @@ type order struct {
 	Owner    string
 }
 
-// runner runs a topology over a real store, and says each epoch on its stdout.
+// runner runs a topology over a real store. Before and after each commit it says
+// so on its stdout, and goes on when it is told to.
 func runner(doc []byte) error {
 	var o order
 	if err := json.Unmarshal(doc, &o); err != nil {
@@ -62,16 +64,23 @@ func runner(doc []byte) error {
 type telling struct{ snapshot.Store }
 
 func (s telling) Commit(ctx context.Context, name string, b []byte) error {
+	pause("before", name)
 	err := s.Store.Commit(ctx, name, b)
-	fmt.Println(name, err)
+	pause("after", name)
 	return err
+}
+
+// pause waits until we are told to go on, or killed.
+func pause(when, name string) {
+	fmt.Println(when, name)
+	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 }
 
 // A process that is killed in the middle, by signal 9, is gone on from by
 // another; what is in the store is that of one that was not.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
-	want := write(t, dir, 4, 3000)
+	want := write(t, dir, 4, 1200)
 	client := storetest.Open(t, storetest.Start(t, storetest.Options(dir)).Access())
 	top := wordCount(t, fileURL(dir, "*.txt"), "s3://test/results/", 2)
 	kills := 0
@@ -79,12 +88,13 @@ func TestKilled(t *testing.T) {
 		if try > 500 {
 			t.Fatal("it does not come to its end")
 		}
-		cmd, said := start(t, order{client.Access(), *top, fmt.Sprint("process", try)})
+		cmd, tell, said := start(t, order{client.Access(), *top, fmt.Sprint("process", try)})
 		scan := bufio.NewScanner(said)
-		for epochs := 0; scan.Scan(); epochs++ {
-			if try < 4 && epochs == try%2 {
+		for scan.Scan() {
+			if try < 4 && strings.HasPrefix(scan.Text(), []string{"before", "after"}[try%2]) {
 				_ = cmd.Process.Kill()
 			}
+			_, _ = io.WriteString(tell, "go on\n")
 		}
 		err := cmd.Wait()
 		if err == nil {
@@ -102,7 +112,7 @@ func TestKilled(t *testing.T) {
 	check(t, out, want)
 }
 
-func start(t *testing.T, o order) (*exec.Cmd, io.Reader) {
+func start(t *testing.T, o order) (*exec.Cmd, io.Writer, io.Reader) {
 	t.Helper()
 	doc, err := json.Marshal(o)
 	if err != nil {
@@ -111,14 +121,15 @@ func start(t *testing.T, o order) (*exec.Cmd, io.Reader) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), runnerEnv+"="+string(doc))
 	cmd.Stderr = os.Stderr
-	said, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
+	tell, err1 := cmd.StdinPipe()
+	said, err2 := cmd.StdoutPipe()
+	if err := cmp.Or(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	return cmd, said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, tell, said
 }
 
 // fetch copies objects to a directory.

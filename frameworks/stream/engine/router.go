@@ -34,8 +34,11 @@ type parcel struct {
 	rec  arrow.Record
 }
 
+// unpinned is the pin of tuples whose task nobody was told.
+const unpinned = -1
+
 // deal adds to box what of rec goes where. rec stays the caller's.
-func (r *router) deal(box []parcel, rec arrow.Record) ([]parcel, error) {
+func (r *router) deal(box []parcel, pin int, rec arrow.Record) ([]parcel, error) {
 	send := func(i int, rec arrow.Record) { box = append(box, parcel{r.links[i], rec}) }
 	switch {
 	case r.kind == topology.All:
@@ -47,7 +50,7 @@ func (r *router) deal(box []parcel, rec arrow.Record) ([]parcel, error) {
 		rec.Retain()
 		send(0, rec)
 	case r.kind == topology.ByFields || r.kind == topology.PartialKey:
-		parts, err := r.scatter(rec)
+		parts, err := r.scatter(rec, pin)
 		if err != nil {
 			return box, err
 		}
@@ -56,6 +59,9 @@ func (r *router) deal(box []parcel, rec arrow.Record) ([]parcel, error) {
 				send(i, part)
 			}
 		}
+	case pin != unpinned:
+		rec.Retain()
+		send(pin%len(r.links), rec)
 	default:
 		rec.Retain()
 		send(r.emptiest(), rec)
@@ -77,7 +83,7 @@ func (r *router) emptiest() int {
 }
 
 // scatter deals rows out by their key (law N4).
-func (r *router) scatter(rec arrow.Record) ([]arrow.Record, error) {
+func (r *router) scatter(rec arrow.Record, pin int) ([]arrow.Record, error) {
 	n := int(rec.NumRows())
 	if cap(r.hashes) < n {
 		r.hashes, r.ids = make([]uint64, n), make([]int32, n)
@@ -89,7 +95,11 @@ func (r *router) scatter(rec arrow.Record) ([]arrow.Record, error) {
 	for i, h := range r.hashes {
 		to := topology.TaskOf(partition.Of(h, r.groups), r.groups, len(r.links))
 		if r.kind == topology.PartialKey {
-			to = r.lighter(to, int(h%uint64(len(r.links))))
+			if other := int(h % uint64(len(r.links))); pin == unpinned {
+				to = r.lighter(to, other)
+			} else if pin%2 == 1 {
+				to = other
+			}
 			r.dealt[to]++
 		}
 		r.ids[i] = int32(to)

@@ -63,6 +63,8 @@ func (r *run) decide(last *snapshot.Manifest) error {
 				r.part.Trigger(f.Epoch)
 			case epoch.Commit:
 				r.working.Go(func() { r.commit(f.Manifest) })
+			case epoch.Passed:
+				r.part.Passed(f.Epoch)
 			case epoch.Publish:
 				r.part.Publish(f)
 			case epoch.Done:

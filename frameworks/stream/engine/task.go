@@ -25,6 +25,8 @@ type Task struct {
 	oper   operator.Operator
 	sink   operator.Sink
 
+	lagging operator.Lagging // oper, if it is that; nil if not
+
 	in        []*inlet
 	turn      int
 	out       [][]*router // by output, for each edge that reads it
@@ -37,6 +39,7 @@ type Task struct {
 	mu      sync.Mutex
 	trigger int64
 	publish []epoch.Publish
+	passed  int64 // the last epoch that was committed
 }
 
 // inlet is the end of a link.
@@ -47,10 +50,13 @@ type inlet struct {
 }
 
 // Emit is operator.Emitter's.
-func (t *Task) Emit(out int, rec arrow.Record) (err error) {
+func (t *Task) Emit(out int, rec arrow.Record) error { return t.Pin(out, unpinned, rec) }
+
+// Pin is operator.Emitter's.
+func (t *Task) Pin(out, pin int, rec arrow.Record) (err error) {
 	defer rec.Release()
 	for _, r := range t.out[out] {
-		if t.box, err = r.deal(t.box, rec); err != nil {
+		if t.box, err = r.deal(t.box, pin, rec); err != nil {
 			return err
 		}
 	}
@@ -111,7 +117,18 @@ func (t *Task) Step(ctx context.Context) (did bool, err error) {
 	if did, err := t.publishOne(ctx); did || err != nil {
 		return did, err
 	}
+	if did, err := t.told(ctx); did || err != nil {
+		return did, err
+	}
+	if t.lagging != nil {
+		if did, err := t.lagging.Collect(ctx, t); did || err != nil {
+			return did, err
+		}
+	}
 	if number, ok := t.due(); ok {
+		if t.lagging != nil && !t.lagging.Idle() {
+			return false, nil // what is under way belongs to the epoch
+		}
 		return true, t.handIn(ctx, number)
 	}
 	if t.source != nil {
@@ -166,6 +183,27 @@ func (t *Task) publishOne(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
+// Passed tells a source that an epoch was committed.
+func (t *Task) Passed(number int64) {
+	t.mu.Lock()
+	t.passed = number
+	t.mu.Unlock()
+	t.ring()
+}
+
+// told tells the source what was committed.
+func (t *Task) told(ctx context.Context) (bool, error) {
+	t.mu.Lock()
+	number := t.passed
+	t.passed = 0
+	t.mu.Unlock()
+	s, ok := t.source.(operator.Told)
+	if !ok || number == 0 {
+		return false, nil
+	}
+	return true, s.Committed(ctx, number)
+}
+
 // due is the epoch to hand in, once its barrier is here from everywhere.
 func (t *Task) due() (int64, bool) {
 	if t.source != nil {
@@ -215,6 +253,9 @@ func (t *Task) handIn(ctx context.Context, number int64) error {
 	}
 	t.part.tell(epoch.Handed{Epoch: number, Task: t.ID, Piece: piece})
 	t.handed = number
+	if s, ok := t.source.(operator.Told); ok {
+		s.Handed(number)
+	}
 	for _, i := range t.in {
 		if t.exact {
 			i.link.Pass()
@@ -245,6 +286,9 @@ func (t *Task) pull(ctx context.Context) (bool, error) {
 
 // work takes a batch from the next link in turn that has one.
 func (t *Task) work(ctx context.Context) (bool, error) {
+	if t.lagging != nil && !t.lagging.Room() {
+		return false, nil
+	}
 	for range t.in {
 		i := t.in[t.turn]
 		t.turn = (t.turn + 1) % len(t.in)

@@ -34,6 +34,11 @@ type Published struct {
 	Index int
 }
 
+// Urged asks for an epoch at once: somebody waits for one to be committed.
+type Urged struct{}
+
+func (Urged) event() {}
+
 // Exhausted says that a source's task is at its end. When all are, an epoch
 // begins at once.
 type Exhausted struct{ Task int }
@@ -60,6 +65,11 @@ type Publish struct {
 	Task  int
 	Piece snapshot.Piece
 }
+
+// Passed has the sources be told that an epoch was committed.
+type Passed struct{ Epoch int64 }
+
+func (Passed) effect() {}
 
 // Done says that the topology has come to its end.
 type Done struct{ Epoch int64 }
@@ -97,6 +107,7 @@ type Machine struct {
 	missing int
 	waits   map[wait]bool // what has still to be published
 	final   bool
+	urged   bool         // an epoch was asked for while one was under way
 	running map[int]bool // tasks of sources that are not at their end
 	now     int64
 	out     []Effect
@@ -127,7 +138,12 @@ func (m *Machine) Step(now int64, e Event) []Effect {
 			m.publish(e.Last)
 		}
 	case Tick:
-		if m.phase == idle && (m.now-m.since >= m.every || len(m.running) == 0) {
+		if m.phase == idle && (m.now-m.since >= m.every || len(m.running) == 0 || m.urged) {
+			m.begin()
+		}
+	case Urged:
+		m.urged = m.phase != idle
+		if m.phase == idle {
 			m.begin()
 		}
 	case Exhausted:
@@ -139,6 +155,7 @@ func (m *Machine) Step(now int64, e Event) []Effect {
 		m.handed(e)
 	case Committed:
 		if m.phase == committing && e.Epoch == m.epoch {
+			m.emit(Passed{m.epoch})
 			m.publish(m.manifest())
 		}
 	case Published:
@@ -153,7 +170,7 @@ func (m *Machine) Step(now int64, e Event) []Effect {
 func (m *Machine) emit(e Effect) { m.out = append(m.out, e) }
 
 func (m *Machine) begin() {
-	m.phase, m.since = begun, m.now
+	m.phase, m.since, m.urged = begun, m.now, false
 	m.epoch++
 	m.pieces, m.missing = make([]*snapshot.Piece, len(m.tasks)), len(m.tasks)
 	m.emit(Trigger{m.epoch})

@@ -28,6 +28,8 @@ func show(effects []epoch.Effect) string {
 			list = append(list, fmt.Sprint("commit ", f.Manifest.Epoch, " final ", f.Manifest.Final))
 		case epoch.Publish:
 			list = append(list, fmt.Sprint("publish ", f.Epoch, " by ", f.Task))
+		case epoch.Passed:
+			list = append(list, fmt.Sprint("passed ", f.Epoch))
 		case epoch.Done:
 			list = append(list, fmt.Sprint("done ", f.Epoch))
 		}
@@ -64,7 +66,7 @@ func TestStory(t *testing.T) {
 		{2505, epoch.Handed{Epoch: 1, Task: 9}, ""},                      // nobody's
 		{2506, epoch.Handed{Epoch: 1, Task: 3, Piece: piece(1, "")}, "commit 1 final false"},
 		{2507, epoch.Tick{}, ""},
-		{2508, epoch.Committed{Epoch: 1}, "publish 1 by 2"},
+		{2508, epoch.Committed{Epoch: 1}, "passed 1, publish 1 by 2"},
 		{2509, epoch.Committed{Epoch: 1}, ""},
 		{2510, epoch.Tick{}, ""},
 		{2511, epoch.Published{Epoch: 1, Task: 2, Index: 0}, ""},
@@ -72,7 +74,7 @@ func TestStory(t *testing.T) {
 		{2513, epoch.Handed{Epoch: 2, Task: 1, Piece: end}, ""},
 		{2514, epoch.Handed{Epoch: 2, Task: 2, Piece: piece(0, "")}, ""},
 		{2515, epoch.Handed{Epoch: 2, Task: 3, Piece: piece(1, "")}, "commit 2 final true"},
-		{2516, epoch.Committed{Epoch: 2}, "done 2"},
+		{2516, epoch.Committed{Epoch: 2}, "passed 2, done 2"},
 		{9999, epoch.Tick{}, ""},
 	} {
 		if got := show(m.Step(s.now, s.event)); got != s.want {

@@ -118,7 +118,7 @@ func check(t *testing.T, client *store.Client, prefix string, want map[string]in
 // Whatever executors are lost, the output is that of a gang that loses none.
 func TestLosses(t *testing.T) {
 	client := storetest.Open(t, storetest.Start(t, storetest.Options(t.TempDir())).Access())
-	path, want := write(t, 20_000)
+	path, want := write(t, 8_000)
 	for _, size := range []int{1, 3} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			doc := wordCount(path)

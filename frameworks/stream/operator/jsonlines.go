@@ -50,15 +50,16 @@ func (l jsonLines) append(b []byte, in int, rec arrow.Record) []byte {
 		}
 		for k, f := range fields {
 			b = append(b, f.head...)
-			b = appendValue(b, rec.Column(k), i, f.raw)
+			b = AppendValue(b, rec.Column(k), i, f.raw)
 		}
 		b = append(b, "}\n"...)
 	}
 	return b
 }
 
-// appendValue adds a value as JSON. A number that JSON has no form for is null.
-func appendValue(b []byte, column arrow.Array, i int, raw bool) []byte {
+// AppendValue adds row i of a column to b, as JSON; raw is JSON already. A number
+// that JSON has no form for is null.
+func AppendValue(b []byte, column arrow.Array, i int, raw bool) []byte {
 	if column.IsNull(i) {
 		return append(b, "null"...)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/apache/arrow/go/v15/arrow"
 
@@ -18,6 +19,9 @@ import (
 type Emitter interface {
 	// Emit sends tuples on the output with that index. rec becomes the emitter's.
 	Emit(out int, rec arrow.Record) error
+	// Pin is Emit of tuples whose task was told before: where a grouping leaves a
+	// choice of n tasks, it falls on the one at pin modulo n.
+	Pin(out, pin int, rec arrow.Record) error
 }
 
 // Source brings tuples in.
@@ -45,6 +49,25 @@ type Keyed interface {
 	Restore(b []byte) error
 }
 
+// Lagging is an operator that answers later: it takes tuples while others are
+// under way. Make.Wake is called when there is something to collect.
+type Lagging interface {
+	Operator
+	// Collect emits what is ready.
+	Collect(ctx context.Context, out Emitter) (did bool, err error)
+	// Room reports that it takes more; Idle that nothing is under way.
+	Room() bool
+	Idle() bool
+}
+
+// Told is a source that is told what was committed of what it emitted.
+type Told interface {
+	Source
+	// Handed says that what was emitted until now belongs to an epoch.
+	Handed(epoch int64)
+	Committed(ctx context.Context, epoch int64) error
+}
+
 // Sink is where tuples end.
 type Sink interface {
 	Write(ctx context.Context, in int, rec arrow.Record) error
@@ -64,6 +87,16 @@ type Make struct {
 	Results Bucket
 	// Owner names this try at running the topology, in names of staged things.
 	Owner string
+	// Topology is the whole, Dir and Env are where processes run.
+	Topology *topology.Topology
+	Dir      string
+	Env      []string
+	// Wake has the task stepped soon. It may be called from any goroutine.
+	Wake func()
+	// Urge asks for an epoch at once.
+	Urge func()
+	// Logger is told what processes say of themselves.
+	Logger *slog.Logger
 	// Batch is about how many tuples a source emits at once; default 1024.
 	Batch int
 	// Log takes what sink "log" writes.

@@ -29,6 +29,7 @@ type Down struct {
 	Begin   *Begin   `json:"begin,omitempty"`
 	Trigger *Trigger `json:"trigger,omitempty"`
 	Publish *Publish `json:"publish,omitempty"`
+	Passed  *Trigger `json:"passed,omitempty"`
 	Stop    *Stop    `json:"stop,omitempty"`
 }
 
@@ -43,7 +44,8 @@ type Begin struct {
 	From        *snapshot.Manifest `json:"from,omitempty"`
 }
 
-// Trigger has the sources begin an epoch.
+// Trigger has the sources begin an epoch. As Down.Passed it says that one was
+// committed.
 type Trigger struct {
 	Incarnation int   `json:"incarnation"`
 	Epoch       int64 `json:"epoch"`
@@ -79,6 +81,7 @@ type Told struct {
 	Handed      *epoch.Handed    `json:"handed,omitempty"`
 	Exhausted   *epoch.Exhausted `json:"exhausted,omitempty"`
 	Published   *epoch.Published `json:"published,omitempty"`
+	Urged       *epoch.Urged     `json:"urged,omitempty"`
 }
 
 // Event is what the task said, for the machine of epochs; nil for nothing.
@@ -90,6 +93,8 @@ func (t *Told) Event() epoch.Event {
 		return *t.Exhausted
 	case t.Published != nil:
 		return *t.Published
+	case t.Urged != nil:
+		return *t.Urged
 	}
 	return nil
 }
@@ -104,6 +109,8 @@ func TellOf(incarnation int, e epoch.Event) *Told {
 		t.Exhausted = &e
 	case epoch.Published:
 		t.Published = &e
+	case epoch.Urged:
+		t.Urged = &e
 	}
 	return t
 }

@@ -80,6 +80,8 @@ func (w *Worker) take(ctx context.Context, all *sync.WaitGroup, host string, dow
 		w.begin(ctx, all, down.Begin)
 	case down.Trigger != nil:
 		w.ask(down.Trigger.Incarnation, func(p *engine.Part) { p.Trigger(down.Trigger.Epoch) })
+	case down.Passed != nil:
+		w.ask(down.Passed.Incarnation, func(p *engine.Part) { p.Passed(down.Passed.Epoch) })
 	case down.Publish != nil:
 		w.ask(down.Publish.Incarnation, func(p *engine.Part) { p.Publish(down.Publish.Publish) })
 	case down.Stop != nil:
