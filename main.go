@@ -33,6 +33,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/dataset/output"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/framework"
 	"github.com/capstan-run/capstan/frameworks/mapreduce/work"
+	mpidoor "github.com/capstan-run/capstan/frameworks/mpi/door"
 	"github.com/capstan-run/capstan/frameworks/mpi/exec"
 	mpi "github.com/capstan-run/capstan/frameworks/mpi/framework"
 	"github.com/capstan-run/capstan/frameworks/mpi/mpiexec"
@@ -65,6 +66,8 @@ func main() {
 			}
 		case "mpi-rank":
 			os.Exit(exec.Main(context.Background(), os.Args[2:], os.Stdout, os.Stderr))
+		case "mpi-keep", "mpi-agent", "mpi-spawn":
+			os.Exit(mpidoor.Main(os.Args[1], os.Args[2:]))
 		case "store-server":
 			if err := embedded.Main(context.Background(), os.Stdin, os.Stdout); err != nil {
 				fmt.Fprintln(os.Stderr, err)

@@ -40,4 +40,5 @@
 //
 //	pmi   the Process Management Interface, by which the ranks of a program find
 //	      each other
+//	door  foreign launchers within a gang: Open MPI's mpirun, Chapel's spawner
 package mpi

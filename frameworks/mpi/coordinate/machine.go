@@ -67,8 +67,14 @@ func New(cfg Config, state State) *Machine {
 // own is the job's own world.
 func (m *Machine) own() World {
 	l, _ := m.cfg.Body.Layout(m.cfg.Gang.Size) // Check has seen to it
-	w := World{Ask: m.cfg.Gang, PPN: l.PPN}
 	parts := m.cfg.Body.Parts()
+	if m.cfg.Body.Foreign() {
+		keeper := parts[0] // the environment is the same for all
+		keeper.Command = m.cfg.Body.Keeper(l)
+		parts = []spec.Program{keeper}
+		l = l.Keepers()
+	}
+	w := World{Ask: m.cfg.Gang, PPN: l.PPN}
 	for _, p := range parts {
 		n := p.Ranks
 		if len(parts) == 1 {

@@ -53,6 +53,7 @@ func (l *Line) Document(s Site) ([]byte, error) {
 	}
 	d.Spec.PPN, d.Spec.Label, d.Spec.Bind, d.Spec.Console = ppn, l.Label, l.Bind, s.Console
 	d.Spec.Files = l.files(s)
+	d.Spec.Launcher = cmp.Or(l.Settings["mpi"], library(s.Dir, d.Spec.Parts()[0].Command[0]))
 	if s.Launcher == "process" {
 		d.Spec.Cwd = s.Dir
 	}

@@ -37,7 +37,7 @@ func table() map[string]option {
 }
 
 // settings are options that stand in the document.
-var settings = []string{"state", "launcher", "memory", "cpu", "image", "queue", "name", "failure", "restarts", "checkpoint", "finalize-grace", "walltime"}
+var settings = []string{"state", "launcher", "memory", "cpu", "image", "queue", "name", "failure", "restarts", "checkpoint", "finalize-grace", "walltime", "mpi"}
 
 var switches = []string{"network", "quiet"}
 

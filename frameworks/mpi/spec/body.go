@@ -28,6 +28,11 @@ type Body struct {
 	// Programs are the parts of a world whose ranks run different things.
 	Programs []Program `json:"programs,omitempty"`
 
+	// Launcher is what starts the ranks: "mpich" (default), which is Capstan itself
+	// for MPICH, its relatives and native programs; or "openmpi" or "chapel", whose
+	// own launchers run within the gang (package door).
+	Launcher string `json:"launcher,omitempty"`
+
 	Env     map[string]string `json:"env,omitempty"`
 	Workdir string            `json:"workdir,omitempty"` // absolute; default: a folder that all ranks of a node share
 	Cwd     string            `json:"cwd,omitempty"`     // in place of the default, where executors are plain processes; not shown to containers

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ func Check(s *core.Spec) []core.Diagnostic {
 	c.programs()
 	c.size()
 	c.places()
+	c.launcher()
 	c.found = append(c.found, b.Shipped().Clashes()...)
 	return c.found
 }
@@ -84,5 +86,24 @@ func (c *checker) places() {
 	}
 	if b.Console != nil && !path.IsAbs(b.Console.Socket) {
 		c.fault("spec.console.socket", "leave it out: mpiexec sets it", "%q is no absolute path", b.Console.Socket)
+	}
+}
+
+// launcher refuses what a foreign launcher is not told.
+func (c *checker) launcher() {
+	b := c.body
+	if !b.Foreign() {
+		return
+	}
+	if b.Failure == Continue {
+		c.fault("spec.failure", "say abort or restart", "%s ends all ranks when one is lost", b.Launcher)
+	}
+	if b.Launcher == Chapel && len(b.Programs) > 0 {
+		c.fault("spec.programs", "name it in spec.command", "a Chapel job is one program")
+	}
+	for i, p := range b.Programs {
+		if first := b.Programs[0]; !maps.Equal(p.Env, first.Env) || p.Workdir != first.Workdir {
+			c.fault(fmt.Sprintf("spec.programs.%d", i), "set spec.env and spec.workdir, for all", "%s gives all programs the same environment and folder", b.Launcher)
+		}
 	}
 }

@@ -54,6 +54,9 @@ func Parse(body json.RawMessage) (*Body, error) {
 	if b.Bind == "" {
 		b.Bind = "none"
 	}
+	if b.Launcher == "" {
+		b.Launcher = MPICH
+	}
 	if b.Failure == "" {
 		b.Failure = Abort
 	}

@@ -48,7 +48,10 @@ func (k *rank) prepare() (*exec.Cmd, error) {
 		return nil, err
 	}
 	argv := slices.Clone(p.Command)
-	if argv[0] = artifact.In(k.env.Files, argv[0]); argv[0] == self {
+	for i := range argv {
+		argv[i] = artifact.In(k.env.Files, argv[i]) // a keeper's or mpi-rank's programs are among its arguments
+	}
+	if argv[0] == self {
 		argv[0] = "/proc/self/exe"
 	}
 	return command.New(argv, dir, k.environ(p, dir, scratch, mesh, state))
