@@ -214,7 +214,7 @@ func stageRow(s core.Stage) string {
 	if s.Name == "elements" || s.Name == "tasks" {
 		what = fmt.Sprint(s.Tasks)
 	}
-	text := fmt.Sprintf("%d of %s done, %d running, %s", s.Done, what, s.Running, failedTries(s.Failed))
+	text := fmt.Sprintf("%d of %s done, %d running, %s", s.Done, what, s.Running, failures(s))
 	if s.BytesTotal > 0 {
 		text += fmt.Sprintf(", %s of %s", size(s.BytesDone), size(s.BytesTotal))
 	}

@@ -28,6 +28,7 @@ func (a *app) nodeCommand() *cobra.Command {
 				Free      core.Resources `json:"free"`
 				Executors int            `json:"executors"`
 				State     string         `json:"state"`
+				Until     int64          `json:"until,omitempty"` // deadline of its drain, or end of its quarantine
 				Warm      struct {
 					Ready  int `json:"ready"`
 					Wanted int `json:"wanted"`
@@ -43,7 +44,7 @@ func (a *app) nodeCommand() *cobra.Command {
 			return a.print(nodes, names, func(w io.Writer) {
 				fmt.Fprintln(w, "NODE\tSTATE\tLAUNCHER\tCPU FREE\tMEMORY FREE\tEXECUTORS\tWARM")
 				for _, n := range nodes {
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\t%d of %d\n", n.ID, n.State, n.Launcher, n.Free.CPU, n.Capacity.CPU,
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s of %s\t%s of %s\t%d\t%d of %d\n", n.ID, stateUntil(n.State, n.Until), n.Launcher, n.Free.CPU, n.Capacity.CPU,
 						n.Free.Memory.Short(), n.Capacity.Memory.Short(), n.Executors, n.Warm.Ready, n.Warm.Wanted)
 				}
 			})
@@ -87,14 +88,27 @@ func (a *app) drained(ctx context.Context, s *session, q *clusterpb.DrainRequest
 	}
 	var n struct {
 		State     string `json:"state"`
+		Until     int64  `json:"until"`
 		Executors int    `json:"executors"`
 	}
 	if err := api.FromStruct(r.Node, &n); err != nil {
 		return err
 	}
 	return a.print(r.Node, []string{q.Node}, func(w io.Writer) {
-		fmt.Fprintf(w, "node %s is %s; %d executors run there\n", q.Node, n.State, n.Executors)
+		fmt.Fprintf(w, "node %s is %s; %d executors run there\n", q.Node, stateUntil(n.State, n.Until), n.Executors)
 	})
+}
+
+// stateUntil is a node's state and, if it has one, its end: "draining until 08:00:00".
+func stateUntil(state string, until int64) string {
+	if until == 0 {
+		return state
+	}
+	at, form := time.UnixMilli(until).Local(), "15:04:05"
+	if at.Format(time.DateOnly) != time.Now().Format(time.DateOnly) {
+		form = time.DateTime
+	}
+	return state + " until " + at.Format(form)
 }
 
 // moment reads a time, or how long it is from now.

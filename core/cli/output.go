@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/capstan-run/capstan/core"
 )
 
 func printJSON(w io.Writer, v any) error {
@@ -136,11 +138,15 @@ func several(n int64, one string) string {
 	return count(n) + " " + one + "s"
 }
 
-func failedTries(n int) string {
-	if n == 1 {
+// failures is what failed in a stage.
+func failures(s core.Stage) string {
+	switch {
+	case s.Name == "elements": // of an array: some were never tried
+		return fmt.Sprintf("%d failed", s.Failed)
+	case s.Failed == 1:
 		return "1 failed try"
 	}
-	return fmt.Sprintf("%d failed tries", n)
+	return fmt.Sprintf("%d failed tries", s.Failed)
 }
 
 // span writes a time for people: "1.2s", "3m12s".

@@ -85,7 +85,7 @@ func summary(j *core.Job) string {
 			p += fmt.Sprintf(" (%s of %s)", size(s.BytesDone), size(s.BytesTotal))
 		}
 		if s.Failed > 0 {
-			p += ", " + failedTries(s.Failed)
+			p += ", " + failures(s)
 		}
 		parts = append(parts, p)
 	}
@@ -246,7 +246,7 @@ func stageLine(s core.Stage, width int, spent time.Duration) string {
 		tail += fmt.Sprintf("  %s left", span(time.Duration(float64(spent)*(1-part)/part)))
 	}
 	if s.Failed > 0 {
-		tail += "  " + failedTries(s.Failed)
+		tail += "  " + failures(s)
 	}
 	bar := min(30, width-10-utf8.RuneCountInString(tail))
 	if bar < 5 {

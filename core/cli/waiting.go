@@ -55,7 +55,8 @@ func waitingFor(list []blocked) string {
 	text, more := "", 0
 	for _, b := range list {
 		switch {
-		case len(b.Blockers) == 0:
+		case len(b.Blockers) == 0 || len(b.Blockers) == 1 && strings.HasSuffix(b.Blockers[0], " may at once"):
+			// It has its place, or is an array that runs as many elements as it wants to.
 		case text != "":
 			more++
 		default:
