@@ -28,7 +28,7 @@ type options struct {
 // directories are those that are run when none is named.
 func directories() []string {
 	return []string{"attr", "coll", "comm", "datatype", "errhan", "group", "info", "init", "pt2pt", "rma", "spawn", "topo", "io", "errors",
-		"threads", "impls", "f77", "cxx", "f90"}
+		"threads", "impls", "f77", "cxx", "f90", mpi4py}
 }
 
 // Command is "bench mpi-suite". cache is the directory for the programs.
@@ -38,7 +38,8 @@ func Command(cache string) *cobra.Command {
 		Use:   "mpi-suite [DIRECTORY...]",
 		Short: "Run MPICH's own test programs under Capstan and under mpiexec.hydra",
 		Long: `Gets and builds MPICH's test programs, once, runs each under both launchers as
-its testlist says, and tells which pass under both, under one, and under none.
+its testlist says, and tells which pass under both, under one, and under none. The
+directory mpi4py is that library's own test suite, a case for each of its files.
 What has run is kept, so that a run can be broken off and taken up again.
 
 Launchers: hydra (mpiexec.hydra), capstan (capstan mpiexec), and server, which
@@ -91,7 +92,7 @@ func (o *options) run(cmd *cobra.Command, dirs []string) error {
 		if err != nil {
 			return err
 		}
-		list, err := cases(root, tree, dirs)
+		list, err := src.cases(ctx, root, tree, dirs)
 		if err != nil {
 			return err
 		}

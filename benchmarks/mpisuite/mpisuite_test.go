@@ -58,6 +58,10 @@ func TestJudge(t *testing.T) {
 		{TestErrFatal, "whatever", 0, "ended with 0, and must not"},
 		{TestStatusNoErrors, "No Errors", 0, "ended with 0, and must not"},
 		{TestStatusNoErrors, "No Errors", 1, ""},
+		{TestsOK, "Ran 60 tests in 0.5s\n\nOK (skipped=12)\nOK\n", 0, ""},
+		{TestsOK, "OK\nERROR: testSend (test_p2p)\nFAILED (errors=1)\n", 1, "ERROR: testSend (test_p2p)"},
+		{TestsOK, "OK\n", 1, "ended with 1"},
+		{TestsOK, "", 0, "no rank said OK"},
 	} {
 		if got := c.wants.judge(c.output, c.code); got != c.fault {
 			t.Errorf("%q of %q with %d: %q, want %q", c.wants, c.output, c.code, got, c.fault)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/capstan-run/capstan/core"
@@ -115,6 +116,17 @@ func (s *source) run(ctx context.Context, dir string, argv ...string) error {
 		return core.Errorf(core.Failed, "%s: %v", argv[0], err).At(log.Name()).Do("read that file; remove " + dir + " to begin anew")
 	}
 	return nil
+}
+
+// cases are those of directories, of which one may be mpi4py's.
+func (s *source) cases(ctx context.Context, suite, tree string, dirs []string) ([]Case, error) {
+	own := slices.DeleteFunc(slices.Clone(dirs), func(d string) bool { return d == mpi4py })
+	list, err := cases(suite, tree, own)
+	if err != nil || len(own) == len(dirs) {
+		return list, err
+	}
+	more, err := s.mpi4py(ctx, suite)
+	return append(list, more...), err
 }
 
 // cases are those of the lists of dirs and of what lies below them.

@@ -112,13 +112,17 @@ func (w Want) judge(output string, code int) string {
 		}
 		return ""
 	}
-	if fault := said(output); fault != "" {
+	fault := said
+	if w == TestsOK {
+		fault = testsOK
+	}
+	if fault := fault(output); fault != "" {
 		return fault
 	}
 	switch {
 	case w == TestStatusNoErrors && code == 0:
 		return "ended with 0, and must not"
-	case w == NoErrors && code != 0:
+	case (w == NoErrors || w == TestsOK) && code != 0:
 		return fmt.Sprintf("ended with %d", code)
 	}
 	return ""
