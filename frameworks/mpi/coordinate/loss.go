@@ -75,6 +75,10 @@ func ranks(first, n int) string {
 func (m *Machine) lost(w *world, e *task.Ended, why *core.Error) {
 	m.state.Lost++
 	b := m.cfg.Body
+	code := e.Code
+	if e.Fault != nil {
+		code = 0 // it is not the program's
+	}
 	fatal := e.Aborted || e.Fault != nil && e.Fault.Kind == core.Invalid
 	switch {
 	case b.Failure == spec.Continue && !fatal:
@@ -87,9 +91,9 @@ func (m *Machine) lost(w *world, e *task.Ended, why *core.Error) {
 		m.restart()
 	case b.Failure == spec.Restart && !fatal:
 		why.What = fmt.Sprintf("%s, after %d restarts", why.What, m.state.Restarts)
-		m.end(why, e.Code, 0)
+		m.end(why, code, 0)
 	default:
-		m.end(why, e.Code, 0)
+		m.end(why, code, 0)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mpi/spec"
@@ -44,6 +45,9 @@ func (l *Line) Document(s Site) ([]byte, error) {
 		ppn = ranks // law X3
 	}
 	layout, err := spec.Lay(ranks, ppn, 0)
+	if err == nil {
+		err = l.settle(&d)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,6 @@ func (l *Line) Document(s Site) ([]byte, error) {
 	}
 	d.Metadata["name"] = cmp.Or(l.Settings["name"], nameOf(l.Programs[0].Argv[0]))
 	l.gang(d.Gang, layout, s.Node)
-	l.settle(&d)
 	return json.Marshal(d)
 }
 
@@ -84,7 +87,8 @@ func (l *Line) gang(g map[string]any, layout spec.Layout, node core.Resources) {
 	}
 }
 
-func (l *Line) settle(d *document) {
+// settle writes the options that stand in the document.
+func (l *Line) settle(d *document) error {
 	for _, name := range []string{"queue", "walltime"} {
 		if v := l.Settings[name]; v != "" {
 			d.Metadata[name] = v
@@ -92,6 +96,19 @@ func (l *Line) settle(d *document) {
 	}
 	d.Spec.Failure = l.Settings["failure"]
 	d.Spec.Checkpoint.Path = l.Settings["checkpoint"]
+	if v := l.Settings["restarts"]; v != "" {
+		if err := number(&d.Spec.Restarts, v); err != nil {
+			return core.Errorf(core.Invalid, "option --restarts: %v", err)
+		}
+	}
+	if v := l.Settings["finalize-grace"]; v != "" {
+		grace, err := time.ParseDuration(v)
+		if err != nil || grace <= 0 {
+			return core.Errorf(core.Invalid, "option --finalize-grace: %q is no time such as 5s", v)
+		}
+		d.Spec.FinalizeGrace = core.Duration(grace)
+	}
+	return nil
 }
 
 // part is a program of the document.
