@@ -25,10 +25,12 @@ type Config struct {
 	Log     io.Writer // of sinks "log"
 	// Owner names this try at running the topology: no two have one name.
 	Owner string
-	// Dir and Env are where processes run, Logger takes what they say of themselves.
-	Dir    string
-	Env    []string
-	Logger *slog.Logger
+	// Dir and Env are where processes run, Scratch is where they note their pids,
+	// Logger takes what they say of themselves.
+	Dir     string
+	Scratch string
+	Env     []string
+	Logger  *slog.Logger
 	// Mesh leads to the other ranks that run the topology, which divide its tasks
 	// among them; nil: there are none.
 	Mesh *mesh.Mesh
@@ -112,7 +114,7 @@ func (p *Part) make(ctx context.Context, t *Task, c Config, from *snapshot.Manif
 			Fields: c.Topology.Component(e.From).Output(e.Stream).Fields})
 	}
 	m.Urge = func() { p.tell(epoch.Urged{}) }
-	m.Topology, m.Wake, m.Logger, m.Dir, m.Env = c.Topology, t.ring, c.Logger, c.Dir, c.Env
+	m.Topology, m.Wake, m.Logger, m.Dir, m.Env, m.Scratch = c.Topology, t.ring, c.Logger, c.Dir, c.Env, c.Scratch
 	if m.Logger == nil {
 		m.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -54,7 +54,7 @@ func New() Framework { return Framework{} }
 
 // Describe is core.Framework's.
 func (Framework) Describe() core.Description {
-	return core.Description{Kind: Kind, Version: Version, Schema: spec.Schema(), Example: spec.Example(),
+	return core.Description{Kind: Kind, Version: Version, Schema: spec.Schema(), Example: spec.Example(), Ships: spec.Ships(),
 		Summary: "topologies of sources, operators and sinks: exactly once, from epoch to epoch"}
 }
 
@@ -74,10 +74,8 @@ func check(s *core.Spec) (*topology.Topology, *spec.Body, []core.Diagnostic) {
 		found = append(found, core.Diagnostic{Path: "spec.state", Message: "a topology on a gang has no place for its epochs",
 			Remedy: `give it one that is its own, such as "s3://streams/` + s.Metadata.Name + `"`})
 	}
+	found = append(found, b.Shipped().Clashes()...)
 	for _, c := range t.Components {
-		if len(c.Exec) > 0 {
-			found = append(found, core.Diagnostic{Path: c.At + ".exec", Message: fmt.Sprintf("%q is a process, and those do not run on a gang yet", c.ID)})
-		}
 		if path := told(c); c.Use == "files" && strings.HasPrefix(path, "file:") {
 			found = append(found, core.Diagnostic{Path: c.At + ".with.path", Message: "executors cannot write to " + path, Remedy: "write to s3://"})
 		}
@@ -128,7 +126,10 @@ func (Framework) Work(ctx context.Context, env *core.Env) error {
 		return err
 	}
 	defer client.Close()
-	w := &work.Worker{Env: env, Config: engine.Config{Topology: t, Store: objects(client, b), Results: operator.Results{Client: client}}}
+	w := &work.Worker{Env: env, Config: engine.Config{
+		Topology: inFiles(t, env.Files), Store: objects(client, b), Results: operator.Results{Client: client},
+		Dir: env.Files, Env: environ(env), Scratch: env.Scratch, Logger: env.Log,
+	}}
 	return w.Serve(ctx)
 }
 
@@ -151,7 +152,10 @@ func ask(job *core.Job, t *topology.Topology, b *spec.Body) core.GangAsk {
 	if a.Memory == 0 {
 		a.Memory = 512 << 20
 	}
+	shipped := b.Shipped()
+	a.Files = shipped.Files()
 	for _, c := range t.Components {
+		a.Userland = a.Userland || len(c.Exec) > 0 && a.Image == ""
 		switch path := told(c); {
 		case c.Use == "lines":
 			a.ReadOnly = append(a.ReadOnly, input.Base([]string{path})...)

@@ -58,7 +58,7 @@ func start(ctx context.Context, m operator.Make, hear func(*message, error)) (*p
 	if p.cmd, err = command.New(c.Exec, m.Dir, env); err != nil {
 		return nil, err
 	}
-	if p.pidDir, err = os.MkdirTemp("", "capstan-pids-"); err != nil {
+	if p.pidDir, err = os.MkdirTemp(m.Scratch, "capstan-pids-"); err != nil {
 		return nil, err
 	}
 	if err := p.spawn(m); err != nil {

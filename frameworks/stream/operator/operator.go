@@ -90,6 +90,7 @@ type Make struct {
 	// Topology is the whole, Dir and Env are where processes run.
 	Topology *topology.Topology
 	Dir      string
+	Scratch  string // a folder for the processes' pids; default the system's
 	Env      []string
 	// Wake has the task stepped soon. It may be called from any goroutine.
 	Wake func()

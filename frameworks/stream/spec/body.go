@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/capstan-run/capstan/core"
+	"github.com/capstan-run/capstan/frameworks/artifact"
 )
 
 // Body is what stands under `spec:`.
@@ -15,11 +16,13 @@ type Body struct {
 	Timeout   core.Duration `json:"timeout,omitempty"`   // default 30s
 	Groups    int           `json:"keyGroups,omitempty"` // default 128
 	// State is the s3:// folder of the topology's epochs; it is the topology's own.
-	State     string         `json:"state,omitempty"`
-	Config    map[string]any `json:"config,omitempty"` // what processes are told as conf
-	Sources   []Component    `json:"sources"`
-	Operators []Component    `json:"operators,omitempty"`
-	Sinks     []Component    `json:"sinks,omitempty"`
+	State  string         `json:"state,omitempty"`
+	Config map[string]any `json:"config,omitempty"` // what processes are told as conf
+	// Files are shipped: processes run in the folder where they are.
+	Files     []string    `json:"files,omitempty"`
+	Sources   []Component `json:"sources"`
+	Operators []Component `json:"operators,omitempty"`
+	Sinks     []Component `json:"sinks,omitempty"`
 }
 
 // Component is a source, an operator or a sink: exactly one of Use and Exec.
@@ -90,6 +93,28 @@ func (o *OnError) UnmarshalJSON(b []byte) error {
 	}
 	type plain OnError
 	return json.Unmarshal(b, (*plain)(o))
+}
+
+// Ships lists the places in a body that may name a local file to ship with the
+// job, in the form of core.Description.Ships.
+func Ships() []string {
+	return []string{"sources.*.exec.0", "operators.*.exec.0", "sinks.*.exec.0", "files.*!"}
+}
+
+// Shipped lists the artifacts of the body.
+func (b *Body) Shipped() artifact.List {
+	var l artifact.List
+	for i, c := range b.Sources {
+		l.AddCommand(fmt.Sprintf("sources.%d.exec", i), c.Exec)
+	}
+	for i, c := range b.Operators {
+		l.AddCommand(fmt.Sprintf("operators.%d.exec", i), c.Exec)
+	}
+	for i, c := range b.Sinks {
+		l.AddCommand(fmt.Sprintf("sinks.%d.exec", i), c.Exec)
+	}
+	l.AddFiles("files", b.Files)
+	return l
 }
 
 // Parse reads a body. An unknown field or a wrong type is a *core.Error of kind
