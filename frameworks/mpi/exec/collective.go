@@ -16,7 +16,7 @@ func (p *proxy) meet(ctx context.Context, r *request) {
 		return
 	}
 	ready, leave := p.order.join(r.comm)
-	p.later(r, func() (*answer, error) {
+	p.later(c, r, func() (*answer, error) {
 		defer leave()
 		<-ready
 		return p.together(ctx, c, r)

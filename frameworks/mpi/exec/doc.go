@@ -78,7 +78,8 @@
 //	                                                  the program. inline: name of the host
 //	 2  segment        value: bytes, at least 1       segment, length, a descriptor
 //	 3  release        segment to send                none
-//	 4  wait           inline: uint32 each: numbers
+//	 4  wait           inline: uint32 each: numbers;
+//	                   value: 1 all are needed
 //	 5  abort          value: exit code. inline: why
 //	 6  finalize       nothing                        nothing, when all ranks have said it
 //	16  send           peer, tag, kind, bytes         when the bytes may be changed
@@ -154,8 +155,8 @@
 //	X5  When the proxy ends, or is killed, the process has ended. It is in the
 //	    proxy's group: what it has started ends where the launcher ends groups.
 //	X6  What the process waits for is known: flag 1, and wait, which says that it
-//	    does nothing until one of the answers with these numbers is there. They
-//	    change nothing but what a user is shown of a rank that hangs.
+//	    does nothing until one of the answers with these numbers is there, or all
+//	    are. They change nothing but what a user is shown of a rank that hangs.
 //
 // # Left out
 //

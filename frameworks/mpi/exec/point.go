@@ -21,7 +21,7 @@ func (p *proxy) point(ctx context.Context, r *request) error {
 	case cmdRecv:
 		return p.recv(ctx, c, r)
 	case cmdProbe:
-		p.later(r, func() (*answer, error) {
+		p.later(c, r, func() (*answer, error) {
 			s, k, err := c.Probe(ctx, int(r.peer), int(r.tag))
 			return seen(s, kindOf(k)), err
 		})
@@ -71,7 +71,7 @@ func (p *proxy) send(ctx context.Context, c *mpi.Comm, r *request) error {
 		unuse()
 		return err
 	}
-	p.later(r, func() (*answer, error) {
+	p.later(c, r, func() (*answer, error) {
 		defer unuse()
 		_, err := sent.Wait(ctx)
 		return &answer{}, err
@@ -94,7 +94,7 @@ func (p *proxy) recv(ctx context.Context, c *mpi.Comm, r *request) error {
 	if err != nil {
 		return err
 	}
-	p.later(r, func() (*answer, error) {
+	p.later(c, r, func() (*answer, error) {
 		if _, err := posted.Wait(ctx); err != nil {
 			return nil, err
 		}

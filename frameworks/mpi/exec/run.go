@@ -38,7 +38,7 @@ func Run(ctx context.Context, argv []string) int {
 	if err != nil {
 		return leave(ctx, world, name, 0, err)
 	}
-	end, err := Serve(ctx, world.Comm, p.sock, Options{})
+	end, err := Serve(ctx, world.Comm, p.sock, Options{Awaits: world.Awaits})
 	code, err := p.finish(end, err)
 	if err != nil {
 		return leave(ctx, world, name, code, err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/frameworks/mpi"
+	"github.com/capstan-run/capstan/frameworks/mpi/waits"
 )
 
 // Ending is how a process's conversation ended. If it neither finalized nor
@@ -25,6 +26,9 @@ type Ending struct {
 
 // Options of a conversation.
 type Options struct {
+	// Awaits is told what the process waits for; a Wait without an Op: for nothing;
+	// nil: for what the mesh knows. It may be called from any goroutine.
+	Awaits  func(*waits.Wait)
 	Program int    // the number that hello answers
 	Memory  uint64 // bytes of all segments together; 0: half of the machine's
 }
@@ -37,7 +41,8 @@ func Serve(ctx context.Context, world *mpi.Comm, sock *net.UnixConn, o Options) 
 		o.Memory = halfOfMemory()
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	p := &proxy{conn: newConn(sock), segments: newSegments(o.Memory), comms: newCommunicators(world), order: newOrder(), program: o.Program}
+	p := &proxy{conn: newConn(sock), segments: newSegments(o.Memory), comms: newCommunicators(world), order: newOrder(),
+		ledger: newLedger(world, o.Awaits), program: o.Program}
 	unhook := context.AfterFunc(ctx, func() { _ = sock.SetReadDeadline(time.Now()) })
 	end, err := p.listen(ctx)
 	unhook()
@@ -55,6 +60,7 @@ type proxy struct {
 	segments *segments
 	comms    *communicators
 	order    *order
+	ledger   *ledger
 	program  int
 	begun    sync.WaitGroup // requests that are not answered
 	greeted  bool
@@ -120,9 +126,15 @@ func (p *proxy) say(r *request, f func(*request) (*answer, error)) {
 	p.conn.answer(r, a)
 }
 
-// later answers r when f returns.
-func (p *proxy) later(r *request, f func() (*answer, error)) {
-	p.begun.Go(func() { p.say(r, func(*request) (*answer, error) { return f() }) })
+// later answers r, which is on c, when f returns.
+func (p *proxy) later(c *mpi.Comm, r *request, f func() (*answer, error)) {
+	p.ledger.begin(c, r)
+	p.begun.Go(func() {
+		p.say(r, func(*request) (*answer, error) {
+			defer p.ledger.end(r)
+			return f()
+		})
+	})
 }
 
 func (p *proxy) hello(r *request) error {
@@ -159,5 +171,6 @@ func (p *proxy) wait(r *request) error {
 	for i := range numbers {
 		numbers[i] = binary.LittleEndian.Uint32(r.data[4*i:])
 	}
+	p.ledger.waitFor(numbers, r.value != 0)
 	return nil
 }

@@ -563,7 +563,7 @@ int cmpi_waitall(size_t n, cmpi_request *r, cmpi_status *s) {
     unsigned char *numbers = malloc(4 * n + 1);
     for (size_t i = 0; numbers && i < n; i++)
         if (r[i] && !r[i]->done) put(numbers + 4 * left++, r[i]->number, 4);
-    if (left) tell(WAIT, 0, numbers, 4 * left);
+    if (left) tell(WAIT, 1, numbers, 4 * left);
     free(numbers);
     int first = 0;
     for (size_t i = 0; i < n; i++) {

@@ -313,8 +313,7 @@ class Request:
     def wait(self) -> Any:
         """Waits, and returns what the blocking form returns."""
         if not self._done:
-            if self.number not in self._wire.ready:
-                self._wire.ask(_WAIT, data=struct.pack("<I", self.number), answer=False)
+            _announce([self], True)
             self._take()
         return self._result
 
@@ -338,7 +337,7 @@ class Request:
 def wait_all(requests: Iterable[Request]) -> list[Any]:
     """Waits for all, and returns their results in order."""
     requests = list(requests)
-    _announce(requests)
+    _announce(requests, True)
     return [r._result if r._done else r._take() for r in requests]
 
 
@@ -346,7 +345,7 @@ def wait_any(requests: Sequence[Request]) -> tuple[int, Any]:
     """Waits until one is done, and returns its index and result."""
     if not requests:
         raise ValueError("no requests")
-    _announce(requests)
+    _announce(requests, False)
     while True:
         for i, r in enumerate(requests):
             if r._done or r.number in r._wire.ready:
@@ -354,11 +353,11 @@ def wait_any(requests: Sequence[Request]) -> tuple[int, Any]:
         requests[0]._wire.read()
 
 
-def _announce(requests: Sequence[Request]) -> None:
+def _announce(requests: Sequence[Request], every: bool) -> None:
     """Tells the proxy what the rank waits for, so that a hang can be explained."""
     left = [r for r in requests if not r._done and r.number not in r._wire.ready]
-    if left:
-        left[0]._wire.ask(_WAIT, data=struct.pack(f"<{len(left)}I", *(r.number for r in left)), answer=False)
+    if left and (every or len(left) == len(requests)):
+        left[0]._wire.ask(_WAIT, data=struct.pack(f"<{len(left)}I", *(r.number for r in left)), value=int(every), answer=False)
 
 
 class Comm:
