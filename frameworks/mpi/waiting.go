@@ -14,7 +14,8 @@ import (
 func (c *Comm) Waits() (waits.Wait, bool) { return c.w.waits() }
 
 // Awaits says what the rank waits for, in the place of what is known here, for
-// those that carry out what another program asks; nil ends that.
+// those that carry out what another program asks: without an Op for nothing. nil
+// ends that.
 func (w *World) Awaits(x *waits.Wait) {
 	if x != nil {
 		said := *x
@@ -26,7 +27,7 @@ func (w *World) Awaits(x *waits.Wait) {
 
 func (w *world) waits() (waits.Wait, bool) {
 	if told := w.told.Load(); told != nil {
-		return *told, true
+		return *told, told.Op != ""
 	}
 	list, number := w.mesh.Waiting()
 	awaited := w.awaited.Load()

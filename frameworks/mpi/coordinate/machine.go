@@ -198,7 +198,7 @@ func (m *Machine) heard(w *world, x int, up *task.Up) {
 		m.ended(w, up.Ended)
 	case up.State != nil && up.State.Run == w.run:
 		for _, l := range up.State.Ranks {
-			w.looks[l.Rank] = l
+			w.look(l)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (m *Machine) Progress() core.Progress {
 			}
 		}
 	}
-	return core.Progress{Stages: []core.Stage{s}, Note: m.note, Counters: m.counters(), Tables: []core.Table{table}}
+	return core.Progress{Stages: []core.Stage{s}, Note: cmp.Or(m.hang(), m.note), Counters: m.counters(), Tables: []core.Table{table}}
 }
 
 func tell(w *world, r, done, failed, running int) (int, int, int) {
@@ -56,7 +56,10 @@ func row(w *world, r int) []string {
 		name = w.name() + "/" + name
 	}
 	l := w.looks[r]
-	cells := []string{name, w.node(w.layout.Executor(r)), "waiting", "", l.Waits, l.Last}
+	cells := []string{name, w.node(w.layout.Executor(r)), "waiting", "", "", l.Last}
+	if l.Wait != nil {
+		cells[4] = l.Wait.String()
+	}
 	switch e := w.ended[r]; {
 	case e != nil:
 		cells[2], cells[3] = how(e), fmt.Sprintf("%.1f s", e.CPU.Seconds())

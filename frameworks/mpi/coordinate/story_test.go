@@ -15,6 +15,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mpi/pmi"
 	"github.com/capstan-run/capstan/frameworks/mpi/spec"
 	"github.com/capstan-run/capstan/frameworks/mpi/task"
+	"github.com/capstan-run/capstan/frameworks/mpi/waits"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -69,6 +70,8 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 		return say(task.Up{Fence: &task.Fence{Run: run, N: n, Put: []pmi.Pair{{Key: "k" + strconv.Itoa(x), Value: "v"}}}})
 	case "ended":
 		return say(task.Up{Ended: ended(t, d, run)})
+	case "look":
+		return say(task.Up{State: &task.State{Run: run, Ranks: []task.Look{looked(t, d, n)}}})
 	case "ask":
 		a := &task.Ask{Run: run, ID: 1}
 		d.ScanArgs(t, "verb", &a.Verb)
@@ -101,6 +104,21 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 	}
 	t.Fatalf("unknown command %q", d.Cmd)
 	return ""
+}
+
+// looked is a rank that works, or has come to its nth wait, for the rank in on or
+// anybody.
+func looked(t *testing.T, d *datadriven.TestData, n int) task.Look {
+	var l task.Look
+	d.ScanArgs(t, "rank", &l.Rank)
+	if d.HasArg("n") {
+		l.Wait = &waits.Wait{Op: "Recv", Tag: 7, Number: uint64(n)}
+	}
+	var on int
+	if d.MaybeScanArgs(t, "on", &on) {
+		l.Wait.Peers = []int{on}
+	}
+	return l
 }
 
 // currentRun is that of a world; 0 without one.

@@ -26,7 +26,7 @@ type world struct {
 	done      bool
 
 	ended  map[int]*task.Ended // ranks of the run
-	looks  map[int]task.Look
+	looks  map[int]seen
 	passed task.Fenced // the last barrier that all went through
 }
 
@@ -48,7 +48,7 @@ func newWorld(w World, spawned bool) *world {
 	}
 	return &world{World: w, spawned: spawned,
 		layout: spec.Layout{Ranks: ranks, PPN: w.PPN, Executors: w.Ask.Size},
-		ended:  map[int]*task.Ended{}, looks: map[int]task.Look{}}
+		ended:  map[int]*task.Ended{}, looks: map[int]seen{}}
 }
 
 func (w *world) name() string { return w.Ask.Name }

@@ -31,6 +31,7 @@ import (
 
 	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/frameworks/mpi/pmi"
+	"github.com/capstan-run/capstan/frameworks/mpi/waits"
 )
 
 // Down is a coordinator's message: one of its fields is set.
@@ -217,8 +218,7 @@ type Look struct {
 	CPU   time.Duration `json:"cpu"`
 	Phase string        `json:"phase"`          // starting, running, barrier, finalized
 	Last  string        `json:"last,omitempty"` // line of output
-	Waits string        `json:"waits,omitempty"`
-	For   []int         `json:"for,omitempty"` // the ranks that a native one waits for
+	Wait  *waits.Wait   `json:"wait,omitempty"` // of a native one; nil: it waits for nobody
 }
 
 // maxMessage is more than any honest message of a worker has.

@@ -24,9 +24,6 @@ const (
 	// self is how a command names Capstan, for its mpi-rank: this binary, whatever
 	// the executor has.
 	self = "capstan"
-	// stateBytes is the size of the file in which a native rank says what it waits
-	// for.
-	stateBytes = 4096
 )
 
 // prepare makes the rank's folders and its command.
@@ -39,7 +36,7 @@ func (k *rank) prepare() (*exec.Cmd, error) {
 		}
 	}
 	state := filepath.Join(scratch, "state")
-	if err := os.WriteFile(state, make([]byte, stateBytes), 0o600); err != nil {
+	if err := k.open(state); err != nil {
 		return nil, diskError(err)
 	}
 	p := k.program()

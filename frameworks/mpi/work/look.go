@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/capstan-run/capstan/frameworks/mpi/task"
+	"github.com/capstan-run/capstan/frameworks/mpi/waits"
 )
 
 // userHz is the kernel's unit in /proc/PID/stat, the same on all machines Go
@@ -21,7 +22,42 @@ func (k *rank) look() (l task.Look, ok bool) {
 	if k.cmd == nil || k.gone {
 		return l, false
 	}
-	return task.Look{Rank: k.number, CPU: used(k.cmd.Process.Pid), Phase: k.server.Phase(k.number), Last: k.out.lastLine()}, true
+	l = task.Look{Rank: k.number, CPU: used(k.cmd.Process.Pid), Phase: k.server.Phase(k.number), Last: k.out.lastLine()}
+	if w, waiting := k.waits(); waiting {
+		l.Wait = &w
+	}
+	return l, true
+}
+
+// open makes the file in which the rank says what it waits for, and keeps it:
+// whatever the rank does to its name.
+func (k *rank) open(name string) error {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.page = f
+	return f.Truncate(waits.Size)
+}
+
+// waits is what a native rank says it waits for. The caller holds mu.
+func (k *rank) waits() (waits.Wait, bool) {
+	page := make([]byte, waits.Size)
+	if n, _ := k.page.ReadAt(page, 0); n < len(page) {
+		return waits.Wait{}, false
+	}
+	return waits.Read(page)
+}
+
+// close ends what was opened for the rank.
+func (k *rank) close() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.page != nil {
+		_ = k.page.Close()
+	}
 }
 
 // used is the CPU time of a process.

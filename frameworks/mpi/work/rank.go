@@ -26,6 +26,7 @@ type rank struct {
 	out    *output
 
 	mu   sync.Mutex
+	page *os.File  // in which it says what it waits for
 	cmd  *exec.Cmd // once started
 	gone bool      // waited for
 }
@@ -44,6 +45,7 @@ func newRank(r *run, number int) *rank {
 // play runs the rank to its end (law W1).
 func (k *rank) play() *task.Ended {
 	e := &task.Ended{Run: k.begin.Run, Rank: k.number}
+	defer k.close()
 	if err := k.execute(e); err != nil {
 		f := *core.AsError(err)
 		if f.Err != nil {
