@@ -54,7 +54,7 @@ ls -d mpi4py-*/test >/dev/null 2>&1 || {
 	for _, t := range tests {
 		name := strings.TrimSuffix(filepath.Base(t), ".py")
 		list = append(list, Case{Dir: mpi4py, Ranks: ranksOfMPI4py, Wants: TestsOK,
-			Argv: []string{filepath.Join(dir, "v", "bin", "python"), "test/main.py", "-q", "-i", name + "$"}})
+			Argv: []string{filepath.Join(dir, "v", "bin", "python"), "test/main.py", "-q", "-i", name + `\.`}})
 	}
 	return list, nil
 }
@@ -66,6 +66,8 @@ func testsOK(output string) string {
 		switch line = strings.TrimSpace(line); {
 		case strings.HasPrefix(line, "FAIL: "), strings.HasPrefix(line, "ERROR: "), strings.HasPrefix(line, "FAILED"):
 			return line
+		case strings.HasPrefix(line, "Ran 0 tests"):
+			return "ran no test"
 		case line == "OK", strings.HasPrefix(line, "OK ("):
 			fault = ""
 		}

@@ -61,6 +61,7 @@ func TestJudge(t *testing.T) {
 		{TestsOK, "Ran 60 tests in 0.5s\n\nOK (skipped=12)\nOK\n", 0, ""},
 		{TestsOK, "OK\nERROR: testSend (test_p2p)\nFAILED (errors=1)\n", 1, "ERROR: testSend (test_p2p)"},
 		{TestsOK, "OK\n", 1, "ended with 1"},
+		{TestsOK, "Ran 0 tests in 0.000s\n\nOK\n", 0, "ran no test"},
 		{TestsOK, "", 0, "no rank said OK"},
 	} {
 		if got := c.wants.judge(c.output, c.code); got != c.fault {

@@ -57,7 +57,7 @@ func (l *Line) Document(s Site) ([]byte, error) {
 	}
 	d.Spec.PPN, d.Spec.Label, d.Spec.Bind, d.Spec.Console = ppn, l.Label, l.Bind, s.Console
 	d.Spec.Files = l.files(s)
-	d.Spec.Launcher = cmp.Or(l.Settings["mpi"], library(s.Dir, d.Spec.Parts()[0].Command[0]))
+	d.Spec.Launcher = cmp.Or(l.Settings["mpi"], library(s.Dir, l.Programs[0].Argv[0]))
 	if s.Launcher == "process" {
 		d.Spec.Cwd = s.Dir
 	}
@@ -128,13 +128,26 @@ func (l *Line) part(p Program, s Site) spec.Program {
 }
 
 // command is the program's, its name as the document ships it: one that lies in
-// the folder of the line needs no ./ if no folder of PATH has it.
+// the folder of the line needs no ./ if no folder of PATH has it. Where ranks are
+// processes of this machine it runs where it lies: a copy of it elsewhere would
+// not find what it looks for beside it, as the Python of a virtual environment
+// does.
 func (l *Line) command(p Program, s Site) []string {
 	argv := slices.Clone(p.Argv)
 	if !strings.Contains(argv[0], "/") && regular(filepath.Join(s.Dir, argv[0])) && !found(argv[0], s.Environ) {
 		argv[0] = "./" + argv[0]
 	}
+	if path := absolute(s.Dir, argv[0]); s.Launcher == "process" && strings.Contains(argv[0], "/") && regular(path) && !strings.Contains(path, "=") {
+		return append([]string{"env", path}, argv[1:]...) // as a bare name: the file is not shipped
+	}
 	return argv
+}
+
+func absolute(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
 }
 
 // found reports whether a folder of PATH has a program.
