@@ -43,6 +43,8 @@
 //	    Reserved more hold reservations, which nobody behind them breaks. A gang
 //	    that could not run even if every node that is up were empty (its node is
 //	    down or draining) is passed, for it would hold up all others for nothing.
+//	    So is one that its own job keeps out with gangs of which no end is known:
+//	    the third copy of a service on two nodes that each may have one.
 //	G5  A requeued gang keeps its place: its arrival stays its own.
 //	G6  Leases never repeat. An event that names an old lease is ignored: what is
 //	    said late of one life of a gang does not touch the next.

@@ -159,7 +159,9 @@ func (s *Scheduler) explain(x *Explanation, g *member) {
 			x.Blockers = append(x.Blockers, kept)
 		}
 	}
-	if !s.couldRun(g) {
+	if s.crowded(g) {
+		x.Blockers = append(x.Blockers, "its own job keeps it out, with gangs that run without an end; nobody waits for it")
+	} else if !s.couldRun(g) {
 		x.Blockers = append(x.Blockers, "the nodes that are up could not hold it even if they were empty")
 	}
 	x.Remedy = strings.Join(s.changes(g, q, true), ", or ")

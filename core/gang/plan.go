@@ -299,7 +299,27 @@ func (p *plan) within(s *Scheduler, g *member) []place.Limit {
 // couldRun reports whether g would find room if the nodes that take executors
 // were empty, so that waiting for others to end is of use.
 func (s *Scheduler) couldRun(g *member) bool {
-	return s.asked(g.ask, &g.ask.empty, place.Empty)
+	return s.asked(g.ask, &g.ask.empty, place.Empty) && !s.crowded(g)
+}
+
+// crowded reports whether g's own job keeps it out for good: with gangs that run
+// without an end that is known, and beside which its constraints leave it no node.
+func (s *Scheduler) crowded(g *member) bool {
+	if !g.ask.counts() {
+		return false
+	}
+	q := g.ask.Claim
+	q.View, q.Relax = place.Empty, levels
+	for _, v := range s.jobOf(g).gangs {
+		if (v.phase == running || v.phase == starting) && v.Walltime == 0 {
+			q.Job = append(q.Job, v.living()...)
+		}
+	}
+	if len(q.Job) == 0 {
+		return false
+	}
+	_, ok := s.fleet.Choose(&q)
+	return !ok
 }
 
 // asked answers from memory whether an ask fits in a view, if the nodes are as
