@@ -288,3 +288,25 @@ func TestFleetExplain(t *testing.T) {
 		t.Fatal(diff)
 	}
 }
+
+// A node that GROUP_BY keeps the next rank from says so, though it has room.
+func TestExplainNarrow(t *testing.T) {
+	f := site("a:3,os=x b:3,os=x c:0,os=y")
+	id, err := f.Shape(Rank{Each: core.Resources{CPU: 1000}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := Claim{Roles: []RoleAsk{{Shape: id, Size: 1, Counting: constraints("os GROUP_BY 2")}}, Job: refs(f, "a")}
+	var got []string
+	for _, b := range f.Explain(&claim) {
+		got = append(got, b.String())
+	}
+	want := []string{
+		"there is no room for a single rank, 1 is needed",
+		"nodes a, b: constraint os GROUP_BY 2: the next of the job's ranks has to lie elsewhere",
+		"node c: short of cpu (node c lacks 1 cpu)",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+}

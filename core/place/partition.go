@@ -40,6 +40,20 @@ func (p *partition) wide() bool {
 	return used >= min(p.least, total)
 }
 
+// narrow reports whether one more rank may not lie where node i does, as those that
+// lie already are on too few values, and on its own.
+func (p *partition) narrow(i int) bool {
+	g := p.group[i]
+	if p.least <= 1 || g < 0 || p.held[g] == 0 {
+		return false
+	}
+	used := 0
+	for _, n := range p.held {
+		used += bit(n > 0)
+	}
+	return used < p.least
+}
+
 // cap puts a partition in force that counts the ranks on the given nodes.
 func (s *sight) cap(c *column, most int, held []Ref, by *core.Constraint) *partition {
 	p := &partition{column: c, by: by, max: most, held: s.work.ints(c.groups)}

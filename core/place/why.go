@@ -176,6 +176,9 @@ func (s *sight) refusal(r *role, i int) string {
 		if r.binds(j) && p.left(i) == 0 {
 			return s.full(j, p, i)
 		}
+		if r.binds(j) && len(s.roles) == 1 && r.min == 1 && p.narrow(i) {
+			return "constraint " + text(*p.by) + ": the next of the job's ranks has to lie elsewhere"
+		}
 	}
 	return ""
 }
