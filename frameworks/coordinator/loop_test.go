@@ -347,3 +347,39 @@ func FuzzDecode(f *testing.F) {
 	f.Add(b)
 	f.Fuzz(func(_ *testing.T, b []byte) { _ = Decode(1, b, new(state)) })
 }
+
+// A first generation asks for the gang, then makes a state and saves it; one that
+// goes on asks for the gang unless all that needs it is over.
+func TestOpen(t *testing.T) {
+	for _, c := range []struct {
+		name, saved, want string
+		asked             []string
+	}{
+		{"first", "", "fresh", []string{"want main", "save fresh"}},
+		{"goes on", "half", "half", []string{"want main"}},
+		{"over", "over", "over", nil},
+	} {
+		h := new(host)
+		o := Opening[bytesOf]{
+			Gang:   core.GangAsk{Name: "main"},
+			Decode: func(b []byte) (bytesOf, error) { return bytesOf(b), nil },
+			Over:   func(s bytesOf) bool { return s == "over" },
+			First:  func(context.Context) (bytesOf, error) { return "fresh", nil },
+		}
+		if c.saved != "" {
+			o.Saved = []byte(c.saved)
+		}
+		got, err := Open(t.Context(), h, o)
+		if err != nil || string(got) != c.want {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
+		if diff := cmp.Diff(c.asked, h.asked); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+	h := &host{err: errors.New("no")}
+	o := Opening[bytesOf]{First: func(context.Context) (bytesOf, error) { return "", errors.New("listed without a gang") }}
+	if _, err := Open(t.Context(), h, o); !errors.Is(err, h.err) {
+		t.Errorf("a gang that is refused: %v", err)
+	}
+}

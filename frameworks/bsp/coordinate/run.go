@@ -52,42 +52,27 @@ func Run(ctx context.Context, a Attempt, host core.Host) (core.Report, error) {
 	return r.report(err), err
 }
 
-// open goes on where the generation before stopped, or lists the input while
-// the gang starts, and saves what it found, so that every generation works on
-// the same splits.
+// open goes on where the generation before stopped. A result that only has to be
+// committed needs no executors.
 func (r *runner) open(ctx context.Context) (coordinator.Machine[Event, Effect], error) {
-	if r.Saved != nil {
-		return r.reopen()
-	}
-	if err := r.host.WantGang(r.Gang); err != nil {
-		return nil, err
-	}
-	splits, vertices, err := r.List(ctx)
+	state, err := coordinator.Open(ctx, r.host, coordinator.Opening[*State]{
+		Gang: r.Gang, Saved: r.Saved, Decode: DecodeState, Over: func(s *State) bool { return s.Result != nil }, First: r.first,
+	})
 	if err != nil {
 		return nil, err
-	}
-	r.state = State{Began: r.start.UnixNano(), Splits: splits, Vertices: vertices}
-	if err := coordinator.Save(ctx, r.host, &r.state); err != nil {
-		return nil, err
-	}
-	r.machine = New(r.Config, r.state)
-	return r.machine, nil
-}
-
-func (r *runner) reopen() (coordinator.Machine[Event, Effect], error) {
-	state, err := DecodeState(r.Saved)
-	if err != nil {
-		return nil, err
-	}
-	// A result that only has to be committed needs no executors.
-	if state.Result == nil {
-		if err := r.host.WantGang(r.Gang); err != nil {
-			return nil, err
-		}
 	}
 	r.state = *state
 	r.machine = New(r.Config, r.state)
 	return r.machine, nil
+}
+
+// first lists the input, so that every generation works on the same splits.
+func (r *runner) first(ctx context.Context) (*State, error) {
+	splits, vertices, err := r.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &State{Began: r.start.UnixNano(), Splits: splits, Vertices: vertices}, nil
 }
 
 func (r *runner) hear(l *loop, e core.Event) (Event, bool) {
