@@ -26,6 +26,11 @@
 // eight cores each, on two hosts. Without a number of nodes it is one, so that
 // a script that starts its own processes has all that was asked for.
 //
+// Of a range of nodes (-N 2-4) it is the least. Slurm chooses within the range when
+// the job starts, once. An elastic gang (gang.min) is another thing: it wins and loses
+// executors while the script runs, which then waits for peers that are gone, or leaves
+// idle those that came. So kind Batch has no elastic gangs, and the range is warned of.
+//
 // The working directory is a folder of the task's own unless the job names one:
 // there is no home that every machine has. SLURM_SUBMIT_DIR and PBS_O_WORKDIR
 // name the working directory, so that `cd $PBS_O_WORKDIR` goes nowhere. The
