@@ -179,7 +179,7 @@ func (m *Machine) update(i int) {
 		if c.Ending || c == keeper {
 			continue
 		}
-		relieved := keeper != nil && m.settled(keeper)
+		relieved := keeper != nil && m.settled(keeper) && !m.spared(i, c)
 		switch {
 		case relieved || c.Version != want && c.readySince == 0:
 			if m.mayEnd(c) {
@@ -193,6 +193,17 @@ func (m *Machine) update(i int) {
 			m.endCopy(c)
 		}
 	}
+}
+
+// spared reports whether an old copy of slot i stays beside a canary that is on trial:
+// if the canary fails, nothing is missing. It goes when another canary needs the room.
+func (m *Machine) spared(i int, c *Copy) bool {
+	r := m.Rollout
+	if r == nil || !r.Canary || c.readySince == 0 || !slices.Contains(r.Canaries, i) {
+		return false
+	}
+	begun := func(j int) bool { return j < len(m.Slots) && m.keeper(m.Slots[j], m.Target) != nil }
+	return m.surge() > 0 || !slices.ContainsFunc(r.Canaries, func(j int) bool { return !begun(j) })
 }
 
 // keeper is the copy of the wanted version that stays: one that is ready, else

@@ -122,6 +122,27 @@ func TestCanary(t *testing.T) {
 	}
 }
 
+// Where there is room for it, a canary is tried beside the copy that it is to
+// replace: when it fails nothing was missing.
+func TestCanaryBeside(t *testing.T) {
+	const canary = `"update": {"settle": "0s", "maxUnavailable": 0, "maxSurge": 1, "canary": {"copies": 2, "hold": "10s"}}`
+	one := strings.Replace(canary, `"copies": 2`, `"copies": 1`, 1)
+	w := newWorld(t, 2, `{"exec": ["ok", "1"], `+one+`}`)
+	w.until("version 1", 10_000, w.settledOn(1))
+	w.deploy(2, `{"exec": ["brittle"], `+one+`}`)
+	w.until("the canary", 20_000, func() bool { return w.ready(2) == 1 })
+	w.until("the way back", 60_000, func() bool {
+		if n := w.ready(1); n < 2 {
+			w.fail("%d copies of the good version are ready", n)
+		}
+		return w.settledOn(1)()
+	})
+	w.deploy(2, `{"exec": ["ok", "3"], `+one+`}`)
+	w.until("version 3", 60_000, w.settledOn(3))
+	w.deploy(2, `{"exec": ["ok", "4"], `+canary+`}`)
+	w.until("version 4, whose second canary needs the room", 60_000, w.settledOn(4))
+}
+
 // An update during an update takes its place.
 func TestSuperseded(t *testing.T) {
 	w := newWorld(t, 3, `{"exec": ["ok", "1"], `+fast+`}`)
