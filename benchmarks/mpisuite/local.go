@@ -29,6 +29,9 @@ func (Local) Launch(ctx context.Context, dir string, c *Case) (string, int, erro
 	l.fabric = pmi.NewLocal(1, func(_ context.Context, s pmi.Spawn) error { return l.start(ctx, s) })
 	err := l.start(ctx, pmi.Spawn{Programs: []pmi.Program{{Ranks: c.Ranks, Argv: c.Argv}}})
 	l.ranks.Wait()
+	if l.code == 0 && errors.Is(context.Cause(ctx), errLost) {
+		l.code = 1 // it left its world with 0
+	}
 	if err == nil && ctx.Err() != nil && !errors.Is(context.Cause(ctx), errLost) {
 		err = context.Cause(ctx)
 	}
@@ -143,8 +146,9 @@ func (l *local) follow(ctx context.Context, s *pmi.Server, rank int, cmd *exec.C
 			l.lost(0)
 		}
 	}()
-	_ = cmd.Wait() // the state says it
-	if code := ended(cmd.ProcessState); code != 0 {
+	_ = cmd.Wait()           // the state says it
+	ours := ctx.Err() != nil // it was killed, and is not who was lost
+	if code := ended(cmd.ProcessState); code != 0 && !(ours && code == 128+int(syscall.SIGKILL)) {
 		l.lost(code)
 	}
 	conn.Close()
