@@ -28,6 +28,8 @@ type shape interface {
 	// neighbours are those that rank receives from and sends to; Null where
 	// there is an edge to nobody.
 	neighbours(rank int) (sources, targets []int)
+	// edges are the tags under which it does, taken from next.
+	edges(next func() mesh.Tag) (in, out []mesh.Tag)
 }
 
 // Rank is this rank's number in the communicator.
