@@ -47,6 +47,9 @@ func everything(ctx context.Context, world *mpi.Comm) error {
 			return err
 		}
 	}
+	if err := windows(ctx, world); err != nil {
+		return err
+	}
 	if err := world.Barrier(ctx); err != nil {
 		return err
 	}

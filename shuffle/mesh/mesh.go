@@ -132,7 +132,7 @@ func (m *Mesh) Send(ctx context.Context, to int, t Tag, parts ...[]byte) error {
 // [Mesh.Forgive], or that all other ranks are gone. What ends with an error
 // has taken no message.
 func (m *Mesh) Recv(ctx context.Context, from int, t Tag) (*Message, error) {
-	return m.recv(ctx, want{from, dataKey(t), wholeKey})
+	return m.recv(ctx, want{from: from, key: dataKey(t), mask: wholeKey})
 }
 
 // Signal sends data, at most [MaxSignal] bytes, on the control lane, which no
@@ -156,7 +156,7 @@ func (m *Mesh) Signal(ctx context.Context, to int, t Tag, data []byte) error {
 
 // RecvSignal is [Mesh.Recv] for the control lane.
 func (m *Mesh) RecvSignal(ctx context.Context, from int, t Tag) (*Message, error) {
-	return m.recv(ctx, want{from, dataKey(t) | signalKey, wholeKey})
+	return m.recv(ctx, want{from: from, key: dataKey(t) | signalKey, mask: wholeKey})
 }
 
 func (m *Mesh) recv(ctx context.Context, a want) (*Message, error) {

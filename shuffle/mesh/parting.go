@@ -17,7 +17,7 @@ func (in *inbox) leave(rank int, why *PeerError) {
 		switch {
 		case w.from == rank:
 			w.err = why
-		case w.from == Any && anyErr != nil:
+		case w.from == Any && anyErr != nil && !w.spare:
 			w.err = anyErr
 		default:
 			return false

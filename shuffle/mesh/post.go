@@ -15,7 +15,20 @@ const WholeTag = ^Tag(0)
 // mask has. Of one sender, messages of different tags come in the order they
 // were sent too.
 func (m *Mesh) RecvMatch(ctx context.Context, from int, t, mask Tag) (*Message, error) {
-	return m.recv(ctx, want{from, dataKey(t & mask), maskKey(mask)})
+	return m.recv(ctx, wanted(from, t, mask))
+}
+
+func wanted(from int, t, mask Tag) want {
+	return want{from: from, key: dataKey(t & mask), mask: maskKey(mask)}
+}
+
+// RecvSpared receives under a tag from any rank, those that are gone
+// notwithstanding, for who serves the others. A goroutine that serves has every
+// rank ring for each message: others cost more meanwhile.
+func (m *Mesh) RecvSpared(ctx context.Context, t Tag) (*Message, error) {
+	a := wanted(Any, t, WholeTag)
+	a.spare = true
+	return m.recv(ctx, a)
 }
 
 // TryRecv is [Mesh.RecvMatch] where it need not wait for a message; nil where it
@@ -25,7 +38,7 @@ func (m *Mesh) TryRecv(ctx context.Context, from int, t, mask Tag) (*Message, er
 		return nil, err
 	}
 	defer m.leave()
-	return m.in.try(ctx, want{from, dataKey(t & mask), maskKey(mask)})
+	return m.in.try(ctx, wanted(from, t, mask))
 }
 
 // Return makes a message that was received the oldest again, as if it had not
@@ -49,7 +62,7 @@ func (m *Mesh) Post(from int, t, mask Tag) (*Posted, error) {
 		return nil, err
 	}
 	defer m.leave()
-	p := &Posted{m: m, w: waiter{want: want{from, dataKey(t & mask), maskKey(mask)}}}
+	p := &Posted{m: m, w: waiter{want: wanted(from, t, mask)}}
 	p.w.posted = p
 	m.in.mu.Lock()
 	defer m.in.mu.Unlock()

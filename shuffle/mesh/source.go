@@ -46,6 +46,8 @@ type want struct {
 	from int
 	key  key
 	mask key
+	// spare lets Any do without ranks that are gone.
+	spare bool
 }
 
 // wholeKey is the mask of who asks for one tag.
