@@ -120,6 +120,12 @@
 //
 // # Left out
 //
+// Room without end: what was begun, or sent, and is not received counts against
+// the mesh's window, 1 MiB of each peer's, and so do the steps of collectives. A
+// program that begins more than that, and then waits for something else than its
+// being received, may wait for ever; MPI lets it go on.
+// A receive from [AnySource] does not go on without a rank of the world that is
+// lost, be it in the communicator or not.
 // Parallel files: the store's clients are there. Spawning, intercommunicators,
 // attributes, profiling hooks: a Go program has what they are for. Ranks that go on
 // without one that is lost have no calls to agree on it. More than 1024
