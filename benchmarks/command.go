@@ -78,7 +78,7 @@ answer, and writes what they took as results.json and results.html.
 	f.StringVar(&o.Cache, "cache", defaultCache(), "directory for texts and Spark; a few GB")
 	f.StringVar(&o.Module, "module", ".", "Capstan's source tree, to build the Go programs from")
 	f.StringVar(&o.from, "from", "", "make the page of this results.json and run nothing")
-	c.AddCommand(schedule.Command(), mpi.Command(filepath.Join(defaultCache(), "mpi")))
+	c.AddCommand(schedule.Command(), mpi.Command())
 	c.AddCommand(mpisuite.Command(filepath.Join(filepath.Dir(defaultCache()), "mpi")))
 	c.AddCommand(&cobra.Command{
 		Use:    meshRank + " ORDER",

@@ -13,9 +13,9 @@ import (
 	"github.com/capstan-run/capstan/benchmarks/mpi/rank"
 )
 
-// Command is "bench mpi". cache is where the compiled MPICH program is kept.
-func Command(cache string) *cobra.Command {
-	c := Config{Cache: cache}
+// Command is "bench mpi".
+func Command() *cobra.Command {
+	var c Config
 	cmd := &cobra.Command{
 		Use:   "mpi",
 		Short: "Measure message passing against MPICH",

@@ -1,8 +1,10 @@
 package mpi
 
 import (
+	"bytes"
 	"context"
-	_ "embed"
+	"embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,8 +14,8 @@ import (
 	"github.com/capstan-run/capstan/core"
 )
 
-//go:embed program/play.c
-var playSource []byte
+//go:embed program/*.c
+var sources embed.FS
 
 // rankCommand is the hidden command of "bench mpi" that is a native rank.
 const rankCommand = "rank"
@@ -24,9 +26,11 @@ const mpichPlayer = "MPICH"
 // lab is where players meet.
 type lab struct {
 	Config
-	dir     string   // for pipes and sockets; removed at the end
+	dir     string   // removed at the end
+	work    string   // in dir: programs and pipes, which containers may see
 	hydra   string   // MPICH's mpiexec, which starts all players
-	program string   // MPICH's; "" without its compiler
+	program string   // MPICH's player; "" without its compiler
+	hosted  string   // the MPICH program that Capstan hosts
 	native  []string // ours
 	started int
 }
@@ -37,13 +41,13 @@ func newLab(ctx context.Context, c Config) (*lab, error) {
 	if l.hydra, err = exec.LookPath("mpiexec.hydra"); err != nil {
 		return nil, &core.Error{Kind: core.Invalid, What: "find the launcher of ranks", Err: err, Remedy: "install the package mpich"}
 	}
-	if l.program, err = compile(ctx, c.Cache); err != nil {
-		c.log("MPICH is left out: %v (packages mpich and libmpich-dev)", err)
-	}
 	if l.dir, err = os.MkdirTemp("", "capstan-mpi-bench-"); err != nil {
 		return nil, err
 	}
-	l.native = []string{filepath.Join(l.dir, "mpiplay")}
+	if err := l.prepare(ctx); err != nil {
+		c.log("MPICH is left out: %v (packages mpich and libmpich-dev)", err)
+	}
+	l.native = []string{filepath.Join(l.work, "mpiplay")}
 	if err := build(ctx, c.Module, l.native[0]); err != nil {
 		l.native = []string{c.Capstan, "bench", "mpi", rankCommand}
 		c.log("native ranks are this binary, which starts slowly: %v", err)
@@ -67,23 +71,39 @@ func (l *lab) rank(player, prefix string) []string {
 	return append(l.native[:len(l.native):len(l.native)], player, prefix)
 }
 
-// compile makes the MPICH program in the cache. Other MPI libraries may own the
-// name mpicc.
-func compile(ctx context.Context, cache string) (string, error) {
+// prepare makes the working folder and the MPICH programs in it.
+func (l *lab) prepare(ctx context.Context) error {
+	l.work = filepath.Join(l.dir, "work")
+	// The executors of containers are of another user.
+	if err := errors.Join(os.Chmod(l.dir, 0o755), os.Mkdir(l.work, 0o755)); err != nil {
+		return err
+	}
+	player, err := compile(ctx, l.work, "play")
+	if err != nil {
+		return err
+	}
+	l.program = player
+	l.hosted, err = compile(ctx, l.work, "hosted")
+	return err
+}
+
+// compile makes an MPICH program in a folder. Other MPI libraries may own the name
+// mpicc.
+func compile(ctx context.Context, dir, name string) (string, error) {
 	cc, err := exec.LookPath("mpicc.mpich")
 	if err != nil {
 		if cc, err = exec.LookPath("mpicc"); err != nil {
 			return "", err
 		}
 	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
+	text, err := sources.ReadFile("program/" + name + ".c")
+	if err != nil {
 		return "", err
 	}
-	source, program := filepath.Join(cache, "play.c"), filepath.Join(cache, "play")
-	if err := os.WriteFile(source, playSource, 0o644); err != nil {
-		return "", err
-	}
-	if out, err := exec.CommandContext(ctx, cc, "-O2", "-o", program, source).CombinedOutput(); err != nil {
+	program := filepath.Join(dir, name)
+	cmd := exec.CommandContext(ctx, cc, "-O2", "-x", "c", "-o", program, "-")
+	cmd.Stdin = bytes.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%s: %w\n%s", cc, err, out)
 	}
 	return program, nil

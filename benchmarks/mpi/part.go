@@ -15,7 +15,6 @@ import (
 type Config struct {
 	Capstan string    // the binary under test: its hidden commands are the native ranks
 	Module  string    // directory of the source tree, to build the native program from
-	Cache   string    // directory for the compiled MPICH program
 	Only    []string  // parts; empty: all
 	Rounds  int       // batches of each player for each figure; 0: 20
 	Ranks   int       // of the part many; 0: 256
@@ -32,16 +31,20 @@ func (c Config) log(format string, args ...any) {
 type part struct {
 	name, about string
 	run         func(ctx context.Context, l *lab, r *report) error
+	host        bool // it needs the binary under test, as a host
 }
 
 func parts() []part {
 	return []part{
-		{"pingpong", "small messages between two ranks over shared memory", pingPong},
-		{"bandwidth", "large messages: copied, lent, and handed over by reference", bandwidth},
-		{"collectives", "allreduce and barrier of as many ranks as there are cores, 2 to 8", collectives},
-		{"tcp", "two ranks in two network namespaces", tcp},
-		{"oversubscribed", "eight ranks, on fewer cores", oversubscribed},
-		{"many", "256 native ranks: start, one allreduce, stop", many},
+		{"pingpong", "small messages between two ranks over shared memory", pingPong, false},
+		{"bandwidth", "large messages: copied, lent, and handed over by reference", bandwidth, false},
+		{"collectives", "allreduce and barrier of as many ranks as there are cores, 2 to 8", collectives, false},
+		{"tcp", "two ranks in two network namespaces", tcp, false},
+		{"oversubscribed", "eight ranks, on fewer cores", oversubscribed, false},
+		{"hosted", "an unmodified MPICH program under capstan mpiexec and mpiexec.hydra", hosted, true},
+		{"containers", "two ranks in two executor containers", containers, true},
+		{"kill", "one of four ranks killed: the user told, the others gone", kill, true},
+		{"many", "256 native ranks: start, one allreduce, stop", many, false},
 	}
 }
 

@@ -32,7 +32,7 @@ type player struct {
 // prefix of its pipes.
 func (l *lab) start(ctx context.Context, name string, ranks int, launch func(prefix string) []string, env ...string) (*player, error) {
 	l.started++
-	prefix := fmt.Sprintf("%s/%s-%d", l.dir, name, l.started)
+	prefix := fmt.Sprintf("%s/%s-%d", l.work, name, l.started)
 	p := &player{name: name}
 	for r := range ranks {
 		if err := p.pipe(fmt.Sprintf("%s-%d", prefix, r)); err != nil {
@@ -57,7 +57,7 @@ func (l *lab) start(ctx context.Context, name string, ranks int, launch func(pre
 }
 
 func (p *player) pipe(name string) error {
-	if err := unix.Mkfifo(name, 0o600); err != nil {
+	if err := unix.Mkfifo(name, 0o644); err != nil {
 		return fmt.Errorf("make pipe %s: %w", name, err)
 	}
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
