@@ -3,6 +3,7 @@ package mpi
 import (
 	"errors"
 
+	"github.com/capstan-run/capstan/core"
 	"github.com/capstan-run/capstan/shuffle/mesh"
 )
 
@@ -17,4 +18,13 @@ func Lost(err error) (rank int, ok bool) {
 		return gone.Rank, true
 	}
 	return 0, false
+}
+
+// exitCode is err's own, where it has one, or that of its kind.
+func exitCode(err error) int {
+	var own interface{ ExitCode() int }
+	if errors.As(err, &own) && own.ExitCode() > 0 {
+		return own.ExitCode()
+	}
+	return core.KindOf(err).ExitCode()
 }

@@ -25,7 +25,7 @@ func Join(ctx context.Context) (*World, error) {
 	}
 	w, err := meet(ctx, client)
 	if err != nil {
-		_ = client.Abort(core.KindOf(err).ExitCode())
+		_ = client.Abort(exitCode(err))
 		return nil, err
 	}
 	return w, nil
@@ -89,7 +89,7 @@ func meet(ctx context.Context, client *pmi.Client) (*World, error) {
 		err = end(ctx, m, err)
 		s.clean()
 		if err != nil {
-			_ = client.Abort(core.KindOf(err).ExitCode()) // a launcher that is gone has ended the world
+			_ = client.Abort(exitCode(err)) // a launcher that is gone has ended the world
 			return err
 		}
 		return client.Finalize(ctx)

@@ -40,5 +40,5 @@ func serve(ctx context.Context, program Program) int {
 		os.Stderr.Write(panicked.Stack)
 		return 2
 	}
-	return core.KindOf(err).ExitCode()
+	return exitCode(err)
 }

@@ -52,10 +52,25 @@ func Run(ctx context.Context, argv []string) int {
 // leave says err, and then ends the world: whoever is told by it that this rank is
 // lost may end us.
 func leave(ctx context.Context, world *mpi.World, name string, code int, err error) int {
+	if ctx.Err() != nil {
+		_ = world.Leave(ctx, err)
+		return 128 + int(syscall.SIGTERM) // whoever ended us knows why
+	}
 	code = max(code, complain(os.Stderr, name, err))
-	_ = world.Leave(ctx, err) // err says more
+	_ = world.Leave(ctx, exit{err, code}) // err says more
 	return code
 }
+
+// exit is an error with the exit code that the world ends with.
+type exit struct {
+	error
+	code int
+}
+
+func (e exit) Unwrap() error { return e.error }
+
+// ExitCode is as that of an ended process.
+func (e exit) ExitCode() int { return e.code }
 
 // short is enough of a command to know it by.
 func short(argv string) string {
