@@ -15,7 +15,7 @@ func (p *proxy) meet(ctx context.Context, r *request) {
 		p.conn.answer(r, failed(err))
 		return
 	}
-	ready, leave := p.order.join(r.comm)
+	ready, leave := p.order.join(lane{comm: r.comm})
 	p.later(c, r, func() (*answer, error) {
 		defer leave()
 		<-ready

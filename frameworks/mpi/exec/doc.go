@@ -117,13 +117,17 @@
 //
 //	kinds      1 int8  2 int16  3 int32  4 int64  5 uint8, bytes  6 uint16  7 uint32
 //	           8 uint64  9 float32  10 float64  11 complex64  12 complex128
-//	           64 record batches: a stream in Arrow's streaming format, of one batch
-//	           65535 in recv: any
+//	           64 record batches, in send and recv: see below
+//	           65535 in recv: any but these
 //	operators  1 sum  2 product  3 min  4 max  5 bitwise and  6 bitwise or  7 bitwise xor
 //	           8 logical and  9 logical or  10 logical xor
 //	status     1 the request is wrong  2 more bytes came than there is room for
 //	           3 another kind came than was asked for  4 a rank is lost: peer says which
 //	           5 the world has ended  6 not to be had  7 anything else
+//
+// A record batch is sent as a stream in Arrow's streaming format with one batch in
+// it. Whoever receives one knows its schema: recv has it inline, as such a stream
+// without a batch, and a tag. Record batches match no other messages.
 //
 // # Segments
 //
@@ -161,6 +165,8 @@
 // # Left out
 //
 // Cancelling a request. Windows and topologies: a Go rank's. Strided data: the
-// process packs it. Record batches in collectives. Authentication: the socket is
-// inherited, no name leads to it.
+// process packs it. Record batches in collectives. Arrow streams that lie about
+// their lengths: Arrow's reader believes them, and the proxy may run out of memory,
+// which ends this rank. Authentication: the socket is inherited, no name leads to
+// it.
 package exec

@@ -23,7 +23,7 @@ import (
 const programEnv = "MPI_EXEC_TEST_PROGRAM"
 
 // programs are what Go ranks run.
-var programs = map[string]mpi.Program{"everything": everything, "heat": heat, "needs": needs}
+var programs = map[string]mpi.Program{"everything": everything, "batches": batches, "heat": heat, "needs": needs}
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "mpi-rank" {

@@ -17,6 +17,12 @@ func (p *proxy) point(ctx context.Context, r *request) error {
 	if err := addressed(c, r); err != nil {
 		return err
 	}
+	switch batch := r.kind == kindBatch; {
+	case batch && r.command == cmdRecv:
+		return p.recvBatch(ctx, c, r)
+	case batch && r.command == cmdSend:
+		return p.sendBatch(ctx, c, r)
+	}
 	switch r.command {
 	case cmdRecv:
 		return p.recv(ctx, c, r)

@@ -45,7 +45,6 @@ typedef enum {
     CMPI_FLOAT, CMPI_DOUBLE,
     CMPI_FLOAT_COMPLEX, CMPI_DOUBLE_COMPLEX,
     CMPI_BYTES = CMPI_UINT8,
-    CMPI_BATCH = 64,        /* a record batch as an Arrow stream; elements are bytes */
     CMPI_ANY_KIND = 65535   /* to receive: any; elements are bytes */
 } cmpi_kind;
 

@@ -431,12 +431,15 @@ class Comm:
         view = memoryview(sink.getvalue()).cast("B")
         self._begin(_SEND, lambda a, d, s: None, view=view, peer=dest, tag=tag, kind=_BATCH, waits=True)._take()
 
-    def recv_batch(self, source: int = ANY, tag: int = ANY) -> Any:
-        """Receives a pyarrow.RecordBatch, over the memory that it came in."""
+    def recv_batch(self, schema: Any, source: int = ANY, tag: int = 0) -> Any:
+        """Receives a pyarrow.RecordBatch of a schema, over the memory that it came in."""
         import pyarrow as pa
 
-        view = self._begin(_RECV, _body, peer=source, tag=tag, kind=_BATCH, waits=True)._take()
-        with pa.ipc.open_stream(pa.py_buffer(view)) as r:
+        sink = pa.BufferOutputStream()
+        pa.ipc.new_stream(sink, schema).close()
+        view = memoryview(sink.getvalue()).cast("B")
+        got = self._begin(_RECV, _body, view=view, peer=source, tag=tag, kind=_BATCH, waits=True)._take()
+        with pa.ipc.open_stream(pa.py_buffer(got)) as r:
             return r.read_next_batch()
 
     # -- all together
