@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
 	"github.com/capstan-run/capstan/frameworks/mpi"
 )
 
@@ -210,4 +214,84 @@ func ExampleStrided() {
 		return err
 	})
 	// Output: [0 7 0 0 0 8 0 0 0 9 0 0]
+}
+
+// The sum is made while each rank does something else.
+func ExampleIallreduce() {
+	run(3, func(ctx context.Context, world *mpi.Comm) error {
+		sum := []float64{0.5}
+		request, err := mpi.Iallreduce(ctx, world, sum, mpi.Sum)
+		if err != nil {
+			return err
+		}
+		work := world.Rank() * world.Rank()
+		if _, err := request.Wait(ctx); err != nil {
+			return err
+		}
+		if world.Rank() == 2 {
+			fmt.Println(sum[0], "and", work)
+		}
+		return nil
+	})
+	// Output: 1.5 and 4
+}
+
+// Record batches go from rank to rank, on one host by reference.
+func ExampleNewRecords() {
+	schema := arrow.NewSchema([]arrow.Field{{Name: "city", Type: arrow.BinaryTypes.String}}, nil)
+	run(2, func(ctx context.Context, world *mpi.Comm) error {
+		records, err := mpi.NewRecords(world, schema)
+		if err != nil {
+			return err
+		}
+		if world.Rank() == 0 {
+			b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+			defer b.Release()
+			b.Field(0).(*array.StringBuilder).AppendValues([]string{"Lima", "Oslo"}, nil)
+			rec := b.NewRecord()
+			defer rec.Release()
+			return records.Send(ctx, 1, 0, rec)
+		}
+		rec, from, err := records.Recv(ctx, mpi.AnySource, 0)
+		if err != nil {
+			return err
+		}
+		defer rec.Release()
+		fmt.Println(rec.Column(0), "from", from)
+		return nil
+	})
+	// Output: ["Lima" "Oslo"] from 0
+}
+
+// A value of any type takes the slow road.
+func ExampleSendObject() {
+	run(2, func(ctx context.Context, world *mpi.Comm) error {
+		if world.Rank() == 0 {
+			return mpi.SendObject(ctx, world, 1, 0, map[string]int{"answer": 42})
+		}
+		object, _, err := mpi.RecvObject[map[string]int](ctx, world, 0, 0)
+		fmt.Println(object)
+		return err
+	})
+	// Output: map[answer:42]
+}
+
+// The two ends of the world make a communicator.
+func ExampleGroup() {
+	run(4, func(ctx context.Context, world *mpi.Comm) error {
+		all := world.Group()
+		ends, err := all.Include(3, 0)
+		if err != nil {
+			return err
+		}
+		pair, err := world.Create(ctx, ends)
+		if err != nil || pair == nil {
+			return err
+		}
+		if world.Rank() == 3 {
+			fmt.Println("rank 3 of the world is rank", pair.Rank(), "of", pair.Size())
+		}
+		return nil
+	})
+	// Output: rank 3 of the world is rank 0 of 2
 }

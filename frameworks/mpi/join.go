@@ -87,7 +87,7 @@ func meet(ctx context.Context, client *pmi.Client) (*World, error) {
 	leave := func(ctx context.Context, err error) error {
 		stop()
 		err = end(ctx, m, err)
-		s.clean()
+		s.clean(err)
 		if err != nil {
 			_ = client.Abort(exitCode(err)) // a launcher that is gone has ended the world
 			return err

@@ -123,9 +123,14 @@ func (s *site) close() {
 	}
 }
 
-// clean removes what was left behind. Every rank tries: the last succeeds.
-func (s *site) clean() {
-	if s.made != "" {
+// clean removes the directory, if this rank may: every rank tries, and the last
+// succeeds. After a failure nobody needs what ranks have left there.
+func (s *site) clean(failure error) {
+	switch {
+	case s.made == "":
+	case failure != nil:
+		_ = os.RemoveAll(s.made)
+	default:
 		_ = os.Remove(s.made)
 	}
 }
