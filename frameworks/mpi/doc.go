@@ -139,5 +139,12 @@
 //	contract    what a rank finds in its environment
 //	waits       what a rank waits for, and the cycle of those who wait for each other
 //	checkpoint  the state of ranks, kept
+//	spec        the `spec:` of an MPI document: form, defaults, faults
+//	mpiexec     a command line as people type it becomes a document
+//	console     what ranks print and read, between mpiexec and the coordinator
+//	framework   core.Framework: what the host and every executor call
+//	coordinate  when ranks begin, leave a barrier, start again; a machine
+//	task        what coordinator and worker say to each other
+//	work        an executor's share of the ranks: processes, streams, environment
 //	door        foreign launchers within a gang: Open MPI's mpirun, Chapel's spawner
 package mpi

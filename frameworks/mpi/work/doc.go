@@ -39,6 +39,8 @@
 // all ranks of a node share, in all runs: MPI programs expect that, parallel I/O
 // above all. HOME and TMPDIR are the rank's own scratch folder.
 //
+// Output is read as it comes, not line by line: a prompt has no end of line.
+//
 // A rank is bound to cores (bind: core) by the thread that starts it, which has
 // the mask while it does: there is no moment at which it runs elsewhere.
 package work

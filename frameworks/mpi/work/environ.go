@@ -177,7 +177,7 @@ func (k *rank) contract(local, locals int) *contract.Env {
 	c := &contract.Env{
 		V: contract.Version, Job: string(id.Job), Attempt: int64(id.Epoch), Gang: id.Gang, World: k.begin.World,
 		Rank: k.number, Size: k.layout.Ranks, Local: local, Locals: locals, Node: k.node,
-		Shm: k.env.Shm, CPU: k.env.CPU / core.MilliCPU(n), Memory: k.env.Memory / n, Store: k.env.Store,
+		Shm: k.env.Shm, Address: k.address(), CPU: k.env.CPU / core.MilliCPU(n), Memory: k.env.Memory / n, Store: k.env.Store,
 	}
 	c.Arena = min(max(c.Memory/8, leastArena), mostArena)
 	return c
