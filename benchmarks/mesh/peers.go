@@ -17,6 +17,12 @@ import (
 //go:embed mpi/pingpong.c
 var pingPongSource []byte
 
+// MPICH's compiler and launcher.
+const (
+	mpicc   = "mpicc.mpich"
+	mpiexec = "mpiexec.hydra"
+)
+
 // peers is what of them this machine has.
 type peers struct {
 	pingPong string // the compiled MPI program; empty without MPICH
@@ -38,7 +44,8 @@ func findPeers(ctx context.Context, c Config) peers {
 
 // buildPingPong compiles the MPI program into the cache.
 func buildPingPong(ctx context.Context, cache string) (string, error) {
-	for _, tool := range []string{"mpicc", "mpiexec"} {
+	// By the names that are MPICH's alone: another MPI may own mpicc and mpiexec.
+	for _, tool := range []string{mpicc, mpiexec} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return "", err
 		}
@@ -50,8 +57,8 @@ func buildPingPong(ctx context.Context, cache string) (string, error) {
 	if err := os.WriteFile(source, pingPongSource, 0o644); err != nil {
 		return "", err
 	}
-	if out, err := exec.CommandContext(ctx, "mpicc", "-O2", "-o", program, source).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("mpicc: %w\n%s", err, out)
+	if out, err := exec.CommandContext(ctx, mpicc, "-O2", "-o", program, source).CombinedOutput(); err != nil {
+		return "", fmt.Errorf(mpicc+": %w\n%s", err, out)
 	}
 	return program, nil
 }
@@ -62,7 +69,7 @@ func mpichPlayer(ctx context.Context, program, dir string) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p, p.start(exec.CommandContext(ctx, "mpiexec", "-n", "2", program, prefix))
+	return p, p.start(exec.CommandContext(ctx, mpiexec, "-n", "2", program, prefix))
 }
 
 // iperf sends as many bytes as a run of ours over so many connections, and

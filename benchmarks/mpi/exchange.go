@@ -33,15 +33,17 @@ func bandwidth(ctx context.Context, l *lab, r *report) error {
 	return l.against(ctx, 2, func(d *duel, alone *player) error {
 		for _, n := range []int{64 << 10, 256 << 10, 1 << 20, 4 << 20} {
 			b := trips(rank.Pings, n)
-			got, err := d.beside(ctx, b, b, turn{alone, trips(rank.Lent, n)}, turn{alone, trips(rank.Handed, n)})
+			got, err := d.beside(ctx, b, b, turn{d.ours, trips(rank.Lent, n)}, turn{d.ours, trips(rank.Handed, n)}, turn{alone, trips(rank.Handed, n)})
 			if err != nil {
 				return err
 			}
 			r.rates(size(n)+", the same bytes, copied", n, half(got.ours), half(got.theirs), 1.3)
-			r.rates(size(n)+", the same bytes, lent (mesh)", n, half(got.others[0]), half(got.theirs), 1.3)
-			handed := half(got.others[1])
-			r.add(Row{What: size(n) + ", handed over by reference (mesh)", Unit: "µs", Ours: handed.quarter() / 1e3, Goal: 2, Absolute: true,
-				Note: medians(handed, nil, 1e3)})
+			r.rates(size(n)+", the same bytes, lent", n, half(got.others[0]), half(got.theirs), 1.3)
+			for i, who := range []string{"", ", the mesh alone"} {
+				handed := half(got.others[1+i])
+				r.add(Row{What: size(n) + ", handed over by reference" + who, Unit: "µs", Ours: handed.quarter() / 1e3, Goal: 2, Absolute: true,
+					Note: medians(handed, nil, 1e3)})
+			}
 			e := trips(rank.Echoes, n)
 			ours, theirs, err := d.play(ctx, e, e)
 			if err != nil {

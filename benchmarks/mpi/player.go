@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +26,9 @@ type player struct {
 	pipes []*os.File
 	lines *bufio.Scanner // of rank 0
 	cmd   *exec.Cmd
-	said  bytes.Buffer // on standard error
+	said  bytes.Buffer // on standard error, once they have ended
+	once  sync.Once    // of ended
+	ended error
 }
 
 // start starts a player under a launcher, whose command line launch makes of the
@@ -89,8 +92,14 @@ func (p *player) tell(b rank.Batch) error {
 
 // dead is why a player says nothing more.
 func (p *player) dead() error {
-	return &core.Error{Kind: core.Failed, What: "play", Where: p.name, Err: errors.Join(errors.New("its ranks ended"), p.lines.Err()),
-		Detail: p.said.String(), Remedy: "see what they said"}
+	err := errors.Join(errors.New("its ranks ended"), p.lines.Err(), p.wait())
+	return &core.Error{Kind: core.Failed, What: "play", Where: p.name, Err: err, Detail: p.said.String(), Remedy: "see what they said"}
+}
+
+// wait returns how the ranks ended, once all that they said is here.
+func (p *player) wait() error {
+	p.once.Do(func() { p.ended = p.cmd.Wait() })
+	return p.ended
 }
 
 // close lets the ranks end and waits for them.
@@ -99,7 +108,7 @@ func (p *player) close() error {
 	if p.cmd != nil {
 		for p.lines.Scan() {
 		}
-		if e := p.cmd.Wait(); e != nil {
+		if e := p.wait(); e != nil {
 			err = fmt.Errorf("%s: %w\n%s", p.name, e, p.said.String())
 		}
 	}

@@ -71,9 +71,9 @@ func oversubscribed(ctx context.Context, l *lab, r *report) error {
 	}
 	d.rounds = max(1, l.Rounds/4) // MPICH takes its time
 	who := fmt.Sprintf("%d ranks on %d cores, ", ranks, runtime.NumCPU())
-	err = d.row(ctx, r, who+"barrier", rank.Batch{Kind: rank.Barriers, Bytes: 8, Warm: 5, Rounds: 30}, 0.1)
+	err = d.row(ctx, r, who+"barrier", rank.Batch{Kind: rank.Barriers, Bytes: 8, Warm: 2, Rounds: 10}, 0.1)
 	if err == nil {
-		err = d.row(ctx, r, who+"allreduce of 8 B", rank.Batch{Kind: rank.Reduces, Bytes: 8, Warm: 5, Rounds: 30}, 0)
+		err = d.row(ctx, r, who+"allreduce of 8 B", rank.Batch{Kind: rank.Reduces, Bytes: 8, Warm: 2, Rounds: 10}, 0)
 	}
 	return errors.Join(err, d.close())
 }

@@ -38,6 +38,8 @@ func (g *native) play(ctx context.Context, b Batch, rounds int) error {
 		return g.trips(ctx, g.out, g.in, rounds)
 	case Echoes:
 		return g.trips(ctx, g.out, g.out, rounds)
+	case Lent, Handed:
+		return g.lend(ctx, b, rounds)
 	case Reduces:
 		return g.reduce(ctx, rounds)
 	case Barriers:
@@ -76,6 +78,46 @@ func (g *native) trips(ctx context.Context, out, in []byte, rounds int) error {
 		return fmt.Errorf("a message from rank %d ends in %d", 1-me, in[n-1])
 	}
 	return nil
+}
+
+// lend makes round trips whose receiver reads the message where it lies: of a slice
+// that is sent, or of a buffer that is handed over.
+func (g *native) lend(ctx context.Context, b Batch, rounds int) error {
+	me := g.c.Rank()
+	for i := range 2 * rounds {
+		if me > 1 {
+			return nil
+		}
+		if i%2 == me {
+			if err := g.give(ctx, b); err != nil {
+				return err
+			}
+			continue
+		}
+		m, err := g.c.RecvMessage(ctx, 1-me, 0)
+		if err != nil {
+			return err
+		}
+		n, first := len(m.Bytes), m.Bytes[0]
+		m.Release()
+		if n != b.Bytes || first != byte(1-me) {
+			return fmt.Errorf("%d bytes came from rank %d, and begin with %d", n, 1-me, first)
+		}
+	}
+	return nil
+}
+
+func (g *native) give(ctx context.Context, b Batch) error {
+	to := 1 - g.c.Rank()
+	if b.Kind == Lent {
+		return mpi.Send(ctx, g.c, to, 0, g.out)
+	}
+	buf, err := mpi.Alloc[byte](ctx, g.c, b.Bytes)
+	if err != nil {
+		return err
+	}
+	buf.Values[0] = byte(g.c.Rank())
+	return buf.Hand(ctx, to, 0)
 }
 
 // reduce sums ones: each sum is the next one's summand on rank 0, and the rest

@@ -23,8 +23,8 @@ const (
 const (
 	Pings     = 'p' // round trips of the same bytes
 	Echoes    = 'e' // round trips of what came
-	Lent      = 'l' // pings whose receiver reads the message where it lies; mesh only
-	Handed    = 'h' // pings of buffers that are handed over; mesh only
+	Lent      = 'l' // pings whose receiver reads the message where it lies
+	Handed    = 'h' // pings of buffers that are handed over
 	Reduces   = 'r' // allreduce of numbers of 8 bytes, which are summed
 	Barriers  = 'b'
 	Farewells = 'q' // the end
