@@ -37,7 +37,8 @@ func Mpiexec(binary, address string) *Program {
 	if address != "" {
 		c.Argv = append(c.Argv, "--host", address)
 	}
-	c.Argv = append(c.Argv, "mpiexec")
+	// A case asks for little, so that it waits for nothing else that the host runs.
+	c.Argv = append(c.Argv, "mpiexec", "-cpu", "100m")
 	return c
 }
 
