@@ -39,6 +39,7 @@ import (
 	"github.com/capstan-run/capstan/frameworks/mpi/mpiexec"
 	service "github.com/capstan-run/capstan/frameworks/service/framework"
 	spark "github.com/capstan-run/capstan/frameworks/spark/framework"
+	stream "github.com/capstan-run/capstan/frameworks/stream/framework"
 	"github.com/capstan-run/capstan/plugins"
 	"github.com/capstan-run/capstan/shuffle/store"
 	"github.com/capstan-run/capstan/shuffle/store/embedded"
@@ -51,7 +52,7 @@ var version = ""
 // builtIn are the frameworks this binary serves, by plugin name.
 func builtIn() map[string]core.Framework {
 	return map[string]core.Framework{"batch": batch.Framework{}, "bsp": bsp.New(nil), "mapreduce": framework.New(work.Registry{}),
-		"mpi": mpi.Framework{}, "service": service.New(), "spark": spark.Framework{}}
+		"mpi": mpi.Framework{}, "service": service.New(), "spark": spark.Framework{}, "stream": stream.New()}
 }
 
 func main() {

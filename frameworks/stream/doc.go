@@ -57,8 +57,14 @@
 //
 // # Left out
 //
-// As yet the kind is not served: no command takes a topology. Package engine runs
-// one in a single process, package framework on a gang. An epoch of Capstan's streams has nothing to do
+// A document of kind Stream is run by `capstan run`, on a gang; it ends when its
+// sources do. What is not there yet: a command that takes a Flux file as it is (read
+// as one it can be), sources that go on as files grow, Kafka, NATS, event time,
+// windows and joins, dead letters, unaligned barriers, increments of snapshots,
+// state beyond memory, XOR acking (at least once is barriers without alignment;
+// at most once runs as exactly once), and pause, drain, rescale and savepoints as
+// commands: a job that is given another's spec.state goes on from it, with as many
+// tasks as it likes. An epoch of Capstan's streams has nothing to do
 // with core.Epoch, which numbers attempts. What is meant to come is issue 7's
 // list; each room says what it holds today.
 package stream

@@ -65,6 +65,7 @@ func (r *reader) vertex(v vertex, role topology.Role, values values) topology.Co
 	switch {
 	case o.class == shellSpout && role == topology.Source, o.class == shellBolt && role == topology.Operator:
 		r.shell(&c, o)
+		c.OnError = topology.OnError{Policy: "retry"}
 	default:
 		r.builtin(&c, o)
 	}

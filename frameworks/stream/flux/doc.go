@@ -31,7 +31,8 @@
 //
 // Flux says nothing of guarantees. Storm's is at least once, or at most once
 // with `topology.acker.executors: 0`, and so it is here. `capstan.guarantee` in
-// config asks for another one; Storm does not mind the key.
+// config asks for another one; Storm does not mind the key. A bolt that fails a
+// tuple is given it again, three times in all: its spout is not told.
 //
 // As in Storm, ${name} is replaced in the text, line by line, wherever a value is
 // known for the name, and stays where none is: a command may mean its shell. What

@@ -16,7 +16,7 @@
 //
 // # Left out
 //
-// The kind is not served yet: nothing in main.go names it.
+// Commands to a topology that runs.
 package framework
 
 import (

@@ -53,9 +53,6 @@ var _ operator.Lagging = (*Bolt)(nil)
 
 // NewBolt starts a component's process for one of its tasks. Close it.
 func NewBolt(ctx context.Context, m operator.Make) (*Bolt, error) {
-	if m.Task.Component.OnError.Policy == "deadLetter" {
-		return nil, core.Errorf(core.Invalid, "component %q: there are no dead letters of processes yet", m.Task.Component.ID).Do("onError: retry, or fail")
-	}
 	b := &Bolt{of: m, settings: settingsOf(config(m)), tuples: newTuples(m), outs: map[string]int{}, ledger: newLedger(), targets: newTargets(m),
 		over: make(chan struct{})}
 	if b.settings.unforeseen {

@@ -13,7 +13,6 @@ import (
 type Body struct {
 	Guarantee string        `json:"guarantee,omitempty"` // default exactlyOnce
 	Epoch     core.Duration `json:"epoch,omitempty"`     // default 1s
-	Timeout   core.Duration `json:"timeout,omitempty"`   // default 30s
 	Groups    int           `json:"keyGroups,omitempty"` // default 128
 	// State is the s3:// folder of the topology's epochs; it is the topology's own.
 	State  string         `json:"state,omitempty"`

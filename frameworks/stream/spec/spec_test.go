@@ -50,7 +50,7 @@ func TestForms(t *testing.T) {
   sources:
     - {id: spout, exec: [python3, spout.py], fields: [word, "n:int64"], streams: {late: [word], jobs: [x]}, direct: [jobs]}
   operators:
-    - {id: a, exec: [cat], from: spout, onError: deadLetter}
+    - {id: a, exec: [cat], from: spout, onError: retry}
     - {id: b, exec: [cat], from: {id: spout, stream: late, grouping: all}, onError: {policy: retry, tries: 5}}
     - {id: c, exec: [cat], from: [spout, {id: spout, stream: jobs, grouping: direct}]}
 `)

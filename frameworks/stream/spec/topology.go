@@ -34,7 +34,7 @@ func Topology(s *core.Spec, c topology.Catalog) (*topology.Topology, []core.Diag
 	}
 	w := &writer{t: &topology.Topology{
 		Name: s.Metadata.Name, Guarantee: topology.Guarantee(b.Guarantee), Epoch: time.Duration(b.Epoch),
-		Timeout: time.Duration(b.Timeout), Groups: b.Groups, Config: b.Config,
+		Groups: b.Groups, Config: b.Config,
 	}}
 	w.components("sources", topology.Source, b.Sources)
 	w.components("operators", topology.Operator, b.Operators)

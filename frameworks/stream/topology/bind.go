@@ -101,9 +101,9 @@ func (b *binder) component(c *Component) {
 		b.fault(c.At+".parallelism", fmt.Sprintf("%d is no number of tasks", min(c.Tasks, c.Parallelism)), "1 or more")
 	}
 	switch c.OnError.Policy {
-	case "fail", "retry", "deadLetter":
+	case "fail", "retry":
 	default:
-		b.fault(c.At+".onError", fmt.Sprintf("there is no policy %q", c.OnError.Policy), "fail, retry or deadLetter")
+		b.fault(c.At+".onError", fmt.Sprintf("there is no policy %q", c.OnError.Policy), "fail or retry")
 	}
 	if c.Unread {
 		b.streamless[c.ID] = true

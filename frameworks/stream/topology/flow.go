@@ -113,6 +113,9 @@ func (b *binder) grouping(e Edge, out *Output) {
 		word := map[bool]string{true: "is direct", false: "is not direct"}[out.Direct]
 		b.fault(at, fmt.Sprintf("stream %q of %q %s", e.Stream, e.From, word), "a direct stream, and no other, is read with direct grouping")
 	}
+	if out.Direct && slices.ContainsFunc(b.edges, func(o Edge) bool { return o.From == e.From && o.Stream == e.Stream && o.To != e.To }) {
+		b.fault(at, fmt.Sprintf("direct stream %q of %q has several readers", e.Stream, e.From), "let one component read it")
+	}
 	keyed := g.Kind == ByFields || g.Kind == PartialKey
 	if keyed && len(g.Fields) == 0 {
 		b.fault(at, fmt.Sprintf("grouping %s of %q names no field", g.Kind, e.To), "its fields are: "+strings.Join(Names(out.Fields), ", "))

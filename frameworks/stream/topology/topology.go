@@ -11,8 +11,7 @@ type Topology struct {
 	Guarantee Guarantee
 	// Epoch is how often state and output are committed; default 1s.
 	Epoch time.Duration
-	// Timeout is how long a tuple may be on its way before its source is told
-	// that it failed, at least once; default 30s.
+	// Timeout is Storm's topology.message.timeout.secs. As yet nothing goes by it.
 	Timeout time.Duration
 	// Pending is how many tuples of a source that tracks them may be on their
 	// way; 0: bounded by credit alone.
@@ -87,8 +86,8 @@ type Field struct {
 
 // OnError is what becomes of a tuple that a component cannot work on.
 type OnError struct {
-	// Policy is "fail" (the default: the topology goes back to its last epoch),
-	// "retry" or "deadLetter".
+	// Policy is "fail" (the default: the topology goes back to its last epoch) or
+	// "retry" (it is given the tuple again).
 	Policy string
 	Tries  int // of retry, in all; then it fails. Default 3
 }
