@@ -10,7 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
+
+// partWithin is how long a coordinator that was followed by another may go on.
+const partWithin = time.Second
 
 // Desk is a launcher's end.
 type Desk struct {
@@ -25,9 +29,10 @@ type Desk struct {
 	said   sync.Once
 	serve  sync.WaitGroup
 
-	mu   sync.Mutex
-	conn net.Conn // of the coordinator
-	came bool
+	mu     sync.Mutex
+	conns  []net.Conn // of coordinators, the newest last
+	came   bool
+	closed bool
 
 	reading sync.Mutex
 	kept    []byte // input from at on that may be wanted again
@@ -56,8 +61,9 @@ func Open(in io.Reader, out, errs io.Writer, label bool) (*Desk, error) {
 func (d *Desk) Close() {
 	d.listen.Close()
 	d.mu.Lock()
-	if d.conn != nil {
-		d.conn.Close()
+	d.closed = true
+	for _, c := range d.conns {
+		c.Close()
 	}
 	d.mu.Unlock()
 	d.serve.Wait()
@@ -80,23 +86,42 @@ func (d *Desk) Finish(ctx context.Context) bool {
 	return came
 }
 
-// accept serves one coordinator after the other: the newest one counts.
+// accept serves one coordinator after the other: what one that is gone had said
+// comes first.
 func (d *Desk) accept() {
+	var last net.Conn
+	heard := make(chan struct{}) // closed when the last one's was
+	close(heard)
 	for {
 		conn, err := d.listen.Accept()
 		if err != nil {
 			return
 		}
 		d.mu.Lock()
-		if d.conn != nil {
-			d.conn.Close()
-		}
-		d.conn, d.came = conn, true
+		d.conns, d.came = append(d.conns, conn), true
+		closed := d.closed
 		d.mu.Unlock()
+		if closed {
+			conn.Close()
+			return
+		}
 		if _, err := fmt.Fprintln(conn, d.Secret); err != nil {
+			conn.Close()
 			continue
 		}
-		d.serve.Go(func() { d.take(conn) })
+		before, mine, older := heard, make(chan struct{}), last
+		heard, last = mine, conn
+		d.serve.Go(func() {
+			defer close(mine)
+			leave := time.AfterFunc(partWithin, func() {
+				if older != nil {
+					older.Close()
+				}
+			})
+			<-before
+			leave.Stop()
+			d.take(conn)
+		})
 	}
 }
 
