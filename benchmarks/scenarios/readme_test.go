@@ -27,7 +27,7 @@ func block(t *testing.T, text string) string {
 // TestReadmeBlocks knows every block of the README: a new one needs a test.
 func TestReadmeBlocks(t *testing.T) {
 	tested := []string{"make demo", "capstan run job.yaml", "name: installed", "script-wordcount", "mapreduce.Main", "plugins/examples/pi", "curl --unix-socket", "kind: Service", "capstan deploy",
-		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP", "func (component) Compute", "kind: Spark", "mpi/examples/heat"}
+		"kind: Batch", "capstan submit job.sh", "name: report", "capstan why JOB", "research/vision", "apt-cache dumpavail", "kind: BSP", "func (component) Compute", "kind: Spark", "mpi/examples/heat", "./boss", "kind: MPI"}
 	for _, m := range fence.FindAllStringSubmatch(read(t, filepath.Join(module, "README.md")), -1) {
 		known := false
 		for _, s := range tested {
@@ -277,6 +277,25 @@ func TestReadmeHeat(t *testing.T) {
 	}
 	if p := read(t, filepath.Join(dir, "plate.png")); !strings.HasPrefix(p, "\x89PNG") {
 		t.Errorf("a picture that begins with %.8q", p)
+	}
+}
+
+// TestReadmeHosting runs two programs in one world as the README does, and validates
+// its document.
+func TestReadmeHosting(t *testing.T) {
+	t.Parallel()
+	l := open(t, "process")
+	dir := filepath.Join(l.dir, "work")
+	l.write("work/boss", "#!/bin/sh\necho boss\n")
+	l.write("work/worker", "#!/bin/sh\necho worker $LEVEL\n")
+	l.write("work/heat-mpich", "#!/bin/sh\n")
+	l.write("work/mpi.yaml", block(t, "kind: MPI"))
+	script := "set -e\ncd " + dir + "\nchmod +x boss worker heat-mpich\ncapstan validate mpi.yaml >&2\n" + block(t, "./boss")
+	cmd := exec.Command("sh", "-c", script)
+	cmd.Env = append(os.Environ(), "CAPSTAN_STATE="+l.state, "PATH="+filepath.Dir(capstan)+":"+os.Getenv("PATH"))
+	out, err := cmd.Output()
+	if got := sorted(string(out)); err != nil || got != "boss\nworker 2\nworker 2\nworker 2" {
+		t.Errorf("%v: %q\nhost log:\n%s", err, got, l.hostLog())
 	}
 }
 
