@@ -70,7 +70,7 @@ func TestProcesses(t *testing.T) {
 		{"", nil, map[string]any{"capstan.multilang.ahead": false, "topology.shellbolt.max.pending": 1.0}},
 		{"die", nil, nil},
 		{"exit", map[string]string{"NO_IDS": "1"}, nil},
-		{"hang", map[string]string{"LIMIT": "2"}, map[string]any{"topology.subprocess.timeout.secs": 1.0}},
+		{"hang", map[string]string{"LIMIT": "1"}, map[string]any{"topology.subprocess.timeout.secs": 2.0}},
 		{"babble", nil, nil},
 		{"stray", nil, nil},
 		{"fail", nil, nil},
