@@ -139,6 +139,8 @@
 //	contract    what a rank finds in its environment
 //	waits       what a rank waits for, and the cycle of those who wait for each other
 //	checkpoint  the state of ranks, kept
+//	exec        ranks that are processes in any language: the protocol, the proxy, clients
+//	            for C and Python
 //	spec        the `spec:` of an MPI document: form, defaults, faults
 //	mpiexec     a command line as people type it becomes a document
 //	console     what ranks print and read, between mpiexec and the coordinator

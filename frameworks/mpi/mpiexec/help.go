@@ -7,6 +7,7 @@ the first rank that fails. With no host running it starts one for the occasion.
 
   capstan mpiexec -n 4 ./heat --steps 100
   capstan mpiexec -n 1 ./boss : -n 3 -env LEVEL 2 ./worker
+  capstan mpiexec -n 2 ./in-go : -n 2 capstan mpi-rank python3 in-python.py
   capstan mpiexec -configfile line.txt
 
 Of a program, before it:
