@@ -31,6 +31,11 @@
 // The programs are Debian's source package of mpich, got by apt-get with lists of
 // its own in the cache, and built with the mpicc of the machine's MPICH.
 //
+// MPICH's spawn programs say "No Errors" without spawning where the universe is no
+// larger than the world, as Capstan tells them; Hydra names no universe, so they
+// try, and Debian's MPICH 4.0 opens no port over UCX. That they pass only here tells
+// nothing.
+//
 // # Left out
 //
 // Tests of MPICH's fault tolerance (ft), which Debian's MPICH is built without,
