@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/capstan-run/capstan/benchmarks/mpi/rank"
+	"github.com/capstan-run/capstan/frameworks/mpi/contract"
 )
 
 // tcp is two ranks that share nothing but a network.
@@ -125,8 +127,9 @@ func (n *network) close() {
 func (n *network) duel(ctx context.Context, l *lab) (*duel, error) {
 	ours, err := l.start(ctx, rank.Native, 2, func(prefix string) []string {
 		return n.launch(l, func(side int) []string {
-			told := fmt.Sprintf(`{"v":1,"node":"side%d","address":%q,"locals":1,"arena":0}`, side, n.addresses[side])
-			return append([]string{"env", "CAPSTAN_MPI=" + told}, l.rank(rank.Native, prefix)...)
+			told := contract.Env{V: contract.Version, World: filepath.Base(prefix), Rank: side, Size: 2, Locals: 1,
+				Node: fmt.Sprintf("side%d", side), Address: n.addresses[side]}
+			return append([]string{"env", contract.Name + "=" + told.String()}, l.rank(rank.Native, prefix)...)
 		})
 	})
 	if err != nil || l.program == "" {
