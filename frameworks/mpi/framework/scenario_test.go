@@ -51,7 +51,7 @@ func TestScenarios(t *testing.T) {
 			t.Logf("NO DOCKER: scenarios in containers are skipped: %v", err)
 			return false, nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "host": host, "crash": crash},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "host": host, "crash": crash, "until": until},
 	})
 }
 
@@ -105,6 +105,16 @@ func crash(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(p.Kill())
 	await(ts, "the host's end", func() bool { return ts.Exec("capstan", "list") != nil })
+}
+
+// until runs capstan until it prints a text: until TEXT args...
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until TEXT args...")
+	}
+	await(ts, args[0], func() bool {
+		return ts.Exec("capstan", args[1:]...) == nil && strings.Contains(ts.ReadFile("stdout"), args[0])
+	})
 }
 
 func await(ts *testscript.TestScript, what string, there func() bool) {
