@@ -16,6 +16,8 @@ type passage struct {
 	host core.Host
 	line *console.Line
 
+	retold map[place]bool // executors that have said again what the last coordinator may not have heard
+
 	mu    sync.Mutex
 	seats map[seat]place // who has a rank of a run
 }
@@ -32,18 +34,28 @@ func openPassage(ctx context.Context, c *spec.Console, host core.Host) *passage 
 	if c == nil {
 		return nil
 	}
-	p := &passage{host: host, seats: map[seat]place{}}
+	p := &passage{host: host, seats: map[seat]place{}, retold: map[place]bool{}}
 	p.line = console.Dial(ctx, c.Socket, c.Secret, p.taken, p.input)
 	return p
 }
 
 // hear takes what is the console's; ok is false for any other message. Before the
-// console is found it is dropped: whoever sent it is asked, and says it again.
+// console is found it is dropped, and so is what an executor says before it has
+// retold: it is asked, and says it again. To pass on what comes after a gap would
+// tell the executor that the gap was taken, too.
 func (p *passage) hear(e core.Message, up *task.Up) (ok bool) {
-	if up.Output == nil && up.Want == nil {
+	if up.Output == nil && up.Want == nil && !up.Retold {
 		return false
 	}
 	if p == nil {
+		return true
+	}
+	from := place{e.Gang, e.Rank}
+	if up.Retold {
+		p.retold[from] = true
+		return true
+	}
+	if !p.retold[from] {
 		return true
 	}
 	if w := up.Want; w != nil {

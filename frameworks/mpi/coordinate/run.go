@@ -3,6 +3,7 @@ package coordinate
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/capstan-run/capstan/core"
@@ -24,7 +25,7 @@ type runner struct {
 	host    core.Host
 	machine *Machine // nil until it is opened
 	start   time.Time
-	console *passage
+	console atomic.Pointer[passage] // found while the host may speak already
 }
 
 // loop is the one around the machine.
@@ -34,7 +35,7 @@ type loop = coordinator.Loop[Event, Effect]
 // has. It owns no goroutine after it returns. The gangs are left to the host.
 func Run(ctx context.Context, a Attempt, host core.Host) (core.Report, error) {
 	r := &runner{Attempt: &a, host: host, start: time.Now()}
-	defer func() { r.console.close() }()
+	defer func() { r.console.Load().close() }()
 	err := coordinator.Run(ctx, host, coordinator.Config[Event, Effect]{Open: r.open, Begin: Begin{}, Hear: r.hear, Do: r.do})
 	return r.report(), err
 }
@@ -46,7 +47,7 @@ func (r *runner) open(ctx context.Context) (coordinator.Machine[Event, Effect], 
 	}
 	line := openPassage(ctx, r.Body.Console, r.host)
 	r.machine = New(r.Config, state)
-	r.console = line
+	r.console.Store(line)
 	return r.machine, nil
 }
 
@@ -60,7 +61,7 @@ func (r *runner) hear(_ *loop, e core.Event) (Event, bool) {
 			r.Log.Warn("a worker's message cannot be read", "gang", e.Gang, "executor", e.Rank, "err", err)
 			return nil, false
 		}
-		if r.console.hear(e, &up) {
+		if r.console.Load().hear(e, &up) {
 			return nil, false
 		}
 		return FromExecutor{Gang: e.Gang, Executor: e.Rank, Up: up}, true

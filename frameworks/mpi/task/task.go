@@ -3,7 +3,7 @@
 //
 //	coordinator                        worker
 //	   │ Query ─────────────────────────→ │  of each new coordinator: what is here?
-//	   │ ←──────────────── Holds{…}       │  the answer
+//	   │ ←──────── Retold, Holds{…}       │  the answer
 //	   │ Begin{Run, …} ─────────────────→ │  starts its ranks of a world
 //	   │ ←──────── Fence{Run, N, Put}     │  all of them are in the Nth barrier
 //	   │ Fenced{Run, N, All} ───────────→ │  and those of all executors
@@ -116,6 +116,9 @@ type Up struct {
 
 	Output *Output `json:"output,omitempty"`
 	Want   *Want   `json:"want,omitempty"`
+	// Retold answers a Query before Holds: what was not taken follows, in order, and
+	// then what is new. What came before it, of a new coordinator, has a gap.
+	Retold bool `json:"retold,omitempty"`
 }
 
 // Holds is what a worker has.

@@ -26,6 +26,8 @@ type forward struct {
 	rank *rank
 	err  bool
 
+	saying sync.Mutex // what is said is said in the order of its places
+
 	mu    sync.Mutex
 	at    int64
 	kept  []*task.Output // not taken yet, in order
@@ -42,6 +44,8 @@ func (f *forward) send(data []byte) {
 	if f == nil || !f.wait() {
 		return
 	}
+	f.saying.Lock()
+	defer f.saying.Unlock()
 	f.mu.Lock()
 	o := &task.Output{Run: f.rank.begin.Run, Rank: f.rank.number, Err: f.err, At: f.at, Data: bytes.Clone(data)}
 	f.at += int64(len(data))
@@ -85,11 +89,8 @@ func (f *forward) taken(to int64) {
 	f.room = make(chan struct{})
 }
 
-// again says once more what was not taken (law W4).
+// again says once more what was not taken (law W4). The caller holds saying.
 func (f *forward) again(ctx context.Context) {
-	if f == nil {
-		return
-	}
 	f.mu.Lock()
 	kept := append([]*task.Output(nil), f.kept...)
 	f.mu.Unlock()
@@ -113,17 +114,31 @@ func (r *run) taken(t *task.Taken) {
 	}
 }
 
-// again says once more what of the console's is not taken. A nil run has nothing.
-func (r *run) again(ctx context.Context) {
-	if r == nil {
-		return
-	}
-	for _, k := range r.ranks {
-		for _, f := range k.out.forward {
-			f.again(ctx)
+// again says once more what of the console's is not taken, after the word that it
+// does. No rank says anything new meanwhile. A nil run has nothing.
+func (r *run) again(ctx context.Context, send func(context.Context, *task.Up) error) error {
+	var list []*forward
+	if r != nil {
+		for _, k := range r.ranks {
+			for _, f := range k.out.forward {
+				if f != nil {
+					f.saying.Lock()
+					defer f.saying.Unlock()
+					list = append(list, f)
+				}
+			}
 		}
 	}
-	r.stdin.again(ctx)
+	if err := send(ctx, &task.Up{Retold: true}); err != nil {
+		return err
+	}
+	for _, f := range list {
+		f.again(ctx)
+	}
+	if r != nil {
+		r.stdin.again(ctx)
+	}
+	return nil
 }
 
 // stdin is what rank 0 reads of the console.

@@ -66,7 +66,9 @@ func (w *worker) take(ctx context.Context, msg []byte) error {
 	of := func(run int) bool { return r != nil && r.begin.Run == run }
 	switch {
 	case down.Query:
-		r.again(ctx)
+		if err := r.again(ctx, w.send); err != nil {
+			return err
+		}
 		return w.send(ctx, &task.Up{Holds: w.holds(r)})
 	case down.Begin != nil && (r == nil || down.Begin.Run > r.begin.Run):
 		w.begin(ctx, r, down.Begin)
